@@ -1,0 +1,28 @@
+"""COCOLA: how well an accompaniment fits the music it was made for, as a number."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError
+
+if TYPE_CHECKING:
+    from .scorer import CocolaScorer, WindowScores
+
+__version__ = version("cocola-metric")
+__all__ = [
+    "AudioError",
+    "CheckpointError",
+    "CocolaError",
+    "CocolaScorer",
+    "MissingExtraError",
+    "WindowScores",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the scorer, and torch with it, only when it is asked for (PEP 562)."""
+    if name in ("CocolaScorer", "WindowScores"):
+        return getattr(import_module(".scorer", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,17 @@
+"""The errors this package raises on purpose; each message names the thing, the problem and the way out."""
+
+
+class CocolaError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class AudioError(CocolaError, ValueError):
+    """An audio input cannot be scored: missing, damaged, silent, too low a rate, wrong shape."""
+
+
+class CheckpointError(CocolaError):
+    """Encoder weights cannot be found, read or matched to their configuration."""
+
+
+class MissingExtraError(CocolaError, ImportError):
+    """A feature needs packages that only an extra of this package installs."""
