@@ -1,0 +1,69 @@
+"""The paper's equations on tensors, one function each; no files, no devices, no state."""
+
+import torch
+from torch import Tensor
+
+
+def similarity_matrix(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return sim(h_1^k, h_2^j) = (h_1^k)^T W h_2^j for every k and j (Eq. 2).
+
+    Args:
+        first: embeddings of the conditioning sub-mixes.
+        second: embeddings of the accompaniment sub-mixes.
+        weight: the matrix W of the bilinear form; None stands for the identity.
+
+    Shape:
+        (K, D), (J, D), (D, D) -> (K, J).
+
+    >>> similarity_matrix(torch.eye(2), torch.tensor([[1.0, 2.0]]))
+    tensor([[1.],
+            [2.]])
+    """
+    return (first if weight is None else first @ weight) @ second.T
+
+
+def contrastive_loss(similarities: Tensor) -> Tensor:
+    """Return the multi-class cross entropy of picking each row's own column, averaged over rows (Eq. 3).
+
+    The paper writes a sum over the batch; the mean is the same loss at a learning rate that does not depend on K.
+
+    Shape:
+        (K, K) -> ().
+
+    >>> contrastive_loss(torch.zeros(4, 4)).exp()
+    tensor(4.)
+    """
+    targets = torch.arange(len(similarities), device=similarities.device)
+    return torch.nn.functional.cross_entropy(similarities, targets)
+
+
+def similarity_pairs(conditioning: Tensor, accompaniment: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the COCOLA score sim(h_y, h_x) of each pair (Eq. 4): the diagonal of Eq. 2, without the rest.
+
+    Shape:
+        (B, D), (B, D), (D, D) -> (B,).
+
+    >>> similarity_pairs(torch.eye(2), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor([3., 4.])
+    """
+    projected = conditioning if weight is None else conditioning @ weight
+    return (projected * accompaniment).sum(-1)
+
+
+def accuracy(similarities: Tensor) -> Tensor:
+    """Return the share of rows whose own column is the largest (Eq. 8).
+
+    A tie is not a win, so a constant encoder scores 0 and not 1; neither is a NaN.
+
+    Shape:
+        (..., K, K) -> (...): one accuracy per batch.
+
+    >>> accuracy(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
+    tensor(0.5000)
+    >>> accuracy(torch.ones(2, 2))
+    tensor(0.)
+    """
+    own = similarities.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+    off_diagonal = ~torch.eye(similarities.shape[-1], dtype=torch.bool, device=similarities.device)
+    wins = (own > similarities) | ~off_diagonal & ~own.isnan()
+    return wins.all(-1).float().mean(-1)

@@ -1,0 +1,99 @@
+"""The exact running median of 31 samples as a network of minima and maxima.
+
+Sixteen consecutive outputs look at windows that share sixteen samples. Those are sorted once; the block of
+outputs is then halved again and again, each half adding the samples that only its own windows share and keeping
+the middle ranks that can still turn out to be the median. About 46 minima and maxima remain per output, each on
+whole slices of the array: the same code runs on any device, in any batch shape, and has gradients.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+BLOCK = 16  # outputs that share one sorted core
+SIZE = 2 * BLOCK - 1  # 31: the window of librosa's harmonic-percussive separation
+HALF = SIZE // 2
+
+
+def running_median(values: Tensor, dim: int) -> Tensor:
+    """Return the median over 31 neighbours along ``dim``, edges mirrored.
+
+    Bit for bit ``scipy.ndimage.median_filter(values, 31, axes=dim, mode="reflect")``, with gradients. NaN is not
+    supported.
+
+    Shape:
+        any, of floating point -> the same.
+    """
+    length = values.shape[dim]
+    blocks = -(-length // BLOCK)
+    padded = _mirror_pad(values.movedim(dim, 0), HALF, (blocks + 2) * BLOCK - length - HALF)
+    by_phase = padded.unflatten(0, (blocks + 2, BLOCK))  # sample 16 b + p of the padded input is [b, p]
+    samples = [by_phase[k // BLOCK : k // BLOCK + blocks, k % BLOCK] for k in range(SIZE + BLOCK - 1)]
+    core = _sort(samples[BLOCK - 1 : SIZE])
+    medians = torch.stack(list(_narrow(samples, 0, core)), dim=1)
+    return medians.flatten(0, 1)[:length].movedim(0, dim)
+
+
+def _mirror_pad(values: Tensor, before: int, after: int) -> Tensor:
+    """Extend the first axis by half-sample mirroring (scipy's "reflect"), repeated as often as needed."""
+    length = len(values)
+    if length >= max(before, after):
+        return torch.cat([values[:before].flip(0), values, values[length - after :].flip(0)])
+    index = torch.arange(-before, length + after, device=values.device) % (2 * length)
+    return values[torch.minimum(index, 2 * length - 1 - index)]
+
+
+def _narrow(samples: list[Tensor], first: int, candidates: list[Tensor]) -> Iterator[Tensor]:
+    """Yield the medians of as many outputs as there are candidates, from output ``first`` of each block on.
+
+    The candidates are the sorted middle ranks of what all these outputs' windows share: n ranks for n outputs.
+    """
+    count = len(candidates)
+    if count == 1:
+        yield candidates[0]
+        return
+    half = count // 2
+    only_left = _sort(samples[first + half - 1 : first + count - 1])
+    only_right = _sort(samples[first + SIZE : first + SIZE + half])
+    middle_ranks = range(half + 1, count + 1)
+    yield from _narrow(samples, first, [_ranked(candidates, only_left, rank) for rank in middle_ranks])
+    yield from _narrow(samples, first + half, [_ranked(candidates, only_right, rank) for rank in middle_ranks])
+
+
+def _ranked(left: list[Tensor], right: list[Tensor], rank: int) -> Tensor:
+    """Return the value of the given rank (from 1) in the union of two sorted lists: min_i max(left_i, right_{rank-i})."""
+    best: Tensor | None = None
+    for from_left in range(max(0, rank - len(right)), min(rank, len(left)) + 1):
+        from_right = rank - from_left
+        if from_right == 0:
+            highest = left[from_left - 1]
+        elif from_left == 0:
+            highest = right[from_right - 1]
+        else:
+            highest = torch.maximum(left[from_left - 1], right[from_right - 1])
+        best = highest if best is None else torch.minimum(best, highest)
+    assert best is not None  # rank never exceeds both lengths together
+    return best
+
+
+def _sort(values: list[Tensor]) -> list[Tensor]:
+    """Sort a power-of-two number of tensors elementwise (Batcher's odd-even merge sort)."""
+    if len(values) == 1:
+        return list(values)
+    half = len(values) // 2
+    merged = _sort(values[:half]) + _sort(values[half:])
+    for low, high in _merge_comparators(0, len(values), 1):
+        merged[low], merged[high] = torch.minimum(merged[low], merged[high]), torch.maximum(merged[low], merged[high])
+    return merged
+
+
+def _merge_comparators(start: int, length: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Yield the comparators of Batcher's odd-even merge of two sorted halves."""
+    step = 2 * stride
+    if step >= length:
+        yield start, start + stride
+        return
+    yield from _merge_comparators(start, length, step)
+    yield from _merge_comparators(start + stride, length, step)
+    yield from ((low, low + stride) for low in range(start + stride, start + length - stride, step))

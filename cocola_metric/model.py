@@ -1,0 +1,207 @@
+"""The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from . import functional
+from .errors import CheckpointError
+from .features import FRONT_ENDS
+
+Mode = Literal["both", "harmonic", "percussive"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """What must be known to rebuild an encoder; the defaults are the paper's, with the later two-channel front end.
+
+    Attributes:
+        front_end: a key of ``features.FRONT_ENDS``.
+        backbone: a key of ``BACKBONES``.
+        embedding_dim: D (section 4.2).
+        similarity: a key of ``SIMILARITIES``.
+        dropout: before the projection (section 4.2).
+        drop_connect: stochastic depth inside the backbone, the default of EfficientNet-B0.
+    """
+
+    front_end: str = "hps"
+    backbone: str = "efficientnet_b0"
+    embedding_dim: int = 512
+    similarity: str = "bilinear"
+    dropout: float = 0.1
+    drop_connect: float = 0.2
+
+    def __post_init__(self) -> None:
+        for field, known in (("front_end", FRONT_ENDS), ("backbone", BACKBONES), ("similarity", SIMILARITIES)):
+            value = getattr(self, field)
+            if value not in known:
+                raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
+
+
+class StaticPadConv2d(nn.Conv2d):
+    """A stride-2 convolution padded on the right and bottom only, as the original backbone pads it.
+
+    The original computes its padding once, for a 224 x 224 image, and keeps it for every input size.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad by (k - 2) // 2 before and (k - 1) // 2 after on both axes, then convolve."""
+        before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
+        return super().forward(nn.functional.pad(input, (before, after, before, after)))
+
+
+def _efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int]:
+    import timm  # takes two seconds to import
+
+    network = timm.create_model(
+        "efficientnet_b0", in_chans=channels, num_classes=0, drop_path_rate=drop_connect, bn_eps=1e-3, bn_momentum=0.01
+    )
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            module.__class__ = StaticPadConv2d
+            module.padding = (0, 0)
+    return network, network.num_features
+
+
+BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {"efficientnet_b0": _efficientnet_b0}
+
+
+class CocolaEncoder(nn.Module):
+    """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.front_end = FRONT_ENDS[config.front_end]()
+        self.backbone, width = BACKBONES[config.backbone](self.front_end.channels, config.drop_connect)
+        self.dropout = nn.Dropout(config.dropout)
+        self.projection = nn.Linear(width, config.embedding_dim)
+        self.layer_norm = nn.LayerNorm(config.embedding_dim)
+
+    def forward(self, waveform: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the embeddings of 16 kHz waveforms.
+
+        Shape:
+            (B, L) -> (B, D).
+        """
+        return self.embed_features(self.front_end(waveform), mode)
+
+    def embed_features(self, features: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the embeddings of front end features, hearing only the channels of ``mode``.
+
+        Shape:
+            (B, C, M, F) -> (B, D).
+        """
+        return self.project(self.backbone(select_mode(features, mode)))
+
+    def project(self, pooled: Tensor) -> Tensor:
+        """Return the embeddings of what the backbone pooled: dropout, projection, LayerNorm, tanh.
+
+        Shape:
+            (B, 1280) -> (B, D).
+        """
+        return torch.tanh(self.layer_norm(self.projection(self.dropout(pooled))))
+
+
+class BilinearSimilarity(nn.Module):
+    """The learnable matrix W of Eq. 2."""
+
+    weight: Tensor | None
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(dim) / dim**0.5)  # starts as a scaled inner product: likes meet likes
+
+    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return all similarities: (K, D), (J, D) -> (K, J)."""
+        return functional.similarity_matrix(conditioning, accompaniment, self.weight)
+
+    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return the similarity of each pair: (B, D), (B, D) -> (B,)."""
+        return functional.similarity_pairs(conditioning, accompaniment, self.weight)
+
+
+class CosineSimilarity(nn.Module):
+    """Cosine over a temperature, the alternative of Figure 4 (after SimCLR)."""
+
+    temperature = 0.1
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return all similarities: (K, D), (J, D) -> (K, J)."""
+        return functional.similarity_matrix(_unit(conditioning), _unit(accompaniment)) / self.temperature
+
+    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return the similarity of each pair: (B, D), (B, D) -> (B,)."""
+        return functional.similarity_pairs(_unit(conditioning), _unit(accompaniment)) / self.temperature
+
+
+SIMILARITIES: dict[str, type[BilinearSimilarity] | type[CosineSimilarity]] = {
+    "bilinear": BilinearSimilarity,
+    "cosine": CosineSimilarity,
+}
+
+
+class CocolaModel(nn.Module):
+    """Encoder and similarity together; ``model(conditioning, accompaniment)`` is Eq. 4 on waveforms."""
+
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or EncoderConfig()
+        self.encoder = CocolaEncoder(self.config)
+        self.similarity = SIMILARITIES[self.config.similarity](self.config.embedding_dim)
+
+    def forward(self, conditioning: Tensor, accompaniment: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the COCOLA score of each pair of 16 kHz waveforms, differentiable end to end.
+
+        Shape:
+            (B, L), (B, L) -> (B,).
+        """
+        return cast(Tensor, self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode)))
+
+
+def select_mode(features: Tensor, mode: Mode) -> Tensor:
+    """Silence the channel that ``mode`` leaves out by zeros: 0 dB is the loudest value, but so it was trained.
+
+    Shape:
+        (B, C, M, F) -> the same.
+    """
+    if mode == "both":
+        return features
+    kept = torch.zeros(features.shape[1], 1, 1, dtype=features.dtype, device=features.device)
+    kept[0 if mode == "harmonic" else 1] = 1
+    return features * kept
+
+
+def fold_batch_norm(model: CocolaModel) -> CocolaModel:
+    """Merge every BatchNorm into the convolution before it and lay weights out for the CPU, in place, for inference.
+
+    The result computes the same scores about a third faster and can no longer be trained.
+    """
+    model.eval().requires_grad_(False)
+    for parent in list(model.encoder.backbone.modules()):
+        children = list(parent.named_children())
+        for (_, convolution), (name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                convolution.weight, convolution.bias = fuse_conv_bn_weights(
+                    convolution.weight,
+                    convolution.bias,
+                    norm.running_mean,
+                    norm.running_var,
+                    norm.eps,
+                    norm.weight,
+                    norm.bias,
+                )
+                setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's norms carry their activation
+    model.encoder.backbone.to(memory_format=torch.channels_last)
+    return model
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    return nn.functional.normalize(embeddings, dim=-1)

@@ -1,0 +1,57 @@
+"""The corpus `desk`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from .scores import ScoreError
+from .studio import AUDIBLE_LEVEL, Stems, mix
+from .works import SourceAbsent, Work, group_works, work_name
+
+FEWEST_GROUPS, MOST_GROUPS = 3, 8
+ATTEMPTS = 8
+SAMPLE_RATE = 16_000
+
+
+def find_works(sources: Path) -> list[Work]:
+    """List the projects, one folder each."""
+    folder = sources / "stems" / "desk"
+    paths = sorted(path for path in folder.glob("*") if any(path.glob("*.ogg")))
+    if not paths:
+        raise SourceAbsent(f"no folder with .ogg stems in {folder}: render LMMS projects with `lmms rendertracks`")
+    return group_works(paths, lambda path: path.name)
+
+
+def render(work: Work, duration: float, studio: object, generator: np.random.Generator) -> Stems:
+    """Cut out one excerpt, group its audible stems at random to at most eight, and mix them."""
+    paths = sorted(work.paths[0].glob("*.ogg"))
+    total = max(soundfile.info(path).frames for path in paths)
+    length = min(total, round(duration * SAMPLE_RATE))
+    for _ in range(ATTEMPTS):
+        start = int(generator.integers(total - length + 1))
+        stems = {work_name(path.stem): _read_excerpt(path, start, length) for path in paths}
+        audible = {name: stem for name, stem in stems.items() if np.abs(stem).max(initial=0.0) > AUDIBLE_LEVEL}
+        if len(audible) >= 2:
+            return mix(_group_stems(audible, generator), generator)
+    raise ScoreError("no excerpt in which two stems are audible")
+
+
+def _read_excerpt(path: Path, start: int, length: int) -> NDArray[np.float32]:
+    """Read `length` samples from `start`; a stem that ends earlier is silent from there on."""
+    excerpt = np.zeros(length, np.float32)
+    available = soundfile.info(path).frames - start
+    if available > 0:
+        samples, _ = soundfile.read(path, frames=min(length, available), start=start, dtype="float32", always_2d=True)
+        excerpt[: len(samples)] = samples.mean(axis=1)
+    return excerpt
+
+
+def _group_stems(stems: Stems, generator: np.random.Generator) -> Stems:
+    """Sum stems at random into a random number of groups; a group is named after its first stem."""
+    most = min(MOST_GROUPS, len(stems))
+    count = int(generator.integers(min(FEWEST_GROUPS, most), most + 1))
+    names = [str(name) for name in generator.permutation(list(stems))]
+    groups = (names[number::count] for number in range(count))
+    return {group[0]: np.sum([stems[name] for name in group], axis=0) for group in groups}
