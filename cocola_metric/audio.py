@@ -26,6 +26,9 @@ MAX_CHANNELS = 64
 """Above it a tensor is almost surely (time, channels), the wrong way round."""
 LENGTH_TOLERANCE = 0.1
 """Seconds by which audio that belongs together may differ in length before a warning says so."""
+MP3_LENGTH_SLACK = 0.01
+"""Share of an MP3 file's samples that may be missing and count as silence: without a length header libsndfile can only
+estimate it from the bit rate. A recorded song was seen 0.6 % off."""
 BLOCK_SAMPLES = 2**18
 """Samples, all channels together, that are read and resampled at a time: 1 MiB of float32."""
 
@@ -34,7 +37,7 @@ _LOWPASS_WIDTH = 6
 _ROLLOFF = 0.99
 # Taps of the dense kernel that torchaudio may build (16 MiB); only odd rates such as 44056 or 44101 Hz need more.
 _DENSE_KERNEL_TAPS = 2**22
-# libsndfile silently shortens a cut WAV or AIFF file to what is there; only its log tells: "data : 64000 (should be 100)".
+# libsndfile silently shortens a cut WAV or AIFF file to what is there; only its log tells: "data : 640 (should be 10)".
 _CUT_DATA_CHUNK = re.compile(r"(?:data|SSND) : (\d+) \(should be (\d+)\)")
 # Programs that write to a pipe state a data size of about 2 or 4 GiB: unknown, not cut.
 _PIPED_DATA_SIZE = 0x7FFF_0000
@@ -95,8 +98,8 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
     - Tensors and arrays are floating point, with full scale at -1..1; float16 and float64 become float32. Their samples
       are never changed in place.
     - Stems are resampled, then summed; shorter ones are padded with zeros at the end, with a warning above 0.1 s.
-    - A file that delivers fewer samples than its header announces (truncated WAV, AIFF, FLAC or MP3) is an error, raised
-      when the reading gets there if the header does not tell. OGG announces no length: a truncated one is read as it is.
+    - A file that holds fewer samples than its header announces (truncated WAV, AIFF, FLAC or MP3) is an error; if its
+      header does not show it, reading raises it. OGG announces no length: what there is of it is read.
     - NaN and infinite samples are errors; silence is not, here: the scorer treats it.
 
     Args:
@@ -154,7 +157,7 @@ def resample(waveform: Tensor, from_rate: float) -> Tensor:
         AudioError: The rate is below 8 kHz, or not a whole number.
     """
     rate = _checked_rate(from_rate, _tensor_name(waveform))
-    return torch.cat(list(_resample_blocks(waveform.split(BLOCK_SAMPLES, dim=-1), rate)), dim=-1)
+    return torch.cat(list(_resample_blocks(torch.split(waveform, BLOCK_SAMPLES, dim=-1), rate)), dim=-1)
 
 
 def mix_stems(stems: Sequence[Tensor]) -> Tensor:
@@ -197,11 +200,18 @@ def _open_file(path: Path) -> Audio:
     return Audio(str(path), length, lambda: _resample_blocks(_read_blocks(path, frames), rate))
 
 
+class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that soundfile does not seek in after each read, which costs an MP3 decoder its bit reservoir."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _read_blocks(path: Path, frames: int) -> Iterator[Tensor]:
     """Read a file as mono blocks at its own rate, and see that `frames` of them arrive, all finite."""
     delivered = 0
     try:
-        with soundfile.SoundFile(path) as file:
+        with _ForwardOnly(path) as file:
             size = BLOCK_SAMPLES // file.channels
             while len(block := file.read(size, dtype="float32", always_2d=True)):
                 mono = to_mono(torch.from_numpy(block.T))
@@ -213,9 +223,12 @@ def _read_blocks(path: Path, frames: int) -> Iterator[Tensor]:
         raise AudioError(
             f"{path} is damaged or truncated after sample {delivered} of {frames} ({reason}): copy or encode it again"
         ) from error
-    if delivered != frames:
+    missing = frames - delivered
+    if 0 < missing <= MP3_LENGTH_SLACK * frames and path.suffix.lower() == ".mp3":
+        yield torch.zeros(missing)
+    elif missing:
         raise AudioError(
-            f"{path} is truncated: its header announces {frames} samples, {delivered} are there: copy or encode it again"
+            f"{path} is truncated: its header announces {frames} samples, {delivered} are there: copy it again"
         )
 
 
@@ -235,15 +248,16 @@ def _open_tensor(audio: Tensor | np.ndarray[Any, Any], sample_rate: float | None
     mono = to_mono(audio.to(torch.float32))  # (L,)
     _check_finite(mono, name)
     length = _resampled_length(len(mono), rate)
-    return Audio(name, length, lambda: _resample_blocks(mono.split(BLOCK_SAMPLES), rate))
+    return Audio(name, length, lambda: _resample_blocks(torch.split(mono, BLOCK_SAMPLES), rate))
 
 
 def _open_stems(stems: Sequence[Audio]) -> Audio:
     """Join stems into one audio, their sum, and warn when their lengths differ."""
     shortest, longest = min(stems, key=lambda stem: stem.length), max(stems, key=lambda stem: stem.length)
-    difference = longest.duration - shortest.duration
-    if difference > LENGTH_TOLERANCE:
-        message = f"{shortest.name} is {difference:.2f} s shorter than {longest.name}: padded with silence at the end"
+    difference = longest.length - shortest.length
+    if difference > LENGTH_TOLERANCE * SAMPLE_RATE:
+        seconds = f"{difference / SAMPLE_RATE:.2f} s"
+        message = f"{shortest.name} is {seconds} shorter than {longest.name}: padded with silence at the end"
         warnings.warn(message, AudioWarning, stacklevel=3)
 
     def mixed_blocks() -> Iterator[Tensor]:

@@ -15,3 +15,7 @@ class CheckpointError(CocolaError):
 
 class MissingExtraError(CocolaError, ImportError):
     """A feature needs packages that only an extra of this package installs."""
+
+
+class UsageError(CocolaError, ValueError):
+    """A setting or a combination of arguments makes no sense."""

@@ -4,9 +4,9 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from .audio import SAMPLE_RATE
 from .median import running_median
 
-SAMPLE_RATE = 16_000
 N_FFT = 1024
 WINDOW_LENGTH = 400
 HOP_LENGTH = 160
@@ -86,7 +86,7 @@ class HarmonicPercussive(_FrontEnd):
     def forward(self, waveform: Tensor) -> Tensor:
         """Return harmonic and percussive log-mel features in dB below their maximum."""
         if waveform.device.type == "cpu":  # one clip at a time stays in the cache: twice as fast as a batch of 32
-            return torch.cat([self._clips(clip) for clip in waveform.split(1)])
+            return torch.cat([self._clips(clip) for clip in torch.split(waveform, 1)])
         return self._clips(waveform)
 
     def _clips(self, waveform: Tensor) -> Tensor:
@@ -94,7 +94,9 @@ class HarmonicPercussive(_FrontEnd):
         harmonic = running_median(magnitude, dim=2).square()
         percussive = running_median(magnitude, dim=1).square()
         total = harmonic + percussive
-        shared = torch.stack([harmonic, percussive], dim=1) / total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(1)
+        shared = torch.stack([harmonic, percussive], dim=1) / total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(
+            1
+        )
         masks = torch.where((total > 0).unsqueeze(1), shared, 0.5)
         mel = self.filterbank @ (masks * magnitude.unsqueeze(1)).square()  # (B, 2, M, F)
         level = _decibels(mel)

@@ -28,7 +28,7 @@ def running_median(values: Tensor, dim: int) -> Tensor:
     length = values.shape[dim]
     blocks = -(-length // BLOCK)
     padded = _mirror_pad(values.movedim(dim, 0), HALF, (blocks + 2) * BLOCK - length - HALF)
-    by_phase = padded.unflatten(0, (blocks + 2, BLOCK))  # sample 16 b + p of the padded input is [b, p]
+    by_phase = padded.reshape(blocks + 2, BLOCK, *padded.shape[1:])  # sample 16 b + p of the padded input is [b, p]
     samples = [by_phase[k // BLOCK : k // BLOCK + blocks, k % BLOCK] for k in range(SIZE + BLOCK - 1)]
     core = _sort(samples[BLOCK - 1 : SIZE])
     medians = torch.stack(list(_narrow(samples, 0, core)), dim=1)
@@ -62,7 +62,7 @@ def _narrow(samples: list[Tensor], first: int, candidates: list[Tensor]) -> Iter
 
 
 def _ranked(left: list[Tensor], right: list[Tensor], rank: int) -> Tensor:
-    """Return the value of the given rank (from 1) in the union of two sorted lists: min_i max(left_i, right_{rank-i})."""
+    """Return the value of a rank, from 1, in the union of two sorted lists: min_i max(left_i, right_{rank - i})."""
     best: Tensor | None = None
     for from_left in range(max(0, rank - len(right)), min(rank, len(left)) + 1):
         from_right = rank - from_left

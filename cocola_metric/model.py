@@ -1,8 +1,9 @@
 """The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,8 @@ def _efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
             module.__class__ = StaticPadConv2d
             module.padding = (0, 0)
-    return network, network.num_features
+    width: int = network.num_features  # type: ignore[assignment]
+    return network, width
 
 
 BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {"efficientnet_b0": _efficientnet_b0}
@@ -107,25 +109,43 @@ class CocolaEncoder(nn.Module):
         return torch.tanh(self.layer_norm(self.projection(self.dropout(pooled))))
 
 
-class BilinearSimilarity(nn.Module):
-    """The learnable matrix W of Eq. 2."""
+class Similarity(nn.Module):
+    """A similarity that is an inner product of what the two sides become: left(h_y) . right(h_x)."""
 
-    weight: Tensor | None
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return the conditioning's side of the product: (..., D) -> (..., D)."""
+        raise NotImplementedError
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return the accompaniment's side of the product: (..., D) -> (..., D)."""
+        raise NotImplementedError
+
+    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return all similarities (Eq. 2): (K, D), (J, D) -> (K, J)."""
+        return functional.similarity_matrix(self.left(conditioning), self.right(accompaniment))
+
+    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return the similarity of each pair (Eq. 4): (B, D), (B, D) -> (B,)."""
+        return functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
+
+
+class BilinearSimilarity(Similarity):
+    """h_y^T W h_x with the learnable matrix W of Eq. 2; it starts as a scaled inner product."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.eye(dim) / dim**0.5)  # starts as a scaled inner product: likes meet likes
+        self.weight = nn.Parameter(torch.eye(dim) / dim**0.5)
 
-    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return all similarities: (K, D), (J, D) -> (K, J)."""
-        return functional.similarity_matrix(conditioning, accompaniment, self.weight)
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return h_y^T W."""
+        return conditioning @ self.weight
 
-    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return the similarity of each pair: (B, D), (B, D) -> (B,)."""
-        return functional.similarity_pairs(conditioning, accompaniment, self.weight)
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return h_x."""
+        return accompaniment
 
 
-class CosineSimilarity(nn.Module):
+class CosineSimilarity(Similarity):
     """Cosine over a temperature, the alternative of Figure 4 (after SimCLR)."""
 
     temperature = 0.1
@@ -133,13 +153,13 @@ class CosineSimilarity(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
 
-    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return all similarities: (K, D), (J, D) -> (K, J)."""
-        return functional.similarity_matrix(_unit(conditioning), _unit(accompaniment)) / self.temperature
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return the unit vector over the temperature."""
+        return nn.functional.normalize(conditioning, dim=-1) / self.temperature
 
-    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return the similarity of each pair: (B, D), (B, D) -> (B,)."""
-        return functional.similarity_pairs(_unit(conditioning), _unit(accompaniment)) / self.temperature
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return the unit vector."""
+        return nn.functional.normalize(accompaniment, dim=-1)
 
 
 SIMILARITIES: dict[str, type[BilinearSimilarity] | type[CosineSimilarity]] = {
@@ -163,7 +183,7 @@ class CocolaModel(nn.Module):
         Shape:
             (B, L), (B, L) -> (B,).
         """
-        return cast(Tensor, self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode)))
+        return self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode))
 
 
 def select_mode(features: Tensor, mode: Mode) -> Tensor:
@@ -187,8 +207,9 @@ def fold_batch_norm(model: CocolaModel) -> CocolaModel:
     model.eval().requires_grad_(False)
     for parent in list(model.encoder.backbone.modules()):
         children = list(parent.named_children())
-        for (_, convolution), (name, norm) in zip(children, children[1:], strict=False):
+        for (_, convolution), (name, norm) in itertools.pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None and norm.running_var is not None  # never without in this network
                 convolution.weight, convolution.bias = fuse_conv_bn_weights(
                     convolution.weight,
                     convolution.bias,
@@ -201,7 +222,3 @@ def fold_batch_norm(model: CocolaModel) -> CocolaModel:
                 setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's norms carry their activation
     model.encoder.backbone.to(memory_format=torch.channels_last)
     return model
-
-
-def _unit(embeddings: Tensor) -> Tensor:
-    return nn.functional.normalize(embeddings, dim=-1)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from cocola_metric.errors import CocolaError
 from cocola_metric.model import EncoderConfig
 
-
 _Settings = TypeVar("_Settings")
 
 

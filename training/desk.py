@@ -1,5 +1,6 @@
 """The corpus `desk`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from .scores import ScoreError
-from .studio import AUDIBLE_LEVEL, Stems, mix
+from .studio import AUDIBLE_LEVEL, Stems, Studio, mix
+from .synth import SAMPLE_RATE
 from .works import SourceAbsent, Work, group_works, work_name
 
 FEWEST_GROUPS, MOST_GROUPS = 3, 8
 ATTEMPTS = 8
-SAMPLE_RATE = 16_000
 
 
 def find_works(sources: Path) -> list[Work]:
@@ -24,9 +25,16 @@ def find_works(sources: Path) -> list[Work]:
     return group_works(paths, lambda path: path.name)
 
 
-def render(work: Work, duration: float, studio: object, generator: np.random.Generator) -> Stems:
+def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:
     """Cut out one excerpt, group its audible stems at random to at most eight, and mix them."""
     paths = sorted(work.paths[0].glob("*.ogg"))
+    try:
+        return mix(_group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
+    except soundfile.SoundFileError as error:
+        raise ScoreError(f"{work.paths[0]}: a stem cannot be read ({error})") from error
+
+
+def _draw_excerpt(paths: Sequence[Path], duration: float, generator: np.random.Generator) -> Stems:
     total = max(soundfile.info(path).frames for path in paths)
     length = min(total, round(duration * SAMPLE_RATE))
     for _ in range(ATTEMPTS):
@@ -34,17 +42,20 @@ def render(work: Work, duration: float, studio: object, generator: np.random.Gen
         stems = {work_name(path.stem): _read_excerpt(path, start, length) for path in paths}
         audible = {name: stem for name, stem in stems.items() if np.abs(stem).max(initial=0.0) > AUDIBLE_LEVEL}
         if len(audible) >= 2:
-            return mix(_group_stems(audible, generator), generator)
+            return audible
     raise ScoreError("no excerpt in which two stems are audible")
 
 
 def _read_excerpt(path: Path, start: int, length: int) -> NDArray[np.float32]:
     """Read `length` samples from `start`; a stem that ends earlier is silent from there on."""
     excerpt = np.zeros(length, np.float32)
-    available = soundfile.info(path).frames - start
-    if available > 0:
-        samples, _ = soundfile.read(path, frames=min(length, available), start=start, dtype="float32", always_2d=True)
-        excerpt[: len(samples)] = samples.mean(axis=1)
+    with soundfile.SoundFile(path) as stem:
+        if stem.samplerate != SAMPLE_RATE:
+            raise ScoreError(f"{path} is at {stem.samplerate} Hz: convert the stems to {SAMPLE_RATE} Hz")
+        if start < stem.frames:
+            stem.seek(start)
+            samples = stem.read(length, dtype="float32", always_2d=True)
+            excerpt[: len(samples)] = samples.mean(axis=1)
     return excerpt
 
 

@@ -1,5 +1,6 @@
 """A sampler for Hydrogen drum kits: recorded one-shots with velocity layers, played by General MIDI drum notes."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,11 +46,19 @@ class Layer:
 
     lowest: float
     highest: float
-    samples: NDArray[np.float32]  # (L,)
+    path: Path
+
+    @cached_property
+    def samples(self) -> NDArray[np.float32]:
+        """The recording in mono at 16 kHz, read when it is first needed; shape (L,)."""
+        samples, rate = soundfile.read(self.path, dtype="float32", always_2d=True)
+        divisor = math.gcd(rate, SAMPLE_RATE)
+        resampled: NDArray[np.float32] = resample_poly(samples.mean(axis=1), SAMPLE_RATE // divisor, rate // divisor)
+        return resampled.astype(np.float32)
 
 
 class Drumkit:
-    """One kit; its recordings are read, and resampled to 16 kHz, when they are first needed."""
+    """One kit, read from its folder when it is first needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,9 +82,7 @@ class Drumkit:
         """Whether the kit has the three pieces a beat cannot do without."""
         return self.pieces.keys() >= {KICK, SNARE, CLOSED_HAT}
 
-    def render(
-        self, notes: Sequence[Note], duration: float, generator: np.random.Generator
-    ) -> NDArray[np.float32]:
+    def render(self, notes: Sequence[Note], duration: float, generator: np.random.Generator) -> NDArray[np.float32]:
         """Play drum notes; notes for pieces the kit lacks are left out.
 
         Shape:
@@ -99,7 +106,7 @@ class Drumkit:
             path = self.folder / (element.findtext("filename") or "")
             if path.is_file():
                 lowest, highest = float(element.findtext("min") or 0), float(element.findtext("max") or 1)
-                layers.append(Layer(lowest, highest, _read_one_shot(path)))
+                layers.append(Layer(lowest, highest, path))
         return layers
 
 
@@ -107,10 +114,3 @@ def find_drumkits(folder: Path = DRUMKITS_FOLDER) -> tuple[Drumkit, ...]:
     """Return the installed kits that have kick, snare and hi-hat; none where Hydrogen's kits are not installed."""
     kits = (Drumkit(path.parent) for path in sorted(folder.glob("*/drumkit.xml")))
     return tuple(kit for kit in kits if kit.is_complete)
-
-
-def _read_one_shot(path: Path) -> NDArray[np.float32]:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    divisor = np.gcd(rate, SAMPLE_RATE)
-    resampled: NDArray[np.float32] = resample_poly(samples.mean(axis=1), SAMPLE_RATE // divisor, rate // divisor)
-    return resampled.astype(np.float32)

@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from cocola_metric.features import FRONT_ENDS, SAMPLE_RATE
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import AudioError
+from cocola_metric.features import FRONT_ENDS
 
 from .corpora import Stem, Track
 from .sampling import audible, draw_subsets, mix_at_level, overlap_ratio
@@ -51,7 +53,7 @@ def draw_pair(
         ]
         waveforms = np.stack(submixes) + rng.normal(0.0, noise, (2, stems.shape[1]))
         return Pair(number, start, waveforms.astype(np.float32))
-    raise ValueError(f"no window with two sounding stems in {MAX_DRAWS} draws: is the corpus silent?")
+    raise AudioError(f"no window with two sounding stems in {MAX_DRAWS} draws: is the corpus silent?")
 
 
 def read_window(track: Track, start: float, window: float) -> NDArray[np.float32]:
@@ -68,7 +70,7 @@ def _read_stem(stem: Stem, first: int, length: int) -> NDArray[np.float32]:
     for file in stem.files:
         with soundfile.SoundFile(file) as audio:
             if audio.samplerate != SAMPLE_RATE:
-                raise ValueError(f"{file} is at {audio.samplerate} Hz: training reads corpora rendered at {SAMPLE_RATE}")
+                raise AudioError(f"{file} is at {audio.samplerate} Hz: training reads audio at {SAMPLE_RATE} Hz")
             if first < audio.frames:
                 audio.seek(first)
                 samples = audio.read(min(length, audio.frames - first), dtype="float32", always_2d=True).mean(axis=1)

@@ -1,6 +1,8 @@
 """Symbolic music as plain data: parts made of notes, read from MusicXML and from MIDI files."""
 
+import warnings
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,6 +14,11 @@ SCORE_VELOCITY = 80
 # Modulation, data entry, volume, expression, sustain and the numbers that address the pitch-bend range.
 PLAYED_CONTROLLERS = frozenset({1, 6, 7, 11, 38, 64, 100, 101})
 SHORTEST_HELD_NOTE = 0.1
+# What the standard library raises on a truncated archive, on broken XML and on missing or impossible values.
+DAMAGE = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, ElementTree.ParseError),
+    *(StopIteration, LookupError, ValueError, ArithmeticError),
+)
 
 
 class ScoreError(CocolaError):
@@ -100,7 +107,8 @@ class Part:
         kept = (
             note
             for note in self.notes
-            if note.start < end and (note.start >= start or (not self.is_drum and note.end > start + SHORTEST_HELD_NOTE))
+            if note.start < end
+            and (note.start >= start or (not self.is_drum and note.end > start + SHORTEST_HELD_NOTE))
         )
         return replace(
             self,
@@ -132,7 +140,7 @@ def read_musicxml(path: Path) -> list[Part]:
             score = ElementTree.fromstring(archive.read(document))
         names = {part.get("id"): part.findtext("part-name") or "" for part in score.iter("score-part")}
         return [Part(names.get(part.get("id"), ""), _part_notes(part)) for part in score.iterfind("part")]
-    except (OSError, zipfile.BadZipFile, StopIteration, ElementTree.ParseError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         raise ScoreError(f"{path}: not a readable MusicXML score ({error!r})") from error
 
 
@@ -159,9 +167,7 @@ def _part_notes(part: ElementTree.Element) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _add_note(
-    element: ElementTree.Element, start: float, end: float, notes: list[Note], tied: dict[int, int]
-) -> None:
+def _add_note(element: ElementTree.Element, start: float, end: float, notes: list[Note], tied: dict[int, int]) -> None:
     written = element.find("pitch")
     if written is None:
         return
@@ -178,8 +184,8 @@ def _add_note(
         tied[pitch] = len(notes) - 1
 
 
-def read_midi(path: Path) -> list[Part]:
-    """Read a standard MIDI file; times are in seconds, one part per instrument of a track.
+def read_midi(path: Path, *, in_quarters: bool = False) -> list[Part]:
+    """Read a standard MIDI file, one part per instrument of a track; times are in seconds unless `in_quarters`.
 
     Raises:
         MissingExtraError: pretty_midi is not installed.
@@ -190,21 +196,30 @@ def read_midi(path: Path) -> list[Part]:
     except ImportError as error:
         raise MissingExtraError("reading MIDI needs pretty_midi: pip install 'cocola-metric[train]'") from error
     try:
-        midi = pretty_midi.PrettyMIDI(str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tempo marks on later tracks: common, and read as intended
+            midi = pretty_midi.PrettyMIDI(str(path))
     except Exception as error:  # mido raises whatever the damaged bytes lead to, bare Exception included
         raise ScoreError(f"{path}: not a readable MIDI file ({error!r})") from error
+
+    def clock(seconds: float) -> float:
+        return float(midi.time_to_tick(seconds) / midi.resolution if in_quarters else seconds)
+
     return [
         Part(
             name=instrument.name.strip(),
-            notes=tuple(Note(note.start, note.end, note.pitch, note.velocity) for note in instrument.notes),
-            program=instrument.program,
+            notes=tuple(
+                Note(clock(note.start), clock(note.end), int(note.pitch), int(note.velocity))
+                for note in instrument.notes
+            ),
+            program=int(instrument.program),
             is_drum=instrument.is_drum,
             controllers=tuple(
-                Controller(change.time, change.number, change.value)
+                Controller(clock(change.time), int(change.number), int(change.value))
                 for change in instrument.control_changes
                 if change.number in PLAYED_CONTROLLERS
             ),
-            bends=tuple(Bend(bend.time, bend.pitch) for bend in instrument.pitch_bends),
+            bends=tuple(Bend(clock(bend.time), int(bend.pitch)) for bend in instrument.pitch_bends),
         )
         for instrument in midi.instruments
     ]

@@ -60,7 +60,7 @@ class Studio:
         stems = self.record([replace(part, program=kit_number) if part.is_drum else part for part in parts], duration)
         if not self._drumkits or generator.random() >= SAMPLED_KIT_PROBABILITY:
             return stems
-        drumkit = self._drumkits[generator.integers(len(self._drumkits))]
+        drumkit = self._drumkits[int(generator.integers(len(self._drumkits)))]
         for name in {part.name for part in parts if part.is_drum}:
             notes = [note for part in parts if part.is_drum and part.name == name for note in part.notes]
             sampled = drumkit.render(notes, duration, generator)

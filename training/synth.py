@@ -2,7 +2,8 @@
 
 import ctypes
 import ctypes.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,9 +39,7 @@ class SoundFont:
 
 SOUND_FONTS = (
     SoundFont(Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), "MIT (apt fluid-soundfont-gm)"),
-    SoundFont(
-        Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3"), "MIT (apt musescore-general-soundfont-small)"
-    ),
+    SoundFont(Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3"), "MIT (apt musescore-general-soundfont-small)"),
     SoundFont(Path("/usr/share/sounds/sf2/TimGM6mb.sf2"), "GPL-2 (apt timgm6mb-soundfont)"),
 )
 
@@ -81,7 +80,9 @@ def load_library() -> ctypes.CDLL:
         "fluid_set_log_function": (handle, [integer, handle, handle]),
         "fluid_synth_set_interp_method": (integer, [handle, integer, integer]),
         "fluid_synth_sfload": (integer, [handle, text, integer]),
-        "fluid_synth_system_reset": (integer, [handle]),
+        "fluid_synth_get_sfont_by_id": (handle, [handle, integer]),
+        "fluid_synth_add_sfont": (integer, [handle, handle]),
+        "fluid_synth_remove_sfont": (integer, [handle, handle]),
         "fluid_synth_set_channel_type": (integer, [handle, integer, integer]),
         "fluid_synth_program_select": (integer, [handle, integer, integer, integer, integer]),
         "fluid_synth_noteon": (integer, [handle, integer, integer, integer]),
@@ -130,8 +131,7 @@ class Synthesizer:
         switches = {"polyphony": 512, "midi-channels": BUSES, "audio-channels": BUSES, "audio-groups": BUSES}
         for name, value in (switches | {"reverb.active": 0, "chorus.active": 0}).items():
             self._library.fluid_settings_setint(self._settings, f"synth.{name}".encode(), value)
-        self._synth = self._library.new_fluid_synth(self._settings)
-        self._library.fluid_synth_set_interp_method(self._synth, -1, FOURTH_ORDER_INTERPOLATION)
+        self._holder = self._library.new_fluid_synth(self._settings)
         self._fonts = [self._load_font(path) for path in fonts]
 
     def __enter__(self) -> Self:
@@ -144,10 +144,10 @@ class Synthesizer:
 
     def close(self) -> None:
         """Free the fonts; the synthesizer cannot be used afterwards."""
-        if self._synth is not None:
-            self._library.delete_fluid_synth(self._synth)
+        if self._holder is not None:
+            self._library.delete_fluid_synth(self._holder)
             self._library.delete_fluid_settings(self._settings)
-            self._synth = None
+            self._holder = None
 
     def render(self, parts: Sequence[Part], duration: float) -> NDArray[np.float32]:
         """Play parts (times in seconds) from time 0 and return one dry mono signal per part at 16 kHz.
@@ -160,45 +160,65 @@ class Synthesizer:
         return np.concatenate(batches) if batches else np.zeros((0, length), np.float32)
 
     def _load_font(self, path: Path) -> int:
-        identifier: int = self._library.fluid_synth_sfload(self._synth, str(path).encode(), 0)
+        identifier: int = self._library.fluid_synth_sfload(self._holder, str(path).encode(), 0)
         if identifier < 0:
             raise CocolaError(f"{path}: not a SoundFont that libfluidsynth can load")
-        return identifier
+        font: int = self._library.fluid_synth_get_sfont_by_id(self._holder, identifier)
+        return font
+
+    @contextmanager
+    def _new_player(self) -> Iterator[tuple[int, list[int]]]:
+        """Lend the loaded fonts to a new synth; give it and the numbers of its fonts.
+
+        A synth used before is not silent even after a reset: voices of the last piece sound into the next one, which
+        would make a track depend on the track before it.
+        """
+        player: int = self._library.new_fluid_synth(self._settings)
+        try:
+            self._library.fluid_synth_set_interp_method(player, -1, FOURTH_ORDER_INTERPOLATION)
+            yield player, [self._library.fluid_synth_add_sfont(player, font) for font in self._fonts]
+        finally:
+            for font in self._fonts:
+                self._library.fluid_synth_remove_sfont(player, font)
+            self._library.delete_fluid_synth(player)
 
     def _render_batch(self, parts: Sequence[Part], length: int) -> NDArray[np.float32]:
-        self._library.fluid_synth_system_reset(self._synth)
-        for channel, part in enumerate(parts):
-            self._select_program(channel, part)
         oversampling = SYNTHESIS_RATE // SAMPLE_RATE
         needed = length * oversampling
         buses = np.zeros((2 * BUSES, needed + -needed % BLOCK), np.float32)  # left and right of each bus
-        position = 0
-        for event in sorted(_events(parts), key=lambda event: (event.time, event.rank)):
-            target = int(event.time * SYNTHESIS_RATE) // BLOCK * BLOCK
-            if target >= buses.shape[1]:
-                break
-            position = self._advance(buses, position, target)
-            getattr(self._library, event.function)(self._synth, *event.arguments)
-        self._advance(buses, position, buses.shape[1])
+        with self._new_player() as (player, fonts):
+            for channel, part in enumerate(parts):
+                self._select_program(player, channel, part, fonts[part.font])
+            self._play(player, sorted(_events(parts), key=lambda event: (event.time, event.rank)), buses)
         mono = 0.5 * (buses[0 : 2 * len(parts) : 2] + buses[1 : 2 * len(parts) : 2])[:, :needed]
-        # scipy's polyphase filter takes a millisecond per second of 16 buses, and spares the workers importing torch.
+        # scipy's polyphase filter takes a tenth of the time of the synthesis, and spares the workers importing torch.
         halved: NDArray[np.float32] = resample_poly(mono, 1, oversampling, axis=1).astype(np.float32)
         return halved
 
-    def _select_program(self, channel: int, part: Part) -> None:
+    def _select_program(self, player: int, channel: int, part: Part, font: int) -> None:
         bank = DRUM_BANK if part.is_drum else 0
-        self._library.fluid_synth_set_channel_type(self._synth, channel, int(part.is_drum))
-        selection = (self._synth, channel, self._fonts[part.font], bank)
-        if self._library.fluid_synth_program_select(*selection, part.program) != 0:
-            self._library.fluid_synth_program_select(*selection, 0)  # a kit this font lacks: its standard kit
+        self._library.fluid_synth_set_channel_type(player, channel, int(part.is_drum))
+        if self._library.fluid_synth_program_select(player, channel, font, bank, part.program) != 0:
+            self._library.fluid_synth_program_select(player, channel, font, bank, 0)  # a kit the font lacks: kit 0
 
-    def _advance(self, buses: NDArray[np.float32], position: int, target: int) -> int:
-        if target <= position:
-            return position
+    def _play(self, player: int, events: Sequence[_Event], buses: NDArray[np.float32]) -> None:
+        """Fill the buses, sending each event to the player when its time has come."""
+        length, position = buses.shape[1], 0
+        for event in events:
+            target = int(event.time * SYNTHESIS_RATE) // BLOCK * BLOCK
+            if target >= length:
+                break
+            self._advance(player, buses, position, target)
+            position = target
+            getattr(self._library, event.function)(player, *event.arguments)
+        self._advance(player, buses, position, length)
+
+    def _advance(self, player: int, buses: NDArray[np.float32], position: int, target: int) -> None:
+        if target == position:
+            return
         rows = np.arange(len(buses)) * buses.strides[0] + buses.ctypes.data + position * buses.itemsize
         addresses = rows.astype(np.uintp).ctypes.data_as(ctypes.POINTER(ctypes.c_void_p))
-        self._library.fluid_synth_process(self._synth, target - position, 0, None, len(buses), addresses)
-        return target
+        self._library.fluid_synth_process(player, target - position, 0, None, len(buses), addresses)
 
 
 def _events(parts: Sequence[Part]) -> list[_Event]:

@@ -27,7 +27,7 @@ STEPS_BETWEEN_CHECKPOINTS = 250
 
 
 def train(config: TrainingConfig, corpus: Path, out: Path, *, workers: int = 2, device: str = "cpu") -> CocolaModel:
-    """Train an encoder on ``corpus/train``, watching ``corpus/validation``; goes on from the last checkpoint in ``out``.
+    """Train an encoder on ``corpus/train``, watching ``corpus/validation``; goes on from a checkpoint in ``out``.
 
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
     ``config.json`` and ``model.safetensors`` in float16.
@@ -35,16 +35,16 @@ def train(config: TrainingConfig, corpus: Path, out: Path, *, workers: int = 2, 
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
     store = _open_store(config, corpus / "train", out / "pairs", config.pairs, config.seed, workers)
-    validation = _open_store(config, corpus / "validation", out / "validation", VALIDATION_PAIRS, config.seed + 1, workers)
+    validation = _open_store(
+        config, corpus / "validation", out / "validation", VALIDATION_PAIRS, config.seed + 1, workers
+    )
 
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, config))
     done = _resume(out / "checkpoint.pt", model, optimizer, schedule)
-    batches = store.batches(
-        config.batch_size, window=config.window, max_overlap=config.max_overlap, seed=config.seed
-    )
+    batches = store.batches(config.batch_size, window=config.window, max_overlap=config.max_overlap, seed=config.seed)
     log = _Log(out / "log.csv", done)
     progress = tqdm(range(config.steps), initial=done, desc="training", unit="step")
     for step, batch in zip(range(config.steps), batches, strict=False):
@@ -119,9 +119,7 @@ def _similarities(model: CocolaModel, features: Tensor, config: TrainingConfig) 
     return similarities
 
 
-def _open_store(
-    config: TrainingConfig, corpus: Path, folder: Path, count: int, seed: int, workers: int
-) -> PairStore:
+def _open_store(config: TrainingConfig, corpus: Path, folder: Path, count: int, seed: int, workers: int) -> PairStore:
     dataset = PairFeatures(
         index_stem_folder(corpus),
         count,
@@ -168,7 +166,15 @@ def _resume(
 class _Log:
     """One CSV line a step; a resumed run cuts off what its checkpoint does not know of."""
 
-    columns = ("step", "loss", "accuracy", "validation_loss", "validation_accuracy", "validation_accuracy_of_2", "seconds")
+    columns = (
+        "step",
+        "loss",
+        "accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "validation_accuracy_of_2",
+        "seconds",
+    )
 
     def __init__(self, path: Path, done: int) -> None:
         kept = path.read_text().splitlines()[1 : done + 1] if path.exists() else []

@@ -1,0 +1,51 @@
+# `make demo` and `make test` work from a bare checkout: each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# What the renderer's tests need beyond pip; without it they are skipped and say so.
+SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
+
+.PHONY: demo test check bench examples corpora clean
+
+demo: $(VENV)/base
+	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
+		--accompaniment examples/harbour/keys.flac
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/test system check
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only
+
+examples: $(VENV)/test system
+	$(BIN)/python examples/compose.py
+
+corpora: $(VENV)/test system
+	$(BIN)/python -m cocola_metric.training.rendering corpora --sources ../shared
+
+.PHONY: system
+system:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1; then \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null \
+		|| echo "no system packages: the renderer's tests will be skipped" >&2; \
+	fi
+
+$(VENV)/base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --editable .
+	touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --editable '.[test]'
+	touch $@ $(VENV)/base
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

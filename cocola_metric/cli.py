@@ -1,0 +1,96 @@
+"""The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad audio, 2 for wrong usage."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import AudioError, CocolaError
+
+MODES = ("both", "harmonic", "percussive")  # written out, so that --help imports no torch; a test compares them
+EXAMPLES = """examples:
+  cocola-score mix.wav guitar.wav                        one pair
+  cocola-score -c drums.wav bass.wav -a guitar.wav       stems of one side are summed
+  cocola-score --pairs pairs.csv --out scores.csv        columns conditioning, accompaniment (or a JSONL file)
+  cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
+  cocola-score rank mix.wav loops/*.wav                  the best-fitting candidate first
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``cocola-score`` and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    ranking = given[:1] == ["rank"]
+    options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
+    try:
+        from . import commands  # torch comes with it
+
+        with commands.own_warnings_only():
+            result, code = commands.rank(options) if ranking else commands.score(options)
+    except CocolaError as error:
+        print(f"cocola-score: {error}", file=sys.stderr)
+        return 1 if isinstance(error, AudioError) else 2
+    except KeyboardInterrupt:
+        print("cocola-score: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
+        return 130
+    try:
+        print(json.dumps(result, indent=2))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _score_parser() -> argparse.ArgumentParser:
+    parser = _parser("cocola-score", "Score how well an accompaniment fits the music it was made for.", EXAMPLES)
+    parser.add_argument("conditioning", nargs="?", type=Path, metavar="CONDITIONING", help="audio file, or folder")
+    parser.add_argument("accompaniment", nargs="?", type=Path, metavar="ACCOMPANIMENT", help="audio file, or folder")
+    stems = parser.add_argument_group("several stems a side")
+    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=Path, metavar="STEM")
+    stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", type=Path, metavar="STEM")
+    many = parser.add_argument_group("many pairs")
+    many.add_argument("--pairs", type=Path, metavar="FILE", help="CSV or JSONL with conditioning and accompaniment")
+    many.add_argument(
+        "--out", type=Path, metavar="FILE", help="CSV or JSONL to write; an interrupted run goes on in it"
+    )
+    many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
+    many.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    return parser
+
+
+def _rank_parser() -> argparse.ArgumentParser:
+    parser = _parser("cocola-score rank", "Rank candidates by how well they fit a piece of music.", None)
+    parser.add_argument("conditioning", type=Path, metavar="CONDITIONING", help="audio file")
+    parser.add_argument("candidates", nargs="+", type=Path, metavar="CANDIDATE", help="audio files")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    return parser
+
+
+def _parser(program: str, description: str, epilog: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    encoder = parser.add_argument_group("encoder and windows")
+    encoder.add_argument("--model", default="embedded", help="known name, folder, or .ckpt file (default: embedded)")
+    encoder.add_argument("--mode", choices=MODES, default="both", help="part of the sound to hear (default: both)")
+    encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
+    encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
+    encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
+    encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from . import __version__
+
+        parser.exit(message=f"cocola-metric {__version__}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

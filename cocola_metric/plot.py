@@ -1,0 +1,70 @@
+"""Pictures of scores, where looking tells more than reading (extra [plot])."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from .audio import SAMPLE_RATE, AudioInput, read_audio
+from .errors import MissingExtraError
+from .scorer import WindowScores
+
+SCORE_COLOUR = "#1f5f8b"
+SIDE_COLOURS = ("#7a8b99", "#c06c3e")
+ENVELOPE_POINTS = 1500
+
+
+def plot_scores(
+    file: Path, conditioning: AudioInput, accompaniment: AudioInput, scores: WindowScores, *, window: float
+) -> None:
+    """Draw the score of every window above the waveforms of both sides.
+
+    Args:
+        file: PNG, PDF or SVG to write.
+        conditioning: what was scored.
+        accompaniment: what was scored.
+        scores: of the pair.
+        window: length of a window, seconds.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, axes = new_figure(rows=3, height=5.0, heights=(2.2, 1, 1))
+    top = axes[0]
+    for start, value in zip(scores.starts, scores.scores, strict=True):
+        top.hlines(value, start, start + window, color=SCORE_COLOUR, alpha=0.35, linewidth=2)
+    centres = np.asarray(scores.starts) + window / 2
+    top.plot(centres, scores.scores, "o-", color=SCORE_COLOUR, label="window")
+    top.axhline(scores.mean, color="black", linestyle=":", label=f"mean {scores.mean:.2f}")
+    top.set_ylabel("COCOLA score")
+    top.legend(loc="lower right", frameon=False, ncols=2)
+    sides = zip(axes[1:], ("conditioning", "accompaniment"), (conditioning, accompaniment), SIDE_COLOURS, strict=True)
+    for axis, name, audio, colour in sides:
+        _draw_envelope(axis, read_audio(audio), colour)
+        axis.set_ylabel(name)
+        axis.set_yticks([])
+        axis.sharex(top)
+    axes[-1].set_xlabel("time (s)")
+    axes[-1].set_xlim(0, scores.starts[-1] + window)
+    figure.savefig(file, dpi=150)
+
+
+def new_figure(*, rows: int, height: float, heights: tuple[float, ...]) -> tuple[Any, Any]:
+    """Return a figure outside matplotlib's global state, and its axes from top to bottom."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("drawing needs matplotlib: pip install 'cocola-metric[plot]'") from error
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, 1, height_ratios=heights))
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _draw_envelope(axis: Any, waveform: Tensor, colour: str) -> None:
+    step = max(1, len(waveform) // ENVELOPE_POINTS)
+    peaks = waveform[: len(waveform) // step * step].reshape(-1, step).abs().amax(1).numpy()
+    time = np.arange(len(peaks)) * step / SAMPLE_RATE
+    axis.fill_between(time, -peaks, peaks, color=colour, linewidth=0)

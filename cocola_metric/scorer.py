@@ -1,0 +1,300 @@
+"""The COCOLA score of audio (section 3.2): pairs, matrices, rankings and accuracies, each audio embedded once."""
+
+import itertools
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from . import functional, hub
+from .audio import SAMPLE_RATE, AudioInput, AudioWarning
+from .catalogue import Catalogue
+from .compare import mean_similarities, window_similarities
+from .embedding import Embedded, WindowEmbedder
+from .errors import AudioError, CheckpointError, UsageError
+from .model import MODES, CocolaModel, Mode, fold_batch_norm
+from .signature import signature
+from .windows import HOP, WINDOW, WindowPlan
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class WindowScores:
+    """COCOLA scores over time.
+
+    Attributes:
+        starts: of each window, seconds.
+        scores: of each window; NaN where either side is silent.
+        mean: over the windows that are not silent; NaN if there is none.
+        silent_windows: number of windows left out of the mean.
+    """
+
+    starts: tuple[float, ...]
+    scores: tuple[float, ...]
+    mean: float
+    silent_windows: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate's place in the list that was ranked, and its score."""
+
+    index: int
+    score: float
+
+
+class CocolaScorer:
+    """Scores how well accompaniments fit the music they are to accompany.
+
+    The order of arguments matters: h_y^T W h_x is not symmetric. Every audio argument is a path, a list of stem paths
+    (summed, Eq. 1), or a floating-point tensor or array (channels, time) with ``sample_rate=``.
+
+    Policies: audio is cut into windows of 5 s every 2.5 s (`windows.split_windows` says what happens at the end). Of
+    two audios of unequal length the common part is scored, with a warning above 0.1 s. A window in which either side
+    is silent has no score (NaN), and is left out of the mean.
+    """
+
+    def __init__(
+        self,
+        model: CocolaModel,
+        *,
+        name: str = "unnamed",
+        weights_sha256: str = "",
+        mode: Mode = "both",
+        device: str | torch.device | None = None,
+        window: float = WINDOW,
+        hop: float = HOP,
+        batch_size: int | None = None,
+    ) -> None:
+        """Wrap a model, which from now on belongs to the scorer; `from_pretrained` is the usual way in."""
+        if mode not in MODES:
+            raise UsageError(f"mode {mode!r} is none of {', '.join(MODES)}")
+        if mode != "both" and model.encoder.front_end.channels == 1:
+            raise UsageError(f"mode {mode!r} needs a two-channel model (front end 'hps'); this one hears everything")
+        self.name, self.weights_sha256, self.mode = name, weights_sha256, mode
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.plan = WindowPlan(window, hop)
+        fold_batch_norm(model).to(self.device)
+        self._similarity = model.similarity.cpu()
+        self._embedder = WindowEmbedder(
+            model.encoder, mode=mode, device=self.device, plan=self.plan, batch_size=batch_size
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str] = "embedded",
+        *,
+        revision: str | None = None,
+        mode: Mode = "both",
+        device: str | torch.device | None = None,
+        window: float = WINDOW,
+        hop: float = HOP,
+        batch_size: int | None = None,
+    ) -> "CocolaScorer":
+        """Load an encoder and get ready to score.
+
+        Args:
+            name: a known name, a folder with ``config.json`` and ``model.safetensors``, or a ``.ckpt`` file of the
+                original authors. "embedded" comes with this package and needs no network.
+            revision: of a Hub repository; folders, files and embedded weights have none.
+            mode: hear "both" parts of the sound, or only the "harmonic" or "percussive" one (two-channel models).
+            device: of the encoder; by default a GPU if there is one.
+            window: length of a window, seconds; encoders are trained on 5 s.
+            hop: from the start of one window to the next, seconds.
+            batch_size: windows per forward pass; changes speed and memory, not scores.
+
+        Raises:
+            CheckpointError: the weights cannot be found or do not match their configuration.
+        """
+        if revision is not None:
+            raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
+        checkpoint = hub.load(name)
+        return cls(
+            checkpoint.model,
+            name=checkpoint.name,
+            weights_sha256=checkpoint.sha256,
+            mode=mode,
+            device=device,
+            window=window,
+            hop=hop,
+            batch_size=batch_size,
+        )
+
+    @property
+    def signature(self) -> str:
+        """The recipe of this scorer's numbers in one line, to be cited with them."""
+        return signature(
+            model=self.name,
+            weights_sha256=self.weights_sha256,
+            mode=self.mode,
+            window=self.plan.window,
+            hop=self.plan.hop,
+            sample_rate=SAMPLE_RATE,
+        )
+
+    def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> Tensor:
+        """Return the embedding of every window.
+
+        Shape:
+            -> (K, D).
+
+        Raises:
+            AudioError: the input cannot be read.
+        """
+        catalogue = Catalogue(sample_rate)
+        catalogue.add(audio)
+        return _raised(next(self._embedder.embed_all(catalogue.requests([])))).embeddings
+
+    def score(self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None) -> float:
+        """Return the COCOLA score (Eq. 4) of an accompaniment, averaged over windows; higher fits better.
+
+        Raises:
+            AudioError: an input cannot be read, or no window has sound on both sides.
+        """
+        return self.score_windows(conditioning, accompaniment, sample_rate=sample_rate).mean
+
+    def score_windows(
+        self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None
+    ) -> WindowScores:
+        """Return the score of every window.
+
+        Raises:
+            AudioError: an input cannot be read, or no window has sound on both sides.
+        """
+        result = _raised(next(self.iter_scores([(conditioning, accompaniment)], sample_rate=sample_rate)))
+        if math.isnan(result.mean):
+            raise AudioError(
+                "nothing to score: in every window one side is silent; check that both inputs hold music and that "
+                "they play at the same time"
+            )
+        return result
+
+    def score_pairs(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> Tensor:
+        """Return the score of each pair; NaN, with a warning, where no window has sound on both sides.
+
+        Shape:
+            -> (n,).
+
+        Raises:
+            AudioError: an input cannot be read.
+            UsageError: there are not as many conditionings as accompaniments.
+        """
+        _check_counts(conditionings, accompaniments)
+        pairs = zip(conditionings, accompaniments, strict=True)
+        scores = [_raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate)]
+        return _warned_of_silence(torch.tensor(scores))
+
+    def similarity_matrix(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> Tensor:
+        """Return the score of every conditioning with every accompaniment, from n + m embeddings.
+
+        Shape:
+            -> (n, m), NaN, with a warning, where no window of a pair has sound on both sides.
+
+        Raises:
+            AudioError: an input cannot be read.
+        """
+        catalogue = Catalogue(sample_rate)
+        rows = [catalogue.add(audio) for audio in conditionings]
+        columns = [catalogue.add(audio) for audio in accompaniments]
+        requests = catalogue.requests(itertools.product(rows, columns))
+        embedded = [_raised(result) for result in self._embedder.embed_all(requests)]
+        scores = mean_similarities(
+            self._similarity, [embedded[row] for row in rows], [embedded[column] for column in columns]
+        )
+        return _warned_of_silence(scores)
+
+    def accuracy(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> float:
+        """Return how often a conditioning scores highest with its own accompaniment among all of them (Eq. 8).
+
+        Raises:
+            AudioError: an input cannot be read.
+            UsageError: there is no pair, or there are not as many conditionings as accompaniments.
+        """
+        _check_counts(conditionings, accompaniments)
+        if not len(conditionings):
+            raise UsageError("no pairs to compute an accuracy of: pass at least one")
+        return functional.accuracy(
+            self.similarity_matrix(conditionings, accompaniments, sample_rate=sample_rate)
+        ).item()
+
+    def rank(
+        self, conditioning: AudioInput, candidates: Sequence[AudioInput], *, sample_rate: float | None = None
+    ) -> list[Ranked]:
+        """Return the candidates by falling score; those too silent to be scored come last, with NaN.
+
+        Raises:
+            AudioError: an input cannot be read.
+        """
+        scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0].tolist()
+        ranked = [Ranked(index, score) for index, score in enumerate(scores)]
+        return sorted(ranked, key=lambda entry: (math.isnan(entry.score), -entry.score))
+
+    def iter_scores(
+        self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
+    ) -> Iterator[WindowScores | AudioError]:
+        """Yield the window scores of each pair, in order, as they become ready; for a pair that cannot be read, why."""
+        catalogue = Catalogue(sample_rate)
+        numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]
+        results = self._embedder.embed_all(catalogue.requests(numbers))
+        ready: list[Embedded | AudioError] = []
+        for left, right in numbers:
+            ready += itertools.islice(results, max(0, max(left, right) + 1 - len(ready)))
+            conditioning, accompaniment = ready[left], ready[right]
+            if isinstance(conditioning, AudioError):
+                yield conditioning
+            elif isinstance(accompaniment, AudioError):
+                yield accompaniment
+            else:
+                yield self._window_scores(window_similarities(self._similarity, conditioning, accompaniment))
+
+    def _window_scores(self, similarities: Tensor) -> WindowScores:
+        silent = int(similarities.isnan().sum())
+        mean = similarities.nanmean().item()
+        return WindowScores(self.plan.starts(len(similarities)), tuple(similarities.tolist()), mean, silent)
+
+
+def _raised(result: _Result | AudioError) -> _Result:
+    if isinstance(result, AudioError):
+        raise result
+    return result
+
+
+def _check_counts(conditionings: Sequence[AudioInput], accompaniments: Sequence[AudioInput]) -> None:
+    if len(conditionings) != len(accompaniments):
+        raise UsageError(
+            f"{len(conditionings)} conditionings and {len(accompaniments)} accompaniments make no pairs: "
+            "pass as many of one as of the other"
+        )
+
+
+def _warned_of_silence(scores: Tensor) -> Tensor:
+    unscored = int(scores.isnan().sum())
+    if unscored:
+        message = f"{unscored} of {scores.numel()} pairs have no window with sound on both sides: their score is NaN"
+        warnings.warn(message, AudioWarning, stacklevel=3)
+    return scores

@@ -1,0 +1,45 @@
+"""What every test stands on: no network, no flaky deadlines, the packaged audio, and the folder shared by checkouts."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+settings.register_profile("cocola", deadline=None, derandomize=True)
+settings.load_profile("cocola")
+
+if TYPE_CHECKING:
+    from parity_vectors import ParityVectors
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of small audio files that `data/make_data.py` writes."""
+    return Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """Find a file or folder of `../shared` ("parity/mel"), or skip the test, because a bare checkout has none."""
+
+    def find(name: str) -> Path:
+        if not (SHARED / name).exists():
+            pytest.skip(f"needs {SHARED / name}, which is not part of a bare checkout")
+        return SHARED / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def parity(shared: Callable[[str], Path]) -> Callable[[str], "ParityVectors"]:
+    """The original code's reference vectors for a front end, "mel" or "hps"."""
+    from parity_vectors import read_vectors
+
+    return functools.cache(lambda kind: read_vectors(shared(f"parity/{kind}")))
