@@ -89,7 +89,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from . import __version__
 
-        parser.exit(message=f"cocola-metric {__version__}\n")
+        print(f"cocola-metric {__version__}")
+        parser.exit()
 
 
 if __name__ == "__main__":

@@ -78,7 +78,9 @@ class CocolaScorer:
         if mode != "both" and model.encoder.front_end.channels == 1:
             raise UsageError(f"mode {mode!r} needs a two-channel model (front end 'hps'); this one hears everything")
         self.name, self.weights_sha256, self.mode = name, weights_sha256, mode
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"batch_size={batch_size}: pass at least 1")
+        self.device = _device(device)
         self.plan = WindowPlan(window, hop)
         fold_batch_norm(model).to(self.device)
         self._similarity = model.similarity.cpu()
@@ -276,6 +278,13 @@ class CocolaScorer:
         silent = int(similarities.isnan().sum())
         mean = similarities.nanmean().item()
         return WindowScores(self.plan.starts(len(similarities)), tuple(similarities.tolist()), mean, silent)
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise UsageError(f"device {name!r} is none that torch knows: pass cpu, or cuda:0 and the like") from error
 
 
 def _raised(result: _Result | AudioError) -> _Result:

@@ -32,7 +32,7 @@ SEED = 2024
 TIMING, TOUCH = 0.006, 5.0  # how unsteady the players are: standard deviations in seconds and in MIDI velocity
 ROOM_SECONDS, ROOM_LEVEL, FADE_SECONDS = 0.4, 0.1, 0.4
 DRIVE, LOUDNESS = 2.0, -23.5  # RMS in dB full scale; with the peaks saturated, four stems can be summed unclipped
-BITS = 12  # a third smaller than with 16; the rounding is 17 dB below the noise that training adds to every sub-mix
+BITS = 12  # two fifths smaller than with 16; the rounding is 17 dB below the noise that training adds to every sub-mix
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 QUALITIES = {  # semitones above the root of the tones 1, 3, 5, 7 (or 6), 9
