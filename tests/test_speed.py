@@ -1,0 +1,139 @@
+"""How fast the parts are, each beside the way it was done before: pytest --benchmark-only.
+
+One thread per operation throughout, so that a ratio is one of work and not of cores.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from test_features import librosa_chain
+
+from cocola_metric import CocolaScorer
+from cocola_metric.features import HarmonicPercussive, LogMel
+from cocola_metric.hub import load
+from cocola_metric.median import running_median
+from cocola_metric.model import CocolaModel, fold_batch_norm
+
+pytestmark = pytest.mark.bench
+RATE = 16_000
+COLD_START = {
+    "ours": "from cocola_metric.cli import main; main({files!r})",
+    # The imports of the original repository's inference recipe, and its front end on both files.
+    "original": (
+        "import sys, torch, torchaudio, librosa, lightning, efficientnet_pytorch, soundfile\n"
+        "sys.path.insert(0, {tests!r})\n"
+        "from test_features import librosa_chain\n"
+        "from cocola_metric.hub import load\n"
+        "model = load('embedded').model\n"
+        "clips = [soundfile.read(file, dtype='float32')[0][:80000] for file in {files!r}]\n"
+        "features = torch.stack([torch.from_numpy(librosa_chain(clip)).float() for clip in clips])\n"
+        "embeddings = model.encoder.embed_features(features)\n"
+        "print(model.similarity.matrix(embeddings[:1], embeddings[1:]).item())"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def clip() -> torch.Tensor:
+    return 0.1 * torch.randn(1, 5 * RATE, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def original() -> CocolaModel:
+    return load("embedded").model
+
+
+@pytest.mark.benchmark(group="median of 31, both axes of a clip")
+@pytest.mark.parametrize("how", ["network", "scipy"])
+def test_median(benchmark, how: str) -> None:
+    from scipy.ndimage import median_filter
+
+    magnitude = torch.rand(513, 501)
+    values = magnitude.numpy()
+    ways = {
+        "network": lambda: (running_median(magnitude, 1), running_median(magnitude, 0)),
+        "scipy": lambda: (median_filter(values, size=(1, 31)), median_filter(values, size=(31, 1))),
+    }
+    benchmark(ways[how])
+
+
+@pytest.mark.benchmark(group="hps front end, one clip")
+@pytest.mark.parametrize("how", ["ours", "librosa"])
+def test_hps(benchmark, clip: torch.Tensor, how: str) -> None:
+    front_end = HarmonicPercussive()
+    ways = {"ours": lambda: front_end(clip), "librosa": lambda: librosa_chain(clip[0].numpy())}
+    with torch.inference_mode():
+        benchmark(ways[how])
+
+
+@pytest.mark.benchmark(group="mel front end, one clip")
+@pytest.mark.parametrize("how", ["ours", "librosa"])
+def test_mel(benchmark, clip: torch.Tensor, how: str) -> None:
+    front_end = LogMel()
+    settings = {"sr": RATE, "n_fft": 1024, "win_length": 400, "hop_length": 160, "n_mels": 64, "fmin": 60, "fmax": 7800}
+
+    def with_librosa() -> np.ndarray:
+        mel = librosa.feature.melspectrogram(y=clip[0].numpy(), htk=True, norm=None, **settings)
+        return librosa.power_to_db(mel, top_db=None)
+
+    with torch.inference_mode():
+        benchmark({"ours": lambda: front_end(clip), "librosa": with_librosa}[how])
+
+
+@pytest.mark.benchmark(group="encoder without front end, 8 windows")
+@pytest.mark.parametrize("how", ["folded", "original padding and BatchNorm"])
+def test_encoder(benchmark, original: CocolaModel, how: str) -> None:
+    features = torch.randn(8, 2, 64, 501)
+    model = fold_batch_norm(load("embedded").model) if how == "folded" else original
+    with torch.inference_mode():
+        benchmark(model.encoder.embed_features, features)
+
+
+@pytest.mark.benchmark(group="one warm pair of 5 s")
+@pytest.mark.parametrize("how", ["ours", "original recipe"])
+def test_one_pair(benchmark, clip: torch.Tensor, original: CocolaModel, how: str) -> None:
+    other = clip.flip(1)
+    scorer = CocolaScorer.from_pretrained(device="cpu")
+
+    def original_recipe() -> float:
+        with torch.inference_mode():
+            features = [torch.from_numpy(librosa_chain(side[0].numpy())).float()[None] for side in (clip, other)]
+            return original.similarity.pairs(*map(original.encoder.embed_features, features)).item()
+
+    ways = {"ours": lambda: scorer.score(clip, other, sample_rate=RATE), "original recipe": original_recipe}
+    benchmark(ways[how])
+
+
+@pytest.mark.benchmark(group="100 pairs of 5 s", min_rounds=2)
+@pytest.mark.parametrize("shared", [False, True], ids=["200 clips", "10 x 10 clips"])
+def test_100_pairs(benchmark, shared: bool) -> None:
+    scorer = CocolaScorer.from_pretrained(device="cpu")
+    clips = list(0.1 * torch.randn(200, 1, 5 * RATE))
+    if shared:
+        benchmark(scorer.similarity_matrix, clips[:10], clips[10:20], sample_rate=RATE)
+    else:
+        benchmark(scorer.score_pairs, clips[:100], clips[100:], sample_rate=RATE)
+
+
+@pytest.mark.benchmark(group="cold start: two files, from the shell", min_rounds=3)
+@pytest.mark.parametrize("how", sorted(COLD_START))
+def test_cold_start(benchmark, data: Path, how: str) -> None:
+    if how == "original":
+        for package in ("lightning", "efficientnet_pytorch"):
+            pytest.importorskip(package, reason="the original recipe imports it")
+    files = [str(data / "conditioning.flac"), str(data / "accompaniment.flac")]
+    code = COLD_START[how].format(files=files, tests=str(Path(__file__).parent))
+    benchmark(lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True))
