@@ -19,7 +19,9 @@ def main() -> None:
     scorer = CocolaScorer.from_pretrained()
     conditionings, accompaniments = zip(*map(stems, SONGS), strict=True)
     scores = scorer.similarity_matrix(conditionings, accompaniments)
-    print(f"\n{'the rest of':>12} | keys or guitar of" + "\n" + " " * 13 + "|" + "".join(f"{song:>10}" for song in SONGS))
+    print(
+        f"\n{'the rest of':>12} | keys or guitar of" + "\n" + " " * 13 + "|" + "".join(f"{song:>10}" for song in SONGS)
+    )
     for song, row in zip(SONGS, scores.tolist(), strict=True):
         print(f"{song:>12} |" + "".join(f"{score:10.2f}" for score in row))
     coherent = scores.diagonal().mean().item()

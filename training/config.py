@@ -28,6 +28,9 @@ class TrainingConfig:
             0 keeps it constant, as in the paper.
         pairs: number of pairs drawn and kept; they are gone through as often as the steps need.
         mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
+        short_steps: the first steps hear only ``short_window`` of each window, drawn anew each step, and both channels:
+            they cost less, and the encoder learns the same first things from them.
+        short_window: seconds, with ``short_steps``.
         bfloat16: run the backbone in bfloat16.
         seed: of everything drawn.
     """
@@ -42,6 +45,8 @@ class TrainingConfig:
     warmup_steps: int = 0
     pairs: int = 100_000
     mode_shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+    short_steps: int = 0
+    short_window: float = 2.0
     bfloat16: bool = False
     seed: int = 0
 

@@ -75,8 +75,11 @@ def embed_submixes(
 
 def accuracy_of_two(
     model: CocolaModel, submixes: EmbeddedSubmixes, *, same_track: bool = False, seed: int = 0
-) -> Accuracy:
-    """Return Eq. 8 for K = 2, each window against ten drawn others of another track (or of the same one)."""
+) -> Accuracy | None:
+    """Return Eq. 8 for K = 2, each window against ten drawn others of another track (or of the same one).
+
+    None where no window has such another.
+    """
     with torch.inference_mode():
         scores = model.similarity.matrix(submixes.sides[:, 0], submixes.sides[:, 1]).numpy()
     rng = np.random.default_rng(seed)
@@ -88,7 +91,7 @@ def accuracy_of_two(
             drawn = rng.choice(np.flatnonzero(candidates), DRAWS_OF_NEGATIVES)
             wins[row] = np.mean(scores[row, row] > scores[row, drawn])
     scored = ~np.isnan(wins)
-    return _with_interval(100 * wins[scored], submixes.track[scored], rng)
+    return _with_interval(100 * wins[scored], submixes.track[scored], rng) if scored.any() else None
 
 
 def score_distributions(
@@ -96,12 +99,10 @@ def score_distributions(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the scores of coherent pairs, and of pairs mismatched across tracks: (n,), (n,)."""
     rng = np.random.default_rng(seed)
-    count = len(submixes.track)
     others = [int(rng.choice(np.flatnonzero(submixes.track != track))) for track in submixes.track]
     with torch.inference_mode():
         coherent = model.similarity.pairs(submixes.sides[:, 0], submixes.sides[:, 1])
         mismatched = model.similarity.pairs(submixes.sides[:, 0], submixes.sides[others, 1])
-    assert count == len(others)
     return coherent.numpy(), mismatched.numpy()
 
 
@@ -156,8 +157,13 @@ def main(arguments: list[str] | None = None) -> None:
         submixes = embed_submixes(model, index_stem_folder(corpus)[: options.max_tracks], mode=options.mode)
         coherent, mismatched = drawn[corpus.name] = score_distributions(model, submixes)
         report[str(corpus)] = {
-            "other_track": dataclasses.asdict(accuracy_of_two(model, submixes)),
-            "same_track": dataclasses.asdict(accuracy_of_two(model, submixes, same_track=True)),
+            **{
+                name: accuracy and dataclasses.asdict(accuracy)
+                for name, accuracy in (
+                    ("other_track", accuracy_of_two(model, submixes)),
+                    ("same_track", accuracy_of_two(model, submixes, same_track=True)),
+                )
+            },
             "coherent_scores": _summary(coherent),
             "mismatched_scores": _summary(mismatched),
         }

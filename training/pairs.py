@@ -119,7 +119,10 @@ class PairStore:
         if not missing:
             return
         loader = DataLoader(
-            torch.utils.data.Subset(dataset, missing), batch_size=None, num_workers=workers, prefetch_factor=8
+            torch.utils.data.Subset(dataset, missing),
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=8 if workers else None,
         )
         for index, (features, track, start) in zip(missing, tqdm(loader, desc="pairs", unit="pair"), strict=True):
             self.features[index] = features.numpy()

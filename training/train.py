@@ -70,14 +70,19 @@ def train(config: TrainingConfig, corpus: Path, out: Path, *, workers: int = 2, 
 def train_step(model: CocolaModel, features: Tensor, config: TrainingConfig, step: int) -> tuple[Tensor, float]:
     """Return loss (Eq. 3) and accuracy (Eq. 8) of a batch of pairs.
 
-    Each pair is heard in a mode drawn from ``config.mode_shares``; pairs of different modes are no negatives of each
-    other, since an empty channel would give the answer away.
+    After the first short steps, each pair is heard in a mode drawn from ``config.mode_shares``; pairs of different
+    modes are no negatives of each other, since an empty channel would give the answer away.
 
     Shape:
         features (K, 2, C, M, F).
     """
     rng = np.random.default_rng([config.seed, step])
-    shares = config.mode_shares if features.shape[2] == 2 else (1.0, 0.0, 0.0)
+    short = step < config.short_steps
+    if short:
+        frames = round(features.shape[-1] * config.short_window / config.window)
+        first = int(rng.integers(features.shape[-1] - frames + 1))
+        features = features[..., first : first + frames]
+    shares = (1.0, 0.0, 0.0) if short or features.shape[2] == 1 else config.mode_shares
     modes = rng.choice(len(MODES), size=len(features), p=np.asarray(shares) / sum(shares))
     heard = torch.stack([select_mode(pair, MODES[mode]) for pair, mode in zip(features.float(), modes, strict=True)])
     similarities = _similarities(model, heard, config)
