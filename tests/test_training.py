@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from cocola_metric import CocolaScorer
+from cocola_metric import CocolaScorer, hub
 from cocola_metric.errors import AudioError, CocolaError
 from cocola_metric.model import CocolaModel, EncoderConfig
 from cocola_metric.training import evaluate, train
@@ -141,6 +141,19 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(corpus: Path, tmp_path: P
         CocolaScorer.from_pretrained(tmp_path / "whole").embed(torch.randn(1, 6 * RATE), sample_rate=RATE).shape[1]
         == 512
     )
+
+
+def test_a_run_can_start_from_other_weights(corpus: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(train, "VALIDATION_PAIRS", 4)
+    config = dataclasses.replace(
+        CONFIG, encoder=EncoderConfig(front_end="mel", similarity="cosine"), learning_rate=0.0, steps=1, pairs=8
+    )
+    torch.manual_seed(1)
+    start = CocolaModel(config.encoder)
+    hub.save(start, tmp_path / "start")
+    trained = train.train(config, corpus, tmp_path / "run", start_from=str(tmp_path / "start"), workers=0)
+    for key, value in start.named_parameters():
+        assert torch.equal(value, trained.get_parameter(key)), key
 
 
 def test_the_loss_can_be_learned() -> None:

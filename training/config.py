@@ -23,6 +23,7 @@ class TrainingConfig:
         max_overlap: r, the largest overlap of two windows of one track in a batch.
         noise: standard deviation of the Gaussian noise on every sub-mix.
         learning_rate: of Adam.
+        similarity_learning_rate: of Adam, for the matrix W of the similarity; as the rest, in the paper.
         steps: optimiser steps.
         warmup_steps: steps over which the learning rate rises linearly; afterwards it falls as a cosine to zero.
             0 keeps it constant, as in the paper.
@@ -41,6 +42,7 @@ class TrainingConfig:
     max_overlap: float = 0.5
     noise: float = 1e-3
     learning_rate: float = 1e-3
+    similarity_learning_rate: float = 1e-3
     steps: int = 20_000
     warmup_steps: int = 0
     pairs: int = 100_000

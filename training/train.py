@@ -23,12 +23,21 @@ from .corpora import index_stem_folder
 from .pairs import PairFeatures, PairStore
 
 VALIDATION_PAIRS = 640
-STEPS_BETWEEN_CHECKPOINTS = 250
+STEPS_BETWEEN_CHECKPOINTS = 500
 
 
-def train(config: TrainingConfig, corpus: Path, out: Path, *, workers: int = 2, device: str = "cpu") -> CocolaModel:
+def train(
+    config: TrainingConfig,
+    corpus: Path,
+    out: Path,
+    *,
+    start_from: str | None = None,
+    workers: int = 2,
+    device: str = "cpu",
+) -> CocolaModel:
     """Train an encoder on ``corpus/train``, watching ``corpus/validation``; goes on from a checkpoint in ``out``.
 
+    A new run starts from random weights, or from those that ``start_from`` names (as for ``hub.load``).
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
     ``config.json`` and ``model.safetensors`` in float16.
     """
@@ -40,8 +49,16 @@ def train(config: TrainingConfig, corpus: Path, out: Path, *, workers: int = 2, 
     )
 
     torch.manual_seed(config.seed)
-    model = CocolaModel(config.encoder).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    model = CocolaModel(config.encoder)
+    if start_from is not None:
+        model.load_state_dict(hub.load(start_from).model.state_dict())
+    model.to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": model.encoder.parameters(), "lr": config.learning_rate},
+            {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
+        ]
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, config))
     done = _resume(out / "checkpoint.pt", model, optimizer, schedule)
     batches = store.batches(config.batch_size, window=config.window, max_overlap=config.max_overlap, seed=config.seed)
@@ -207,11 +224,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("config", type=Path, help="TOML file of what differs from the paper")
     parser.add_argument("--corpus", type=Path, required=True, help="folder with train/ and validation/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
+    parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
     parser.add_argument("--workers", type=int, default=2, help="processes that prepare pairs")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     keep_freed_memory()
-    train(load_config(options.config), options.corpus, options.out, workers=options.workers, device=options.device)
+    train(
+        load_config(options.config),
+        options.corpus,
+        options.out,
+        start_from=options.start_from,
+        workers=options.workers,
+        device=options.device,
+    )
 
 
 if __name__ == "__main__":

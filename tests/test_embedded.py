@@ -1,0 +1,58 @@
+"""The embedded encoder hears what belongs together: on the example songs, and on recorded songs it never saw."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cocola_metric import CocolaScorer, hub
+from cocola_metric.model import fold_batch_norm
+from cocola_metric.training.corpora import index_stem_folder
+from cocola_metric.training.evaluate import accuracy_of_two, embed_submixes
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
+RECORDED_LOWER_BOUND = 60.0  # percent, of the 95 % interval; chance is 50
+
+
+def test_coherent_examples_score_above_mismatched_ones() -> None:
+    demo = runpy.run_path(str(DEMO))
+    conditionings, accompaniments = zip(*map(demo["stems"], demo["SONGS"]), strict=True)
+    scores = CocolaScorer.from_pretrained().similarity_matrix(conditionings, accompaniments)
+    mismatched = scores[~torch.eye(len(scores), dtype=torch.bool)]
+    assert scores.diagonal().mean() > mismatched.mean() + mismatched.std()
+
+
+def test_the_demo_prints_its_matrix(capsys) -> None:
+    runpy.run_path(str(DEMO), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "accuracy (Eq. 8, K = 4)" in printed and "COCOLA|model:embedded|" in printed
+
+
+@pytest.mark.slow
+def test_recorded_songs_are_told_apart(shared) -> None:
+    tracks = index_stem_folder(shared("stems/recorded"))
+    model = fold_batch_norm(hub.load("embedded").model)
+    result = accuracy_of_two(model, embed_submixes(model, tracks, hop=10.0))
+    assert result.low > RECORDED_LOWER_BOUND
+    assert result.tracks == len(tracks) == 12
+
+
+@pytest.mark.slow
+def test_every_recorded_stem_can_be_scored(shared) -> None:
+    """Ogg and MP3, mono and stereo, 32 to 48 kHz, sparse and dense: each song's first stem with all its others."""
+    scorer = CocolaScorer.from_pretrained(hop=5.0)
+    for track in index_stem_folder(shared("stems/recorded"))[:4]:
+        first, *others = (list(stem.files) for stem in track.stems)
+        scores = scorer.similarity_matrix([first], others)
+        assert scores.shape == (1, len(others))
+        assert np.isfinite(scores.numpy()).any()
+
+
+def test_the_weights_are_small_and_whole() -> None:
+    folder = hub.EMBEDDED_FOLDER
+    assert (folder / hub.WEIGHTS_FILE).stat().st_size < 11e6
+    assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    state = hub.load("embedded").model.state_dict()
+    assert all(tensor.isfinite().all() for tensor in state.values() if tensor.is_floating_point())
