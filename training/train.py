@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,6 +25,7 @@ from .pairs import PairFeatures, PairStore
 
 VALIDATION_PAIRS = 640
 STEPS_BETWEEN_CHECKPOINTS = 500
+CALIBRATION_BATCHES = 40
 
 
 def train(
@@ -80,6 +82,8 @@ def train(
             row |= validate(model, validation, config, device)
             _save_checkpoint(out / "checkpoint.pt", step + 1, model, optimizer, schedule)
         log.write(row)
+    calibrate_batch_norm(model, store, config, device)
+    print(json.dumps(validate(model, validation, config, device)), file=sys.stderr)
     hub.save(model, out, dtype=torch.float16)
     return model.eval()
 
@@ -94,18 +98,38 @@ def train_step(model: CocolaModel, features: Tensor, config: TrainingConfig, ste
         features (K, 2, C, M, F).
     """
     rng = np.random.default_rng([config.seed, step])
-    short = step < config.short_steps
-    if short:
+    if step < config.short_steps:
         frames = round(features.shape[-1] * config.short_window / config.window)
         first = int(rng.integers(features.shape[-1] - frames + 1))
-        features = features[..., first : first + frames]
-    shares = (1.0, 0.0, 0.0) if short or features.shape[2] == 1 else config.mode_shares
-    modes = rng.choice(len(MODES), size=len(features), p=np.asarray(shares) / sum(shares))
-    heard = torch.stack([select_mode(pair, MODES[mode]) for pair, mode in zip(features.float(), modes, strict=True)])
+        heard, modes = features[..., first : first + frames].float(), np.zeros(len(features), int)
+    else:
+        heard, modes = _in_drawn_modes(features, config, rng)
     similarities = _similarities(model, heard, config)
     other_mode = torch.from_numpy(modes[:, None] != modes[None, :]).to(similarities.device)
     similarities = similarities.masked_fill(other_mode, float("-inf"))
     return functional.contrastive_loss(similarities), functional.accuracy(similarities.detach()).item()
+
+
+@torch.no_grad()
+def calibrate_batch_norm(model: CocolaModel, store: PairStore, config: TrainingConfig, device: str) -> None:
+    """Replace the running statistics of every BatchNorm by plain averages over batches as the encoder will hear them.
+
+    Running statistics trail behind weights that change, and know the short pieces of the short steps only.
+    """
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    model.train()
+    rng = np.random.default_rng([config.seed, config.steps])
+    for first in range(0, min(len(store.features), CALIBRATION_BATCHES * config.batch_size), config.batch_size):
+        batch = torch.from_numpy(store.features[first : first + config.batch_size])
+        heard, _ = _in_drawn_modes(batch.to(device), config, rng)
+        _similarities(model, heard, config)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.eval()
 
 
 @torch.inference_mode()
@@ -130,6 +154,16 @@ def learning_rate_factor(step: int, config: TrainingConfig) -> float:
         return (step + 1) / config.warmup_steps
     progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def _in_drawn_modes(
+    features: Tensor, config: TrainingConfig, rng: np.random.Generator
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """Let each pair be heard in a mode drawn for it: features (K, 2, C, M, F), and the numbers of the modes (K,)."""
+    shares = config.mode_shares if features.shape[2] == 2 else (1.0, 0.0, 0.0)
+    modes = rng.choice(len(MODES), size=len(features), p=np.asarray(shares) / sum(shares))
+    heard = [select_mode(pair, MODES[mode]) for pair, mode in zip(features.float(), modes, strict=True)]
+    return torch.stack(heard), modes
 
 
 def _similarities(model: CocolaModel, features: Tensor, config: TrainingConfig) -> Tensor:
@@ -209,7 +243,7 @@ class _Log:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep large blocks instead of handing them back: a training step on a CPU gets a third faster."""
+    """Tell glibc to keep freed blocks: handing them back to the system, and getting them zeroed again, costs a lot."""
     if sys.platform == "linux":
         m_trim_threshold, m_mmap_max = -1, -4
         libc = ctypes.CDLL(None)
