@@ -37,11 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("cocola-score: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
         return 130
     try:
-        print(json.dumps(result, indent=2))
+        print(_one_line_a_key(result))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _one_line_a_key(result: dict[str, Any]) -> str:
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _score_parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from .errors import AudioError, UsageError
 from .manifest import Pair, ScoreFile, match_folders, read_pairs
 from .scorer import CocolaScorer, WindowScores
 
+DECIMALS = 4  # of a printed score; beyond them is float32 rounding
 Result = tuple[dict[str, Any], int]
 
 
@@ -39,7 +40,7 @@ def score(options: argparse.Namespace) -> Result:
 
         plot_scores(options.plot, conditioning, accompaniment, scores, window=scorer.plan.window)
     return {
-        "score": scores.mean,
+        "score": round(scores.mean, DECIMALS),
         "windows": _windows(scores),
         "silent_windows": scores.silent_windows,
         "signature": scorer.signature,
@@ -128,7 +129,7 @@ def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInpu
 
 def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
     return [
-        {"start": start, "score": None if math.isnan(value) else value}
+        {"start": start, "score": None if math.isnan(value) else round(value, DECIMALS)}
         for start, value in zip(scores.starts, scores.scores, strict=True)
     ]
 

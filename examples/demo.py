@@ -1,4 +1,4 @@
-"""Score the example songs: the keys or guitar of each song should fit the rest of that song better than any other's."""
+"""Score the example songs: the keys or guitar of each with the rest of each; the diagonal is what belongs together."""
 
 from pathlib import Path
 
@@ -29,6 +29,7 @@ def main() -> None:
     print(f"\ncoherent pairs {coherent:.2f}, mismatched pairs {mismatched:.2f} on average")
     print(f"accuracy (Eq. 8, K = {len(SONGS)}): {scorer.accuracy(conditionings, accompaniments):.0%}")
     print(scorer.signature)
+    print("The embedded encoder is a first, weak one: cocola_metric/weights/README.md says how weak.")
 
 
 if __name__ == "__main__":
