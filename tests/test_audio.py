@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cocola_metric import audio as audio_module
 from cocola_metric.audio import (
     MIN_SAMPLE_RATE,
+    MP3_LENGTH_SLACK,
     SAMPLE_RATE,
     AudioWarning,
     mix_stems,
@@ -338,6 +339,8 @@ def test_one_bad_stem_is_named(tmp_path: Path):
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3"])
 def test_truncated_files_are_refused(tmp_path: Path, name: str, kept: float):
+    if name == "a.mp3" and kept > 1 - MP3_LENGTH_SLACK:
+        pytest.skip("so little may be missing from an MP3, whose length may be an estimate")
     write_noise(tmp_path / name, 44_100, 2)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(kept * len(content))])
@@ -410,4 +413,4 @@ def test_an_mp3_of_estimated_length_ends_in_silence(shared) -> None:
     file = shared("stems/recorded/mdn_outfoxing/drums.mp3")
     waveform = read_audio(file)
     assert len(waveform) == open_audio(file).length == -(-3693642 * 16_000 // 44_100)
-    assert not waveform[-8_000:].any() and waveform[-9_000:-8_100].any()
+    assert not waveform[-8_000:].any() and waveform[-16_000:-8_000].any()
