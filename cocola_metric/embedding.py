@@ -105,10 +105,13 @@ class WindowEmbedder:
             yield from map(self._embed_or_error, requests)
             return
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        with ThreadPoolExecutor(
+        pool = ThreadPoolExecutor(
             workers, "cocola", initializer=_one_thread_per_operation, initargs=(torch.get_num_threads(),)
-        ) as pool:
+        )
+        try:
             yield from _map_ahead(pool, self._embed_or_error, requests, ahead=2 * workers)
+        finally:  # without waiting: an abandoned iterator may be collected in one of the pool's own threads
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _embed_or_error(self, request: Request) -> Embedded | AudioError:
         if isinstance(request.audio, AudioError):
@@ -133,16 +136,12 @@ def _map_ahead(
 ) -> Iterator[Embedded | AudioError]:
     """Map in order, keeping at most ``ahead`` results waiting."""
     waiting: deque[Future[Embedded | AudioError]] = deque()
-    try:
-        for request in requests:
-            waiting.append(pool.submit(function, request))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
+    for request in requests:
+        waiting.append(pool.submit(function, request))
+        if len(waiting) >= ahead:
             yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _one_thread_per_operation(others: int) -> None:

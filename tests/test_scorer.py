@@ -1,5 +1,6 @@
 """The scorer: one number for two audios, the same however it is asked for."""
 
+import gc
 import itertools
 import math
 import threading
@@ -173,6 +174,19 @@ def test_a_bad_file_is_named(scorer, clips, tmp_path: Path) -> None:
         scorer.score_pairs([clips[0], clips[0]], [clips[0], tmp_path / "missing.wav"], sample_rate=RATE)
     results = list(scorer.iter_scores([(clips[0], tmp_path / "missing.wav"), (clips[0], clips[0])], sample_rate=RATE))
     assert isinstance(results[0], AudioError) and not isinstance(results[1], AudioError)
+
+
+def test_an_iterator_may_be_left_unfinished(scorer, clips) -> None:
+    """Even inside a reference cycle, which is collected in whatever thread comes by."""
+    results = scorer.iter_scores([(clips[0], clip) for clip in clips], sample_rate=RATE)
+    cycle = [results]
+    cycle.append(cycle)
+    assert math.isfinite(next(results).mean)
+    del results, cycle
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+    assert math.isfinite(scorer.score(clips[0], clips[1], sample_rate=RATE))
 
 
 def test_the_callers_settings_are_left_alone(scorer, clips) -> None:
