@@ -27,6 +27,8 @@ bench: $(VENV)/test
 examples: $(VENV)/test system
 	$(BIN)/python examples/compose.py
 
+# Fonts and kits are drawn from those installed, so the corpus depends on all of them being there.
+corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits
 corpora: $(VENV)/test system
 	$(BIN)/python -m cocola_metric.training.rendering corpora --sources ../shared
 
