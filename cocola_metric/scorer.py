@@ -4,8 +4,9 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -16,8 +17,8 @@ from .audio import SAMPLE_RATE, AudioInput, AudioWarning
 from .catalogue import Catalogue
 from .compare import mean_similarities, window_similarities
 from .embedding import Embedded, WindowEmbedder
-from .errors import AudioError, CheckpointError, UsageError
-from .model import MODES, CocolaModel, Mode, fold_batch_norm
+from .errors import AudioError, UsageError
+from .model import MIN_SAMPLES, MODES, CocolaModel, Mode, fold_batch_norm
 from .signature import signature
 from .windows import HOP, WINDOW, WindowPlan
 
@@ -82,6 +83,10 @@ class CocolaScorer:
             raise UsageError(f"batch_size={batch_size}: pass at least 1")
         self.device = _device(device)
         self.plan = WindowPlan(window, hop)
+        if self.plan.size < MIN_SAMPLES:
+            raise UsageError(f"window={window} is too short for the encoder: pass at least {MIN_SAMPLES / SAMPLE_RATE}")
+        self._config = model.config
+        self._stored: Mapping[str, Tensor] = model.state_dict()  # folding makes new tensors and leaves these alone
         fold_batch_norm(model).to(self.device)
         self._similarity = model.similarity.cpu()
         self._embedder = WindowEmbedder(
@@ -94,6 +99,7 @@ class CocolaScorer:
         name: str | os.PathLike[str] = "embedded",
         *,
         revision: str | None = None,
+        token: str | bool | None = None,
         mode: Mode = "both",
         device: str | torch.device | None = None,
         window: float = WINDOW,
@@ -103,9 +109,11 @@ class CocolaScorer:
         """Load an encoder and get ready to score.
 
         Args:
-            name: a known name, a folder with ``config.json`` and ``model.safetensors``, or a ``.ckpt`` file of the
-                original authors. "embedded" comes with this package and needs no network.
-            revision: of a Hub repository; folders, files and embedded weights have none.
+            name: a known name, a folder with ``config.json`` and ``model.safetensors``, a ``.ckpt`` file of the
+                original authors, or a Hub repository "organisation/name" that holds either. "embedded" comes with
+                this package and needs no network.
+            revision: branch, tag or commit of a Hub repository; folders, files and embedded weights have none.
+            token: for private repositories; by default the one that the user is logged in with.
             mode: hear "both" parts of the sound, or only the "harmonic" or "percussive" one (two-channel models).
             device: of the encoder; by default a GPU if there is one.
             window: length of a window, seconds; encoders are trained on 5 s.
@@ -113,12 +121,10 @@ class CocolaScorer:
             batch_size: windows per forward pass; changes speed and memory, not scores.
 
         Raises:
-            CheckpointError: the weights cannot be found or do not match their configuration.
+            CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
         """
-        if revision is not None:
-            raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
-        checkpoint = hub.load(name)
-        return cls(
+        checkpoint = hub.load(name, revision=revision, token=token)
+        scorer = cls(
             checkpoint.model,
             name=checkpoint.name,
             weights_sha256=checkpoint.sha256,
@@ -127,6 +133,82 @@ class CocolaScorer:
             window=window,
             hop=hop,
             batch_size=batch_size,
+        )
+        scorer._stored = checkpoint.state
+        return scorer
+
+    def save_pretrained(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        dtype: torch.dtype | None = None,
+        license: str | None = None,
+        training_data: str | None = None,
+        results: Mapping[str, float | str] | None = None,
+    ) -> Path:
+        """Write ``config.json``, ``model.safetensors`` and a model card; `from_pretrained` loads the folder.
+
+        The weights are those this scorer was made from, bit for bit, before they were prepared for inference.
+
+        Args:
+            folder: made if it is not there.
+            dtype: of the weights in the file; None keeps them as they were stored.
+            license: for the card, an identifier of the Hub's list, such as "mit".
+            training_data: for the card, in a sentence.
+            results: for the card: measure -> value.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        from .model_card import CardFacts  # huggingface_hub comes with it
+        from .publish import save_with_card
+
+        facts = CardFacts(license, training_data, results or {})
+        save_with_card(self._config, self._stored, Path(folder), facts, dtype=dtype)
+        return Path(folder)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        dtype: torch.dtype | None = None,
+        license: str | None = None,
+        training_data: str | None = None,
+        results: Mapping[str, float | str] | None = None,
+    ) -> str:
+        """Publish what `save_pretrained` writes as one commit of a Hub repository, and return the commit.
+
+        Args:
+            repo_id: "organisation/name"; made if it is not there.
+            private: whether a new repository is; None leaves it to the account's setting.
+            token: with permission to write; by default the one that the user is logged in with.
+            revision: branch, made if it is not there; by default the main one.
+            commit_message: in the repository's history.
+            dtype: as for `save_pretrained`, like those that follow.
+            license: for the card.
+            training_data: for the card.
+            results: for the card.
+
+        Raises:
+            CheckpointError: the Hub refuses or does not answer.
+        """
+        from .model_card import CardFacts
+        from .publish import push
+
+        return push(
+            self._config,
+            self._stored,
+            repo_id,
+            CardFacts(license, training_data, results or {}),
+            private=private,
+            token=token,
+            revision=revision,
+            commit_message=commit_message,
+            dtype=dtype,
         )
 
     @property

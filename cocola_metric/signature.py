@@ -17,8 +17,8 @@ def signature(*, model: str, weights_sha256: str, mode: str, window: float, hop:
         "model": model,
         "weights": weights_sha256[:HASH_DIGITS],
         "mode": mode,
-        "win": f"{float(window)}",
-        "hop": f"{float(hop)}",
+        "win": f"{round(window * sample_rate) / sample_rate}",
+        "hop": f"{round(hop * sample_rate) / sample_rate}",
         "sr": f"{sample_rate}",
         "v": version("cocola-metric"),
     }

@@ -237,6 +237,8 @@ def test_wrong_use_is_explained(scorer, clips, parity) -> None:
         scorer.accuracy([], [])
     with pytest.raises(UsageError, match="mode 'loud' is none of both, harmonic, percussive"):
         CocolaScorer.from_pretrained(mode="loud")
+    with pytest.raises(UsageError, match="window=0.2 is too short for the encoder: pass at least 0.31"):
+        CocolaScorer.from_pretrained(window=0.2)
     with pytest.raises(UsageError, match="hop=0"):
         CocolaScorer.from_pretrained(hop=0)
     with pytest.raises(UsageError, match="needs a two-channel model"):
@@ -247,7 +249,7 @@ def test_wrong_use_is_explained(scorer, clips, parity) -> None:
     ("name", "message"),
     [
         ("all", r"all: the authors publish it on a file-sharing site"),
-        ("someone/cocola", r"loading from the Hugging Face Hub is not there yet"),
+        ("someone/cocola", r"someone/cocola \(revision main\) on .*offline mode is on"),
     ],
 )
 def test_checkpoints_that_cannot_be_had(name: str, message: str) -> None:
