@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError
 
 if TYPE_CHECKING:
+    from .metric import CocolaMetric as CocolaMetric
     from .scorer import CocolaScorer, WindowScores
 
 __version__ = version("cocola-metric")
@@ -22,7 +23,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the scorer, and torch with it, only when it is asked for (PEP 562)."""
+    """Import the scorer, and torch with it, only when it is asked for (PEP 562).
+
+    ``CocolaMetric`` is not in ``__all__``: it needs the extra [torchmetrics], which ``import *`` should not.
+    """
+    if name == "CocolaMetric":
+        return import_module(".metric", __name__).CocolaMetric
     if name in ("CocolaScorer", "WindowScores"):
         return getattr(import_module(".scorer", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

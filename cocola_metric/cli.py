@@ -1,14 +1,14 @@
-"""The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad audio, 2 for wrong usage."""
+"""The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import AudioError, CocolaError
+from .errors import AudioError, CheckpointError, CocolaError
 
 MODES = ("both", "harmonic", "percussive")  # written out, so that --help imports no torch; a test compares them
 EXAMPLES = """examples:
@@ -18,6 +18,11 @@ EXAMPLES = """examples:
   cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
   cocola-score rank mix.wav loops/*.wav                  the best-fitting candidate first
 """
+CONVERSION = """example:
+  cocola-convert COCOLA_HP_v1.ckpt cocola-hp/ && cocola-score --model cocola-hp/ mix.wav guitar.wav
+
+Nothing in the file is executed. Exit code 1: the file is no such checkpoint; 2: the folder cannot be written.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,16 +30,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     ranking = given[:1] == ["rank"]
     options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
+    unfinished = "the same command with the same --out goes on from here"
+    return _run("cocola-score", "rank" if ranking else "score", options, AudioError, unfinished)
+
+
+def convert(arguments: Sequence[str] | None = None) -> int:
+    """Run ``cocola-convert`` and return its exit code."""
+    options = _convert_parser().parse_args(arguments)
+    return _run("cocola-convert", "convert", options, CheckpointError, "nothing was written")
+
+
+def _run(program: str, command: str, options: argparse.Namespace, bad_input: type[CocolaError], unfinished: str) -> int:
     try:
         from . import commands  # torch comes with it
 
         with commands.own_warnings_only():
-            result, code = commands.rank(options) if ranking else commands.score(options)
+            run: Callable[[argparse.Namespace], tuple[dict[str, Any], int]] = getattr(commands, command)
+            result, code = run(options)
     except CocolaError as error:
-        print(f"cocola-score: {error}", file=sys.stderr)
-        return 1 if isinstance(error, AudioError) else 2
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1 if isinstance(error, bad_input) else 2
     except KeyboardInterrupt:
-        print("cocola-score: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
+        print(f"{program}: interrupted; {unfinished}", file=sys.stderr)
         return 130
     try:
         print(_one_line_a_key(result))
@@ -64,6 +81,7 @@ def _score_parser() -> argparse.ArgumentParser:
     many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
     many.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    _add_encoder_options(parser)
     return parser
 
 
@@ -72,6 +90,17 @@ def _rank_parser() -> argparse.ArgumentParser:
     parser.add_argument("conditioning", type=Path, metavar="CONDITIONING", help="audio file")
     parser.add_argument("candidates", nargs="+", type=Path, metavar="CANDIDATE", help="audio files")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    _add_encoder_options(parser)
+    return parser
+
+
+def _convert_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "cocola-convert", "Convert a checkpoint of the original authors to a folder that scores the same.", CONVERSION
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="the file, as the authors publish it")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="to write config.json and model.safetensors in")
+    parser.add_argument("--force", action="store_true", help="replace the folder, if it holds another checkpoint")
     return parser
 
 
@@ -80,14 +109,17 @@ def _parser(program: str, description: str, epilog: str | None) -> argparse.Argu
         prog=program, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    return parser
+
+
+def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder = parser.add_argument_group("encoder and windows")
-    encoder.add_argument("--model", default="embedded", help="known name, folder, or .ckpt file (default: embedded)")
+    encoder.add_argument("--model", default="embedded", help="known name, folder, .ckpt file or Hub repository (default: embedded)")
     encoder.add_argument("--mode", choices=MODES, default="both", help="part of the sound to hear (default: both)")
     encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
     encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
     encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")
-    return parser
 
 
 class _Version(argparse.Action):

@@ -1,4 +1,4 @@
-"""What the command line does: score one pair, score many, rank candidates."""
+"""What the command line does: score one pair, score many, rank candidates, convert a checkpoint."""
 
 import argparse
 import math
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from . import hub
 from .audio import AudioInput, AudioWarning
-from .errors import AudioError, UsageError
+from .convert import new_folder
+from .errors import AudioError, CheckpointError, UsageError
 from .manifest import Pair, ScoreFile, match_folders, read_pairs
 from .scorer import CocolaScorer, WindowScores
 
@@ -68,6 +70,30 @@ def rank(options: argparse.Namespace) -> Result:
         "failed": failures,
         "signature": scorer.signature,
     }, int(failures > 0)
+
+
+def convert(options: argparse.Namespace) -> Result:
+    """Convert a checkpoint of the original authors to a folder of ours; return what to print, and the exit code."""
+    source: Path = options.checkpoint
+    if not source.is_file():
+        raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish")
+    from .model_card import CardFacts  # huggingface_hub comes with it
+    from .publish import save_with_card
+
+    with new_folder(options.folder, replace=options.force) as folder:
+        checkpoint = hub.load(source)
+        origin = (
+            f"See `{source.name}` (SHA-256 `{checkpoint.sha256}`), from which `cocola-convert` made this folder: the "
+            "tensors are those of that file under other names, bit for bit, and its licence is theirs."
+        )
+        model = checkpoint.model
+        sha256 = save_with_card(model.config, model.state_dict(), folder, CardFacts(training_data=origin))
+    return {
+        "folder": str(options.folder),
+        "sha256": sha256,
+        "front_end": model.config.front_end,
+        "tensors": len(model.state_dict()),
+    }, 0
 
 
 @contextmanager

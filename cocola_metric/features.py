@@ -90,7 +90,10 @@ class HarmonicPercussive(_FrontEnd):
         return self._clips(waveform)
 
     def _clips(self, waveform: Tensor) -> Tensor:
-        magnitude = self._spectrogram(waveform).abs()  # (B, N_FFT / 2 + 1, F)
+        spectrum = self._spectrogram(waveform)  # (B, N_FFT / 2 + 1, F)
+        if spectrum.requires_grad:  # torch's gradient of |z| can be NaN where z is subnormal; it is 0 where z is
+            spectrum = torch.where(spectrum.abs() < torch.finfo(waveform.dtype).tiny, 0, spectrum)
+        magnitude = spectrum.abs()
         harmonic = running_median(magnitude, dim=2).square()
         percussive = running_median(magnitude, dim=1).square()
         total = harmonic + percussive

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from . import functional
-from .errors import CheckpointError
+from .errors import CheckpointError, UsageError
 from .features import FRONT_ENDS
 
 Mode = Literal["both", "harmonic", "percussive"]
 MODES: tuple[str, ...] = get_args(Mode)
+MIN_SAMPLES = 4960
+"""Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
 
 
 @dataclass(frozen=True)
@@ -178,12 +180,37 @@ class CocolaModel(nn.Module):
         self.similarity = SIMILARITIES[self.config.similarity](self.config.embedding_dim)
 
     def forward(self, conditioning: Tensor, accompaniment: Tensor, mode: Mode = "both") -> Tensor:
-        """Return the COCOLA score of each pair of 16 kHz waveforms, differentiable end to end.
+        """Return the COCOLA score of each pair of 16 kHz waveforms (Eq. 4), differentiable end to end.
+
+        Gradients reach both waveforms and are finite, also at digital silence, where they are zero. To guide a
+        generator, use a model in evaluation mode whose parameters are frozen (``requires_grad_(False)``), and waveforms
+        of 5 s, the length it was trained on: a waveform is one window here, and silence is scored like any other.
+
+        Args:
+            conditioning: the music to be accompanied.
+            accompaniment: of each conditioning.
+            mode: the part of the sound to hear; one-channel models hear "both" only.
 
         Shape:
-            (B, L), (B, L) -> (B,).
+            (B, L), (B, L') -> (B,), L and L' at least MIN_SAMPLES.
+
+        Raises:
+            UsageError: shapes or mode are not of that kind.
         """
+        _check_pairs(conditioning, accompaniment)
+        if mode not in MODES or (mode != "both" and self.encoder.front_end.channels == 1):
+            known = MODES if self.encoder.front_end.channels > 1 else MODES[:1]
+            raise UsageError(f"mode {mode!r} is none that this model hears: pass {', '.join(known)}")
         return self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode))
+
+
+def _check_pairs(conditioning: Tensor, accompaniment: Tensor) -> None:
+    shapes = conditioning.shape, accompaniment.shape
+    if any(len(shape) != 2 or shape[1] < MIN_SAMPLES for shape in shapes) or shapes[0][0] != shapes[1][0]:
+        raise UsageError(
+            f"{tuple(shapes[0])} and {tuple(shapes[1])} are no pairs of waveforms: pass (batch, samples) twice, of one "
+            f"batch size and at least {MIN_SAMPLES} samples (0.31 s)"
+        )
 
 
 def select_mode(features: Tensor, mode: Mode) -> Tensor:

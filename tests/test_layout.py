@@ -12,20 +12,25 @@ from cocola_metric import cli, errors, model
 
 ROOT = Path(__file__).parents[1]
 CORE_ORDER = [  # a module may import those of lower ranks
-    {"errors", "functional", "signature", "median"},
-    {"audio"},
-    {"features", "windows"},
+    {"checkpoints", "errors", "functional", "identity", "signature", "median"},
+    {"audio", "hub_errors"},
+    {"features", "hub_client", "windows"},
     {"model"},
-    {"hub", "convert", "embedding"},
-    {"catalogue", "compare"},
+    {"hub", "convert", "embedding", "model_card"},
+    {"catalogue", "compare", "publish"},
     {"scorer"},
-    {"manifest", "plot"},
+    {"manifest", "metric", "plot"},
     {"commands"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(CORE_ORDER) for name in names}
 SAME_RANK_ALLOWED = {("hub", "convert")}
-ONLY_IN = {"timm": {"model"}, "torchaudio": {"audio", "features"}}
+ONLY_IN = {
+    "timm": {"model"},
+    "torchaudio": {"audio", "features", "transforms"},
+    "torchmetrics": {"metric"},
+    "huggingface_hub": {"hub_client", "hub_errors", "model_card", "publish"},
+}
 
 
 def imports(file: Path) -> set[str]:

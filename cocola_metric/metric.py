@@ -1,0 +1,170 @@
+"""The COCOLA score as a torchmetrics metric, for validation inside a training loop (extra [torchmetrics])."""
+
+import hashlib
+import os
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import hub
+from .audio import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning, read_audio
+from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
+from .errors import AudioError, MissingExtraError, UsageError
+from .model import CocolaModel, Mode, fold_batch_norm
+from .scorer import CocolaScorer
+from .windows import HOP, WINDOW, is_silent, split_windows
+
+try:
+    from torchmetrics import Metric
+except ImportError as error:
+    raise MissingExtraError("CocolaMetric needs torchmetrics: pip install 'cocola-metric[torchmetrics]'") from error
+
+
+class CocolaMetric(Metric):
+    """The mean COCOLA score of all pairs since the last reset, over all processes; higher fits better.
+
+    Each pair is scored as `CocolaScorer.score` scores it: the mean over windows of 5 s every 2.5 s, silent windows left
+    out. A pair with no other windows is left out of the mean. Always computed in float32, also under autocast.
+
+    The encoder is no part of the module tree: it is neither in ``state_dict()`` nor in ``parameters()``, and follows
+    ``.to(device)`` at the next update. To train on the score, use `CocolaModel.forward`, which has gradients.
+
+    Attributes:
+        silent_windows: number of windows left out, in this process.
+        silent_pairs: number of pairs left out, in this process.
+        signature: the recipe of the number, to be cited with it.
+    """
+
+    higher_is_better = True
+    is_differentiable = False
+    full_state_update = False
+
+    score_sum: Tensor
+    scored_pairs: Tensor
+    silent_windows: Tensor
+    silent_pairs: Tensor
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str] = "embedded",
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        sample_rate: float = SAMPLE_RATE,
+        mode: Mode = "both",
+        window: float = WINDOW,
+        hop: float = HOP,
+        batch_size: int | None = None,
+        **settings: Any,
+    ) -> None:
+        """Load an encoder; nothing is fetched later.
+
+        Args:
+            name: as in `CocolaScorer.from_pretrained`: a known name, a folder, a ``.ckpt`` file or a repository.
+            revision: branch, tag or commit of a Hub repository.
+            token: for private repositories.
+            sample_rate: of the waveforms to come, Hz.
+            mode: the part of the sound to hear.
+            window: length of a window, seconds.
+            hop: from the start of one window to the next, seconds.
+            batch_size: windows per forward pass; changes speed and memory, not scores.
+            settings: of `torchmetrics.Metric`, such as ``sync_on_compute``.
+
+        Raises:
+            CheckpointError: the weights cannot be found or do not match their configuration.
+            UsageError: a setting makes no sense.
+        """
+        super().__init__(**settings)
+        if sample_rate < MIN_SAMPLE_RATE or not float(sample_rate).is_integer():
+            raise UsageError(f"sample_rate={sample_rate}: pass a whole number of Hz, at least {MIN_SAMPLE_RATE}")
+        checkpoint = hub.load(name, revision=revision, token=token)
+        model = fold_batch_norm(checkpoint.model)
+        scorer = CocolaScorer(
+            model,
+            name=checkpoint.name,
+            weights_sha256=checkpoint.sha256,
+            mode=mode,
+            device="cpu",
+            window=window,
+            hop=hop,
+            batch_size=batch_size,
+        )
+        self.signature = scorer.signature
+        self.sample_rate, self.mode, self.plan, self.batch_size = sample_rate, scorer.mode, scorer.plan, batch_size
+        self._models = (model,)  # inside a tuple, where torch does not register it as a submodule
+        for state in ("scored_pairs", "silent_windows", "silent_pairs"):
+            self.add_state(state, torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("score_sum", torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
+        # MetricCollection takes metrics whose states are equal after the first update for one and the same: this keeps
+        # two recipes apart even if all they have heard is silence.
+        recipe = hashlib.sha256(self.signature.encode()).digest()[:8]
+        self.add_state("recipe", torch.tensor(list(recipe), dtype=torch.int32), dist_reduce_fx="max")
+
+    def update(self, conditioning: Tensor, accompaniment: Tensor) -> None:
+        """Score a batch of pairs. Of two lengths the common part is scored, with a warning above 0.1 s.
+
+        Args:
+            conditioning: the music to be accompanied; floating point, at the sample rate of this metric.
+            accompaniment: of each conditioning.
+
+        Shape:
+            (B, L) or (B, C, L), and (B, L') or (B, C', L').
+
+        Raises:
+            AudioError: the tensors are no batches of finite waveforms, or not of one batch size.
+        """
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            sides = [self._waveforms(side) for side in (conditioning, accompaniment)]
+            if len(sides[0]) != len(sides[1]):
+                raise AudioError(f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments make no pairs")
+            scores, silent = self._window_scores(_common_part(sides))
+            heard = (~silent).sum(1)
+            means = scores.masked_fill(silent, 0).sum(1) / heard.clamp(min=1)
+        # Not in place: a state made under inference_mode could not be changed outside it.
+        self.score_sum = self.score_sum + means.sum()
+        self.scored_pairs = self.scored_pairs + (heard > 0).sum()
+        self.silent_windows = self.silent_windows + silent.sum()
+        self.silent_pairs = self.silent_pairs + (heard == 0).sum()
+
+    def compute(self) -> Tensor:
+        """Return the mean score of the pairs (), NaN with an `AudioWarning` if no pair had sound on both sides."""
+        if self.scored_pairs == 0:
+            message = "no pair to score: in every window one side is silent, or there was none; the mean is NaN"
+            warnings.warn(message, AudioWarning, stacklevel=2)
+        return self.score_sum / self.scored_pairs
+
+    def _waveforms(self, batch: Tensor) -> Tensor:
+        """Check a batch, and return it mono at 16 kHz, (B, L), on the device of this metric."""
+        if batch.ndim not in (2, 3) or len(batch) == 0:
+            raise AudioError(f"tensor {tuple(batch.shape)} is no batch: pass (batch, time) or (batch, channels, time)")
+        return torch.stack([read_audio(clip, sample_rate=self.sample_rate) for clip in batch.to(self.device)])
+
+    def _window_scores(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the score of every window and whether a side is silent: (2, B, L) -> (B, K), (B, K)."""
+        model = self._model()
+        windows = torch.stack(
+            [split_windows(waveform, self.plan) for waveform in waveforms.flatten(0, 1)]
+        )  # (2B, K, L)
+        silent = is_silent(windows).reshape(*waveforms.shape[:2], -1).any(0)
+        batch_size = self.batch_size or (BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+        batches = torch.split(windows.flatten(0, 1), batch_size)
+        embeddings = torch.cat([model.encoder(batch, self.mode) for batch in batches])
+        return model.similarity.pairs(*embeddings.reshape(2, *silent.shape, -1)), silent
+
+    def _model(self) -> CocolaModel:
+        (model,) = self._models
+        if model.encoder.projection.weight.device != self.device:
+            model.to(self.device)
+        return model
+
+
+def _common_part(sides: list[Tensor]) -> Tensor:
+    """Cut both sides to the length of the shorter: twice (B, L) -> (2, B, L)."""
+    lengths = [side.shape[1] for side in sides]
+    difference = (max(lengths) - min(lengths)) / SAMPLE_RATE
+    if difference > LENGTH_TOLERANCE:
+        message = f"the two sides differ in length by {difference:.2f} s: only the common part is scored"
+        warnings.warn(message, AudioWarning, stacklevel=4)
+    return torch.stack([side[:, : min(lengths)] for side in sides])
