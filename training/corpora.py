@@ -1,65 +1,53 @@
-"""Tracks and their stems: where each corpus keeps them on disk."""
+"""The corpora that training can read: one index function each, and a mix of several."""
 
-import json
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-import soundfile
+from cocola_metric.errors import UsageError
 
-from cocola_metric.errors import AudioError
+from .cocochorales import index_cocochorales
+from .moisesdb import index_moisesdb
+from .musdb18hq import index_musdb18hq
+from .slakh2100 import index_slakh2100
+from .stem_folders import GROUPS_FILE, index_rendered, index_stem_folder
+from .tracks import AUDIO_SUFFIXES, Stem, Track
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"})
-GROUPS_FILE = "GROUPS.json"
+__all__ = ["AUDIO_SUFFIXES", "CORPORA", "GROUPS_FILE", "Stem", "Track", "index_stem_folder", "open_corpora"]
 
-
-@dataclass(frozen=True)
-class Stem:
-    """One instrument of a track: one or several files that are summed."""
-
-    name: str
-    files: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Track:
-    """A piece of music with its separated stems, all starting together."""
-
-    name: str
-    stems: tuple[Stem, ...]
-
-    @cached_property
-    def seconds(self) -> float:
-        """Length of the longest stem, from the files' headers."""
-        return max(soundfile.info(file).duration for stem in self.stems for file in stem.files)
+CORPORA: dict[str, Callable[[Path, str], list[Track]]] = {
+    "moisesdb": index_moisesdb,
+    "moisesdb_types": partial(index_moisesdb, by_type=True),
+    "slakh2100": index_slakh2100,
+    "cocochorales": index_cocochorales,
+    "cocochorales_random": partial(index_cocochorales, ensembles=("random",)),
+    "musdb18hq": index_musdb18hq,
+    "stem_folder": index_stem_folder,
+    "rendered": index_rendered,
+}
+"""Name -> index(root, split), which gives the tracks of a split in a fixed order."""
 
 
-def index_stem_folder(root: Path) -> list[Track]:
-    """Index ``<root>/<track>/<stem>.<ext>``, sorted by name; tracks of fewer than two stems are left out.
+def open_corpora(specs: Sequence[str], split: str) -> list[Track]:
+    """List the tracks of a split of several corpora, one corpus after the other.
 
-    A ``GROUPS.json`` in the root, {track: {file: stem name}}, gathers files into coarser stems.
+    Args:
+        specs: "moisesdb:/data/moisesdb", with a name of `CORPORA`, or a folder, which is read as ``stem_folder``.
+        split: train, validation or test.
 
     Raises:
-        AudioError: the folder is missing or holds no track of two stems.
+        AudioError: a corpus has no track that can be used.
+        UsageError: no specs, an unknown corpus or an unknown split.
     """
-    if not root.is_dir():
-        raise AudioError(f"{root}: no such folder; give the folder that holds one folder per track")
-    groups_file = root / GROUPS_FILE
-    groups = json.loads(groups_file.read_text()) if groups_file.exists() else {}
-    tracks = [
-        Track(folder.name, _gather(folder, groups.get(folder.name, {})))
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
-    ]
-    tracks = [track for track in tracks if len(track.stems) >= 2]
-    if not tracks:
-        raise AudioError(f"{root}: no track with two stems; expected <track>/<stem>.<wav|flac|ogg|mp3|aiff>")
-    return tracks
+    if not specs:
+        raise UsageError(f"no corpora: pass folders, or name:folder with a name of {', '.join(CORPORA)}")
+    return [track for spec in specs for track in _open_corpus(spec, split)]
 
 
-def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
-    files: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in AUDIO_SUFFIXES:
-            files.setdefault(groups.get(file.name, file.stem), []).append(file)
-    return tuple(Stem(name, tuple(members)) for name, members in files.items())
+def _open_corpus(spec: str, split: str) -> list[Track]:
+    name, colon, folder = spec.partition(":")
+    if colon and folder and name in CORPORA:
+        return CORPORA[name](Path(folder).expanduser(), split)
+    if not Path(spec).expanduser().exists() and (colon or name in CORPORA):
+        raise UsageError(f"{spec!r} is no corpus: pass a folder, or name:folder with a name of {', '.join(CORPORA)}")
+    return index_stem_folder(Path(spec).expanduser(), split)

@@ -1,0 +1,75 @@
+"""Slakh2100: 2100 songs synthesised from MIDI with sampled instruments."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .splits import ALL_FOLDERS, FOLDERS, find_home, split_folder
+from .tracks import AUDIO_SUFFIXES, Stem, Track, keep_usable
+
+logger = logging.getLogger(__name__)
+
+METADATA = "metadata.yaml"
+LAST_OF_SPLIT = {"train": 1500, "validation": 1875, "test": 2100}
+_MIDI = re.compile(r"^UUID: *(\S+)", re.MULTILINE)
+
+
+def index_slakh2100(root: Path, split: str) -> list[Track]:
+    """Index ``<root>/<train|validation|test>/Track<number>/stems/S<number>.flac``, one stem a file.
+
+    Both published layouts are read the same way. The original has songs rendered twice or more from one MIDI file,
+    often across splits (``metadata.yaml`` gives the file's hash as ``UUID``); of those only the lowest number stays.
+    That is the rule behind Slakh2100-redux (1289 + 270 + 151 tracks; README of slakh-utils/splits), which has moved the
+    others to ``omitted``. A folder without splits, as BabySlakh, is split by the official numbers: training ends at
+    1500, validation at 1875, test at 2100.
+
+    ``metadata.yaml`` lists the stems, with ``inst_class`` ("Guitar") and ``audio_rendered``, false where a stem has no
+    file. Its ``audio_dir`` is not trusted: in track 616 of redux it names a folder of the authors' machine. A listed
+    stem without a file is named and left out, and the track stays: the others still belong together.
+
+    Raises:
+        AudioError: no track can be used.
+    """
+    home = find_home(root, *(f"{name}/Track*" for name in ALL_FOLDERS), "Track*")
+    kept = _without_duplicates(home)
+    folder = split_folder(home, split)
+    divided = any(split_folder(home, name) for name in FOLDERS)
+    chosen = [track for track in kept if (track.parent == folder if divided else _split_by_number(track) == split)]
+    return keep_usable([_read_track(track) for track in chosen], f"{root} (slakh2100, {split})")
+
+
+def _without_duplicates(home: Path) -> list[Path]:
+    parents = [folder for split in FOLDERS if (folder := split_folder(home, split))] or [home]
+    seen: dict[str, Path] = {}
+    tracks = [track for parent in parents for track in parent.glob("Track*/")]
+    for folder in sorted(tracks, key=lambda track: track.name):
+        file = folder / METADATA
+        found = _MIDI.search(file.read_text(encoding="utf-8", errors="replace")) if file.exists() else None
+        seen.setdefault(found[1] if found else str(folder), folder)
+    return list(seen.values())
+
+
+def _split_by_number(track: Path) -> str:
+    number = int(re.sub(r"\D", "", track.name) or 0)
+    return next((split for split, last in LAST_OF_SPLIT.items() if number <= last), "")
+
+
+def _read_track(folder: Path) -> Track:
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, which is ten times as fast, where it is
+        listed: dict[str, dict[str, Any]] = yaml.load((folder / METADATA).read_text(encoding="utf-8"), loader)["stems"]
+        rendered = {name: str(stem["inst_class"]) for name, stem in listed.items() if stem.get("audio_rendered", True)}
+    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.warning("%s cannot be read: %s", folder / METADATA, error)
+        return Track(folder.name, ())
+    files = {file.stem: file for file in sorted((folder / "stems").glob("S*")) if file.suffix in AUDIO_SUFFIXES}
+    missing = sorted(set(rendered) - set(files))
+    if missing:
+        logger.warning("%s: %s listed, but not there: left out", folder / "stems", ", ".join(missing))
+    return Track(
+        folder.name,
+        tuple(Stem(name, (files[name],), rendered[name]) for name in sorted(rendered) if name in files),
+    )

@@ -1,0 +1,83 @@
+"""Any folder of tracks with one file a stem, and the corpora that rendering writes."""
+
+import json
+from pathlib import Path
+
+from cocola_metric.errors import AudioError
+
+from .splits import ALL_FOLDERS, FOLDERS, draw_split, split_folder
+from .tracks import AUDIO_SUFFIXES, Stem, Track, keep_usable
+
+GROUPS_FILE = "GROUPS.json"
+
+
+def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
+    """Index ``<root>/<track>/<stem>.<ext>``, sorted by name; tracks of fewer than two stems are left out.
+
+    A ``GROUPS.json`` beside the tracks, {track: {file: stem name}}, gathers files into coarser stems. With a split,
+    tracks are read from its folder, ``<root>/<split>/<track>/<stem>.<ext>``; where the root has no such folders, the
+    splits are drawn, 0.8/0.1/0.1.
+
+    Raises:
+        AudioError: the folder is missing or holds no track of two stems.
+    """
+    if not root.is_dir():
+        raise AudioError(f"{root}: no such folder; give the folder that holds one folder per track")
+    if split is not None and _is_divided(root):
+        return index_stem_folder(_existing_split(root, split))
+    groups_file = root / GROUPS_FILE
+    groups = json.loads(groups_file.read_text(encoding="utf-8")) if groups_file.exists() else {}
+    tracks = [
+        Track(folder.name, _gather(folder, groups.get(folder.name, {})))
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+    ]
+    tracks = [track for track in tracks if len(track.stems) >= 2]
+    if not tracks:
+        raise AudioError(f"{root}: no track with two stems; expected <track>/<stem>.<wav|flac|ogg|mp3|aiff>")
+    if split is not None:
+        chosen = draw_split((track.name for track in tracks), split)
+        count = len(tracks)
+        tracks = [track for track in tracks if track.name in chosen]
+        if not tracks:
+            raise AudioError(f"{root}: {count} tracks leave none for {split}; put them into {'/, '.join(FOLDERS)}/")
+    return keep_usable(tracks, str(root))
+
+
+def index_rendered(root: Path, split: str) -> list[Track]:
+    """Index ``<root>/<corpus>/<split>/<recipe>__<work>__<NN>/<stem>.flac``; the root may also be one of the corpora.
+
+    Raises:
+        AudioError: there is no such corpus.
+    """
+    if not root.is_dir():
+        raise AudioError(f"{root}: no such folder; give what was rendered into")
+    if _is_divided(root):
+        return index_stem_folder(root, split)
+    corpora = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and split_folder(folder, split)]
+    if not corpora:
+        raise AudioError(f"{root}: no rendered corpus; expected <corpus>/{split}/<track>/<stem>.flac")
+    return [
+        Track(f"{corpus.name}/{track.name}", track.stems)
+        for corpus in corpora
+        for track in index_stem_folder(corpus, split)
+    ]
+
+
+def _is_divided(root: Path) -> bool:
+    return any((root / name).is_dir() for name in ALL_FOLDERS)
+
+
+def _existing_split(root: Path, split: str) -> Path:
+    folder = split_folder(root, split)
+    if folder is None:
+        raise AudioError(f"{root}: no folder {' or '.join(FOLDERS[split])} beside its other splits")
+    return folder
+
+
+def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
+    files: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in AUDIO_SUFFIXES:
+            files.setdefault(groups.get(file.name, file.stem), []).append(file)
+    return tuple(Stem(name, tuple(members)) for name, members in files.items())
