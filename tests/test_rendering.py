@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,15 +9,17 @@ import numpy as np
 import pretty_midi
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_scores import write_quartet, write_tune
 
 from cocola_metric.errors import CocolaError, MissingExtraError
-from cocola_metric.training import desk, drumkits, groove_bands, midi_bands, quartets, rendering
+from cocola_metric.training import desk, drumkits, groove_bands, midi_bands, modules, quartets, rendering
 from cocola_metric.training.channel_strip import LOUDNESS_RANGE, active_loudness
-from cocola_metric.training.recipes import RECIPES
+from cocola_metric.training.recipes import CORPORA, RECIPES
 from cocola_metric.training.studio import Studio
 from cocola_metric.training.synth import SAMPLE_RATE, SoundFont, load_library
-from cocola_metric.training.track_plan import PlannedTrack, plan_tracks
+from cocola_metric.training.track_plan import PlannedTrack, divide, plan_tracks
 from cocola_metric.training.works import SPLITS, Work, split_of
 
 FONT = SoundFont(Path(pretty_midi.__file__).parent / "TimGM6mb.sf2", "GPL-2")
@@ -33,9 +36,22 @@ needs_mma = pytest.mark.skipif(
 )
 
 
+# Of all hours: the shares in a corpus add up to 1.
+RECIPE_SHARES = {name: recipe.share / len(CORPORA) for name, recipe in RECIPES.items()}
+
+
 @pytest.fixture
 def fake_works():
-    return {corpus: [Work(f"work-{number}", ()) for number in range(40)] for corpus in RECIPES}
+    return {name: [Work(f"work-{number}", ()) for number in range(60)] for name in RECIPES}
+
+
+@pytest.fixture
+def nothing_installed(tmp_path, monkeypatch):
+    """Hide what the machine itself may hold: music21, its cache and the music of games."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setitem(sys.modules, "music21", None)
+    monkeypatch.setattr(midi_bands, "PACKAGES", {})
+    monkeypatch.setattr(modules, "PACKAGES", ())
 
 
 @pytest.fixture
@@ -47,54 +63,97 @@ def studio():
 # --- plan ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_has_the_hours_and_shares_it_was_asked_for(fake_works):
-    plan = plan_tracks(fake_works, RECIPES, hours=10, seed=0)
-    for corpus, recipe in RECIPES.items():
-        hours = sum(track.duration for track in plan if track.corpus == corpus) / 3600
-        assert hours == pytest.approx(10 * recipe.share, abs=1 / 60)
+def planned_hours(plan, name=None, corpus=None):
+    tracks = [track for track in plan if name in (None, track.recipe) and corpus in (None, track.corpus)]
+    return sum(track.duration for track in tracks) / 3600
 
 
-def test_every_prefix_of_a_plan_holds_the_corpora_in_proportion(fake_works):
+def test_corpora_get_equal_hours_and_recipes_their_shares(fake_works):
+    plan = plan_tracks(fake_works, RECIPES, hours=12, seed=0)
+    for corpus in CORPORA:
+        assert planned_hours(plan, corpus=corpus) == pytest.approx(4, abs=2 / 60)
+    for name, share in RECIPE_SHARES.items():
+        assert planned_hours(plan, name) == pytest.approx(12 * share, abs=1 / 60)
+
+
+def test_every_prefix_of_a_plan_holds_the_recipes_in_proportion(fake_works):
     plan = plan_tracks(fake_works, RECIPES, hours=10, seed=0)
     seconds = dict.fromkeys(RECIPES, 0.0)
     for track in plan:
-        seconds[track.corpus] += track.duration
-        for corpus, recipe in RECIPES.items():
-            fair = recipe.share * sum(seconds.values())
-            assert abs(seconds[corpus] - fair) < 60  # at most one track too many or too few
+        seconds[track.recipe] += track.duration
+        for name, share in RECIPE_SHARES.items():
+            assert abs(seconds[name] - share * sum(seconds.values())) < 60  # at most one track too many or too few
 
 
-def test_the_share_of_an_absent_corpus_goes_to_the_others(fake_works):
-    del fake_works["desk"], fake_works["bands"]
-    plan = plan_tracks(fake_works, RECIPES, hours=2, seed=0)
-    assert sum(track.duration for track in plan) == pytest.approx(2 * 3600, abs=120)
-    assert {track.corpus for track in plan} == {"quartets", "grooves"}
+def test_the_hours_of_an_absent_recipe_or_corpus_go_to_the_others(fake_works):
+    del fake_works["projects"], fake_works["modules"], fake_works["multitracks"]
+    plan = plan_tracks(fake_works, RECIPES, hours=4, seed=0)
+    assert {track.recipe for track in plan} == {"chorales", "quartets", "grooves"}
+    assert planned_hours(plan, corpus="chorus") == pytest.approx(2, abs=2 / 60)
+    assert planned_hours(plan, corpus="bands") == pytest.approx(2, abs=2 / 60)
+
+
+def test_hours_that_one_cannot_supply_go_to_the_others(fake_works):
+    fake_works["projects"], fake_works["modules"] = fake_works["projects"][:4], fake_works["modules"][:4]
+    fake_works["chorales"] = fake_works["chorales"][:2]
+    plan = plan_tracks(fake_works, RECIPES, hours=12, seed=0)
+    assert planned_hours(plan) == pytest.approx(12, abs=6 / 60)
+    counts = Counter(track.work.name for track in plan if track.recipe == "projects")
+    assert set(counts.values()) == {RECIPES["projects"].most_variants}
+    desk = planned_hours(plan, corpus="desk")
+    for corpus in ("chorus", "bands"):
+        assert planned_hours(plan, corpus=corpus) == pytest.approx((12 - desk) / 2, abs=2 / 60)
+    assert planned_hours(plan, "chorales") < 0.7 < 4 < planned_hours(plan, "quartets")
+
+
+def test_all_is_planned_where_more_is_asked_than_there_is(fake_works):
+    works = {"chorales": fake_works["chorales"][:2], "grooves": fake_works["grooves"][:1]}
+    plan = plan_tracks(works, RECIPES, hours=1000, seed=0)
+    assert len(plan) == 2 * RECIPES["chorales"].most_variants + RECIPES["grooves"].most_variants
+
+
+@given(
+    st.dictionaries(st.text("abcdef", min_size=1), st.tuples(st.floats(0.1, 10), st.floats(0, 100)), min_size=1),
+    st.floats(0, 1000),
+)
+def test_division_wastes_nothing_and_is_fair(shares_and_limits, total):
+    shares = {name: share for name, (share, _) in shares_and_limits.items()}
+    limits = {name: limit for name, (_, limit) in shares_and_limits.items()}
+    parts = divide(total, shares, limits)
+    assert sum(parts.values()) == pytest.approx(min(total, sum(limits.values())))
+    assert all(parts[name] <= limits[name] for name in limits)
+    below = [parts[name] / shares[name] for name in parts if parts[name] < limits[name]]
+    assert not below or below == pytest.approx([max(below)] * len(below))
 
 
 def test_a_longer_plan_contains_the_shorter(fake_works):
-    short, long = (plan_tracks(fake_works, RECIPES, hours, seed=0) for hours in (2, 5))
-    assert {track.name for track in short} < {track.name for track in long}
+    fake_works["projects"] = fake_works["projects"][:1]
+    plans = (plan_tracks(fake_works, RECIPES, hours, seed=0) for hours in (2, 5, 40))
+    short, long, longest = ({track.name for track in plan} for plan in plans)
+    assert short < long < longest
 
 
 def test_no_work_exceeds_its_variants(fake_works):
-    plan = plan_tracks({"desk": fake_works["desk"][:2]}, RECIPES, hours=10, seed=0)
+    plan = plan_tracks({"projects": fake_works["projects"][:2]}, RECIPES, hours=10, seed=0)
     counts = Counter(track.work.name for track in plan)
-    assert set(counts.values()) == {RECIPES["desk"].most_variants}
+    assert set(counts.values()) == {RECIPES["projects"].most_variants}
 
 
 def test_splits_are_disjoint_by_work_and_of_the_right_size(fake_works):
     plan = plan_tracks(fake_works, RECIPES, hours=10, seed=0)
     splits = {}
     for track in plan:
-        splits.setdefault((track.corpus, track.work.name), set()).add(track.folder(Path()).parent.name)
+        corpus, split, name = track.folder(Path()).parts
+        assert (corpus, name) == (track.corpus, track.name)
+        splits.setdefault((track.recipe, track.work.name), set()).add(split)
     assert all(len(names) == 1 for names in splits.values())
-    counts = Counter(split_of("bands", f"work-{number}") for number in range(5000))
+    counts = Counter(split_of("grooves", f"work-{number}") for number in range(5000))
     assert [counts[split] / 5000 for split in SPLITS] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
 
 
 def test_a_track_is_decided_by_seed_and_name():
     def draw(seed, variant):
-        return PlannedTrack("bands", Work("song", ()), variant, seed).generator.random()
+        return PlannedTrack("bands", "grooves", Work("song", ()), variant, seed).generator.random()
 
     assert draw(0, 1) == draw(0, 1)
     assert len({draw(0, 0), draw(0, 1), draw(1, 0)}) == 3
@@ -103,6 +162,7 @@ def test_a_track_is_decided_by_seed_and_name():
 # --- works --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("nothing_installed")
 def test_movements_and_remixes_belong_to_one_work(tmp_path):
     for name in ("Mozart__Quartet_No.18__sq1", "Mozart__Quartet_No.18__sq22", "Ravel__Quartet__sq3"):
         write_quartet(tmp_path / "scores" / "string_quartets" / f"{name}.mxl", measures=1)
@@ -118,11 +178,16 @@ def test_movements_and_remixes_belong_to_one_work(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("corpus", "folder", "works"),
-    [("quartets", "scores/string_quartets", 116), ("bands", "scores/freedoom", 155), ("desk", "stems/desk", 25)],
+    ("recipe", "folder", "works"),
+    [
+        ("quartets", "scores/string_quartets", 116),
+        ("multitracks", "scores/freedoom", 155),
+        ("projects", "stems/desk", 25),
+    ],
 )
-def test_shared_sources_are_found(shared, corpus, folder, works):
-    found = RECIPES[corpus].find_works(shared(folder).parents[1])
+@pytest.mark.usefixtures("nothing_installed")
+def test_shared_sources_are_found(shared, recipe, folder, works):
+    found = RECIPES[recipe].find_works(shared(folder).parents[1])
     assert len(found) == works
     assert not any("recorded" in path.parts for work in found for path in work.paths)
 
@@ -183,7 +248,7 @@ def one_font(monkeypatch):
 
 
 def render(output, sources, jobs):
-    return rendering.render_corpus(output, sources=sources, hours=0.035, seed=0, jobs=jobs, corpora=["quartets"])
+    return rendering.render_corpus(output, sources=sources, hours=0.035, seed=0, jobs=jobs, corpora=["chorus"])
 
 
 def stem_bytes(output):
@@ -191,7 +256,7 @@ def stem_bytes(output):
 
 
 @needs_library
-@pytest.mark.usefixtures("one_font")
+@pytest.mark.usefixtures("one_font", "nothing_installed")
 def test_a_corpus_is_the_same_for_any_number_of_jobs_and_is_resumed(tmp_path, caplog):
     sources, once = tmp_path / "sources", tmp_path / "once"
     folder = sources / "scores" / "string_quartets"
@@ -214,8 +279,10 @@ def test_a_corpus_is_the_same_for_any_number_of_jobs_and_is_resumed(tmp_path, ca
             assert LOUDNESS_RANGE[0] - QUANTISATION <= active_loudness(stem) <= LOUDNESS_RANGE[1] + QUANTISATION
             assert np.abs(stem).max() < 1
 
+    assert {track.parents[1] for track in tracks} == {once / "chorus"}
     manifest = json.loads((once / "manifest.json").read_text())
-    assert sum(manifest["splits"][split]["quartets"]["tracks"] for split in SPLITS) == len(tracks)
+    assert sum(manifest["corpora"]["chorus"][split]["quartets"]["tracks"] for split in SPLITS) == len(tracks)
+    assert list(manifest["corpora"]) == ["chorus"]
     assert manifest["sources"]["quartets"] == {"OpenScore String Quartets": "CC0-1.0"}
 
     gone = sorted(tracks)[0]
@@ -227,16 +294,25 @@ def test_a_corpus_is_the_same_for_any_number_of_jobs_and_is_resumed(tmp_path, ca
     assert not list((once / rendering.UNFINISHED).iterdir())
 
 
-@pytest.mark.usefixtures("one_font")
+@pytest.mark.usefixtures("one_font", "nothing_installed")
 def test_absent_sources_are_named(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     with pytest.raises(CocolaError, match="nothing to render"):
-        rendering.render_corpus(tmp_path / "out", sources=tmp_path)
-    for corpus in RECIPES:
-        assert f"corpus {corpus} left out" in caplog.text
+        rendering.render_corpus(tmp_path / "out", sources=tmp_path, hours=0.01)
+    for name in RECIPES:
+        assert f"recipe {name} left out" in caplog.text
 
 
-@pytest.mark.usefixtures("one_font")
+@pytest.mark.usefixtures("one_font", "nothing_installed")
+def test_recipes_whose_library_is_absent_are_left_out(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(rendering, "find_spec", lambda name: None)
+    with pytest.raises(CocolaError, match="nothing to render"):
+        rendering.render_corpus(tmp_path / "out", sources=tmp_path, corpora=["bands"])
+    assert caplog.text.count("it needs pretty_midi: pip install") == 2
+    assert "quartets" not in caplog.text
+
+
+@pytest.mark.usefixtures("one_font", "nothing_installed")
 def test_the_command_line_explains_an_error(tmp_path, caplog):
-    assert rendering.main([str(tmp_path / "out"), "--sources", str(tmp_path)]) == 1
+    assert rendering.main([str(tmp_path / "out"), "--sources", str(tmp_path), "--hours", "0.01"]) == 1
     assert "nothing to render" in caplog.text

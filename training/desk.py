@@ -1,4 +1,4 @@
-"""The corpus `desk`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
+"""The recipe `projects`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from .scores import ScoreError
-from .studio import AUDIBLE_LEVEL, Stems, Studio, mix
+from .studio import AUDIBLE_LEVEL, Stems, Studio, group_stems, mix
 from .synth import SAMPLE_RATE
 from .works import SourceAbsent, Work, group_works, work_name
 
-FEWEST_GROUPS, MOST_GROUPS = 3, 8
 ATTEMPTS = 8
 
 
@@ -29,7 +28,7 @@ def render(work: Work, duration: float, studio: Studio, generator: np.random.Gen
     """Cut out one excerpt, group its audible stems at random to at most eight, and mix them."""
     paths = sorted(work.paths[0].glob("*.ogg"))
     try:
-        return mix(_group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
+        return mix(group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
     except soundfile.SoundFileError as error:
         raise ScoreError(f"{work.paths[0]}: a stem cannot be read ({error})") from error
 
@@ -57,12 +56,3 @@ def _read_excerpt(path: Path, start: int, length: int) -> NDArray[np.float32]:
             samples = stem.read(length, dtype="float32", always_2d=True)
             excerpt[: len(samples)] = samples.mean(axis=1)
     return excerpt
-
-
-def _group_stems(stems: Stems, generator: np.random.Generator) -> Stems:
-    """Sum stems at random into a random number of groups; a group is named after its first stem."""
-    most = min(MOST_GROUPS, len(stems))
-    count = int(generator.integers(min(FEWEST_GROUPS, most), most + 1))
-    names = [str(name) for name in generator.permutation(list(stems))]
-    groups = (names[number::count] for number in range(count))
-    return {group[0]: np.sum([stems[name] for name in group], axis=0) for group in groups}

@@ -1,4 +1,4 @@
-"""The corpus `grooves`: folk tunes accompanied by Musical MIDI Accompaniment (MMA), a program of a thousand grooves."""
+"""The recipe `grooves`: folk tunes accompanied by Musical MIDI Accompaniment (MMA), a program of a thousand grooves."""
 
 import math
 import re

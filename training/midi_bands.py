@@ -1,4 +1,4 @@
-"""The corpus `bands`: multi-track MIDI merged by instrument family and arranged anew (mirrors Slakh2100)."""
+"""The recipe `multitracks`: multi-track MIDI merged by instrument family and arranged anew (mirrors Slakh2100)."""
 
 import hashlib
 import re
@@ -25,16 +25,26 @@ FEWEST_NOTES = 6
 ATTEMPTS = 12
 TEMPO_CHANGE_RANGE = (0.86, 1.14)
 NEW_PROGRAM_PROBABILITY = 0.5
+# Debian packages with music of free games; what comes with the sources is in folders of the same kind.
+PACKAGES = {
+    "planetblupi": Path("/usr/share/planetblupi/music"),  # apt planetblupi-music-midi
+    "openmsx": Path("/usr/share/games/openttd/baseset/openmsx"),  # apt openttd-openmsx
+}
 REMIX_SUFFIX = re.compile(r"_\([^)]*\)$|_-_[^-]*arrangement$")
 
 
 def find_works(sources: Path) -> list[Work]:
     """List the songs; remixes belong to the work of their song, and copies under another name are left out."""
-    folders = [sources / "scores" / name for name in ("freedoom", "helland")]
-    paths = {hashlib.sha256(path.read_bytes()).digest(): path for folder in folders for path in folder.glob("*.mid")}
-    if not paths:
-        raise SourceAbsent(f"no .mid file in {' or '.join(map(str, folders))}")
-    return group_works(sorted(paths.values()), lambda path: f"{path.parent.name}-{REMIX_SUFFIX.sub('', path.stem)}")
+    folders = {name: sources / "scores" / name for name in ("freedoom", "helland")} | PACKAGES
+    copies = {
+        hashlib.sha256(path.read_bytes()).digest(): (path, f"{name}-{REMIX_SUFFIX.sub('', path.stem)}")
+        for name, folder in folders.items()
+        for path in sorted(folder.glob("*.mid"))
+    }
+    if not copies:
+        raise SourceAbsent(f"no .mid file in {' or '.join(map(str, folders.values()))}")
+    titles = dict(copies.values())
+    return group_works(sorted(titles), titles.__getitem__)
 
 
 def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:

@@ -1,4 +1,4 @@
-"""The corpus `quartets`: excerpts of string quartets, scored anew for other ensembles (mirrors CocoChorales)."""
+"""The recipe `quartets`: excerpts of string quartets, scored anew for other ensembles (mirrors CocoChorales)."""
 
 import re
 from collections.abc import Sequence
@@ -64,9 +64,15 @@ def find_works(sources: Path) -> list[Work]:
 
 def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:
     """Render one excerpt: ensemble, key, tempo, fonts, timing, dynamics and vibrato are drawn."""
-    score = [part for part in read_musicxml(work.paths[generator.integers(len(work.paths))]) if part.notes]
-    tempo = generator.uniform(*TEMPO_RANGE)
-    excerpt = _draw_excerpt(score, duration * tempo / 60, generator)
+    score = read_musicxml(work.paths[generator.integers(len(work.paths))])
+    return perform_excerpt(score, duration, generator.uniform(*TEMPO_RANGE), studio, generator)
+
+
+def perform_excerpt(
+    score: Sequence[Part], duration: float, tempo: float, studio: Studio, generator: np.random.Generator
+) -> Stems:
+    """Draw an excerpt of a score in quarters, give it to an ensemble and record it at `tempo` quarters a minute."""
+    excerpt = _draw_excerpt([part for part in score if part.notes], duration * tempo / 60, generator)
     transposition = int(generator.integers(-3, 4))
     parts = []
     for number, (part, instrument) in enumerate(zip(excerpt, _draw_ensemble(len(excerpt), generator), strict=True), 1):

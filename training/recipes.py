@@ -6,57 +6,90 @@ from pathlib import Path
 
 import numpy as np
 
-from . import desk, groove_bands, midi_bands, quartets
+from . import chorales, desk, groove_bands, midi_bands, modules, quartets
 from .studio import Stems, Studio
 from .works import Work
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one corpus is made.
+    """How the tracks of one kind are made.
 
     Args:
-        share: Part of the hours, relative to the other recipes that are in use.
+        corpus: The corpus they belong to.
+        share: Part of the corpus' hours, relative to its other recipes.
         licences: What the music comes from -> licence, for the manifest.
         find_works: Lists the works under a folder of sources; raises `SourceAbsent`.
         render: Makes the stems of one track from a work, a duration in seconds, a studio and a generator.
         most_variants: No work is rendered more often than this.
+        libraries: Python libraries that it needs beyond the base install.
     """
 
+    corpus: str
     share: float
     licences: dict[str, str]
     find_works: Callable[[Path], list[Work]]
     render: Callable[[Work, float, Studio, np.random.Generator], Stems]
     most_variants: int
+    libraries: tuple[str, ...] = ()
 
 
+# Three corpora, each the likeness of one of the paper's: CocoChorales, Slakh2100 and MoisesDB.
 RECIPES = {
+    "chorales": Recipe(
+        corpus="chorus",
+        share=0.4,
+        licences={"Bach chorales (music21 corpus)": "public domain; encodings by permission, some non-commercial"},
+        find_works=chorales.find_works,
+        render=chorales.render,
+        most_variants=24,
+    ),
     "quartets": Recipe(
-        share=0.25,
+        corpus="chorus",
+        share=0.6,
         licences={"OpenScore String Quartets": "CC0-1.0"},
         find_works=quartets.find_works,
         render=quartets.render,
         most_variants=40,
     ),
-    "bands": Recipe(
-        share=0.3,
-        licences={"Freedoom": "BSD-3-Clause", "Tanner Helland, free music": "CC-BY-4.0"},
+    "multitracks": Recipe(
+        corpus="bands",
+        share=0.55,
+        licences={
+            "Freedoom": "BSD-3-Clause",
+            "Tanner Helland, free music": "CC-BY-4.0",
+            "OpenMSX (OpenTTD)": "GPL-2.0",
+            "Planet Blupi": "GPL-3.0-or-later",
+        },
         find_works=midi_bands.find_works,
         render=midi_bands.render,
         most_variants=24,
+        libraries=("pretty_midi",),
     ),
     "grooves": Recipe(
-        share=0.25,
+        corpus="bands",
+        share=0.45,
         licences={"Nottingham dataset (jukedeck)": "GPL-3.0", "Musical MIDI Accompaniment": "GPL-2.0-or-later"},
         find_works=groove_bands.find_works,
         render=groove_bands.render,
         most_variants=12,
+        libraries=("pretty_midi",),
     ),
-    "desk": Recipe(
-        share=0.2,
+    "projects": Recipe(
+        corpus="desk",
+        share=0.5,
         licences={"LMMS demo projects": "Artistic-2.0, CC-BY-SA-3.0, CC-BY-SA-4.0, BSD-2-Clause, GPL-2.0-or-later"},
         find_works=desk.find_works,
         render=desk.render,
         most_variants=15,  # 65 minutes exist: more only repeats the same excerpts
     ),
+    "modules": Recipe(
+        corpus="desk",
+        share=0.5,
+        licences=modules.LICENCES,
+        find_works=modules.find_works,
+        render=modules.render,
+        most_variants=15,  # two and a half hours exist
+    ),
 }
+CORPORA = tuple(dict.fromkeys(recipe.corpus for recipe in RECIPES.values()))

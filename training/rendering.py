@@ -1,23 +1,25 @@
 """Command line that renders training corpora: stems of music we can make ourselves from scores and SoundFonts."""
 
 import argparse
+import gc
 import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
 import soundfile
 from tqdm import tqdm
 
-from cocola_metric.errors import CocolaError
+from cocola_metric.errors import CocolaError, MissingExtraError
 
 from .drumkits import find_drumkits
-from .recipes import RECIPES, Recipe
+from .recipes import CORPORA, RECIPES, Recipe
 from .scores import ScoreError
 from .studio import Stems, Studio
 from .synth import SAMPLE_RATE, SoundFont, find_sound_fonts
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 UNFINISHED = ".unfinished"
 MANIFEST = "manifest.json"
+# A score is some 100,000 small objects. At Python's 700, looking for garbage takes most of the time of reading it.
+ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 
 
 def render_corpus(
@@ -37,17 +41,19 @@ def render_corpus(
     hours: float = 14.0,
     seed: int = 0,
     jobs: int = 2,
-    corpora: Sequence[str] = tuple(RECIPES),
+    corpora: Sequence[str] = CORPORA,
+    splits: Sequence[str] = SPLITS,
 ) -> list[PlannedTrack]:
-    """Render stems into `output`/<split>/<track>/<stem>.flac; tracks that are already there are left as they are.
+    """Render `output`/<corpus>/<split>/<track>/<stem>.flac; tracks that are already there are left as they are.
 
     Args:
-        output: Folder of the rendered corpus.
+        output: Folder of the rendered corpora.
         sources: Folder with scores/ and stems/.
-        hours: Hours of music in all.
+        hours: Hours of music in all, the same for every corpus that has enough.
         seed: Decides, with its name, the content of each track.
         jobs: Number of processes; it changes no sample.
-        corpora: Names of the recipes to use.
+        corpora: Which corpora to render.
+        splits: Which splits; the hours are those of all three.
 
     Returns:
         The tracks left out because their score is damaged or too thin.
@@ -56,19 +62,26 @@ def render_corpus(
         CocolaError: No SoundFont is installed, or none of the sources is there.
     """
     fonts = find_sound_fonts()
-    recipes = {corpus: RECIPES[corpus] for corpus in corpora}
+    recipes = {name: recipe for name, recipe in RECIPES.items() if recipe.corpus in corpora}
     plan = plan_tracks(_find_sources(recipes, sources), recipes, hours, seed)
+    plan = [track for track in plan if track.split in splits]
     missing = [track for track in plan if not track.folder(output).exists()]
     logger.info("%d tracks planned, %d of them already rendered", len(plan), len(plan) - len(missing))
     skipped = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as workers:
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=gc.set_threshold, initargs=(ALLOCATIONS_BETWEEN_COLLECTIONS,)
+    ) as workers:
         tasks = {
             workers.submit(render_track, track, output, tuple(font.path for font in fonts)): track for track in missing
         }
-        for task in tqdm(as_completed(tasks), total=len(tasks), desc="rendering", unit="track", smoothing=0.05):
-            if reason := task.result():
-                logger.warning("%s left out: %s", tasks[task].name, reason)
-                skipped.append(tasks[task])
+        try:
+            for task in tqdm(as_completed(tasks), total=len(tasks), desc="rendering", unit="track", smoothing=0.05):
+                if reason := task.result():
+                    logger.warning("%s left out: %s", tasks[task].name, reason)
+                    skipped.append(tasks[task])
+        except BaseException:
+            workers.shutdown(cancel_futures=True)  # what is wrong with one track is wrong with all: say so at once
+            raise
     manifest = {"seed": seed, **describe(output, recipes, fonts), "left_out": sorted(track.name for track in skipped)}
     (output / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return skipped
@@ -77,7 +90,7 @@ def render_corpus(
 def render_track(track: PlannedTrack, output: Path, fonts: tuple[Path, ...]) -> str | None:
     """Render one track and put its finished folder in place; return why it was left out, or None."""
     try:
-        stems = RECIPES[track.corpus].render(track.work, track.duration, open_studio(fonts), track.generator)
+        stems = RECIPES[track.recipe].render(track.work, track.duration, open_studio(fonts), track.generator)
     except ScoreError as error:
         return str(error)
     if len(stems) < 2:
@@ -92,16 +105,24 @@ def open_studio(fonts: tuple[Path, ...]) -> Studio:
     return Studio(fonts, find_drumkits())
 
 
-def describe(output: Path, recipes: dict[str, Recipe], fonts: Iterable[SoundFont]) -> dict[str, object]:
-    """Count what lies in `output`, by split and corpus, and name what it was made from."""
-    splits = {
-        split: {corpus: _count(sorted((output / split).glob(f"{corpus}__*"))) for corpus in recipes} for split in SPLITS
+def describe(output: Path, recipes: Mapping[str, Recipe], fonts: Iterable[SoundFont]) -> dict[str, object]:
+    """Count what lies in `output`, by corpus, split and recipe, and name what it was made from."""
+    counts = {
+        corpus: {
+            split: {
+                name: _count(sorted((output / corpus / split).glob(f"{name}__*")))
+                for name, recipe in recipes.items()
+                if recipe.corpus == corpus
+            }
+            for split in SPLITS
+        }
+        for corpus in dict.fromkeys(recipe.corpus for recipe in recipes.values())
     }
     return {
         "sample_rate": SAMPLE_RATE,
-        "splits": splits,
+        "corpora": counts,
         "sources": {
-            **{corpus: recipe.licences for corpus, recipe in recipes.items()},
+            **{name: recipe.licences for name, recipe in recipes.items()},
             "fonts": {font.path.name: font.licence for font in fonts},
             "drumkits": {kit.folder.name: "see its drumkit.xml" for kit in find_drumkits()},
         },
@@ -111,12 +132,13 @@ def describe(output: Path, recipes: dict[str, Recipe], fonts: Iterable[SoundFont
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after an error that the message explains."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.rendering", description=__doc__)
-    parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpus; a render is resumed")
+    parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpora; a render is resumed")
     parser.add_argument("--sources", type=Path, default=Path("../shared"), help="folder with scores/ and stems/")
     parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
     parser.add_argument("--seed", type=int, default=0, help="decides the content of every track (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes; they change no sample (default: 2)")
-    parser.add_argument("--corpora", nargs="+", choices=RECIPES, default=list(RECIPES), help="recipes (default: all)")
+    parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=CORPORA, help="corpora (default: all)")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="splits (default: all)")
     options = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -128,16 +150,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _find_sources(recipes: dict[str, Recipe], sources: Path) -> dict[str, list[Work]]:
+def _find_sources(recipes: Mapping[str, Recipe], sources: Path) -> dict[str, list[Work]]:
     works: dict[str, list[Work]] = {}
-    for corpus, recipe in recipes.items():
+    for name, recipe in recipes.items():
         try:
-            works[corpus] = recipe.find_works(sources)
-        except SourceAbsent as absence:
-            logger.warning("corpus %s left out: %s", corpus, absence)
+            _check_libraries(recipe)
+            works[name] = recipe.find_works(sources)
+        except (SourceAbsent, MissingExtraError) as absence:
+            logger.warning("recipe %s left out: %s", name, absence)
     if not works:
         raise CocolaError(f"nothing to render: {sources} holds none of the sources of {', '.join(recipes)}")
     return works
+
+
+def _check_libraries(recipe: Recipe) -> None:
+    for library in recipe.libraries:
+        if find_spec(library) is None:
+            raise MissingExtraError(f"it needs {library}: pip install 'cocola-metric[train]'")
 
 
 def _write_stems(stems: Stems, folder: Path, unfinished: Path) -> None:

@@ -20,6 +20,7 @@ SAMPLED_KIT_PROBABILITY = 0.5
 FONT_KITS = (0, 8, 16, 24, 25, 32, 40)  # standard, room, power, electronic, TR-808, jazz, brush
 AUDIBLE_LEVEL = 1e-4
 RELEASE_SECONDS = 0.5
+FEWEST_GROUPS, MOST_GROUPS = 3, 8
 
 
 class Studio:
@@ -76,6 +77,15 @@ def mix(stems: Mapping[str, NDArray[np.float32]], generator: np.random.Generator
         for name, stem in stems.items()
         if np.abs(stem).max(initial=0.0) > AUDIBLE_LEVEL
     }
+
+
+def group_stems(stems: Stems, generator: np.random.Generator) -> Stems:
+    """Sum stems at random into three to eight groups, of which each is named after its first stem."""
+    most = min(MOST_GROUPS, len(stems))
+    count = int(generator.integers(min(FEWEST_GROUPS, most), most + 1))
+    names = [str(name) for name in generator.permutation(list(stems))]
+    groups = (names[number::count] for number in range(count))
+    return {group[0]: np.sum([stems[name] for name in group], axis=0) for group in groups}
 
 
 def render_parts(

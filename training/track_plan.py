@@ -1,4 +1,4 @@
-"""The plan of a rendering: which tracks to make, in an order that has every corpus in proportion from the start."""
+"""The plan of a rendering: which tracks to make, in an order that has every recipe in proportion from the start."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,20 @@ class PlannedTrack:
     """One track to be rendered; its name and the seed decide all of its content."""
 
     corpus: str
+    recipe: str
     work: Work
     variant: int
     seed: int
 
     @property
     def name(self) -> str:
-        """Name of its folder: corpus__work__variant."""
-        return f"{self.corpus}__{self.work.name}__{self.variant:02d}"
+        """Name of its folder: recipe__work__variant."""
+        return f"{self.recipe}__{self.work.name}__{self.variant:02d}"
+
+    @property
+    def split(self) -> str:
+        """Where its work belongs."""
+        return split_of(self.recipe, self.work.name)
 
     @cached_property
     def duration(self) -> float:
@@ -40,7 +46,7 @@ class PlannedTrack:
 
     def folder(self, output: Path) -> Path:
         """Return where the finished stems lie."""
-        return output / split_of(self.corpus, self.work.name) / self.name
+        return output / self.corpus / self.split / self.name
 
     def _generator(self, purpose: str) -> np.random.Generator:
         digest = hashlib.sha256(f"{self.seed}/{self.name}/{purpose}".encode()).digest()
@@ -50,17 +56,17 @@ class PlannedTrack:
 def plan_tracks(
     works: Mapping[str, Sequence[Work]], recipes: Mapping[str, Recipe], hours: float, seed: int
 ) -> list[PlannedTrack]:
-    """Plan about `hours` of music, shared among the corpora that have works, and interleave their tracks.
+    """Plan about `hours` of music from the works of each recipe, and interleave the tracks.
 
-    Every prefix of the plan holds the corpora in proportion, so training may start before the end. A longer plan
-    begins with the variants of a shorter one.
+    Every corpus gets the same hours, divided among its recipes by their shares; what one cannot supply goes to the
+    others. Every prefix of the plan holds the recipes in proportion, so training may start before the end. A longer
+    plan begins with the variants of a shorter one.
     """
-    total_share = sum(recipes[corpus].share for corpus in works)
+    tracks = {name: _variants(name, recipes[name], works[name], seed) for name in works}
     placed: list[tuple[float, PlannedTrack]] = []
-    for corpus, corpus_works in works.items():
-        seconds = hours * 3600 * recipes[corpus].share / total_share
+    for name, seconds in _divide_hours(tracks, recipes, hours).items():
         elapsed = 0.0
-        for track in _variants(corpus, corpus_works, recipes[corpus].most_variants, seed):
+        for track in tracks[name]:
             if elapsed >= seconds:
                 break
             placed.append(((elapsed + track.duration / 2) / seconds, track))
@@ -68,11 +74,47 @@ def plan_tracks(
     return [track for _, track in sorted(placed, key=lambda place: (place[0], place[1].name))]
 
 
-def _variants(corpus: str, works: Sequence[Work], most_variants: int, seed: int) -> list[PlannedTrack]:
+def divide(total: float, shares: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
+    """Divide `total` by shares, nobody getting more than its limit: what is over goes to the others by their shares.
+
+    >>> divide(10, {"a": 1, "b": 1, "c": 2}, {"a": 1, "b": 20, "c": 20})
+    {'a': 1, 'b': 3.0, 'c': 6.0}
+    """
+    # The first to reach its limit is the one whose limit is smallest beside its share.
+    parts: dict[str, float] = {}
+    waiting = sorted(shares, key=lambda name: limits[name] / shares[name])
+    for number, name in enumerate(waiting):
+        fair = total * shares[name] / sum(shares[other] for other in waiting[number:])
+        parts[name] = min(fair, limits[name])
+        total -= parts[name]
+    return {name: parts[name] for name in shares}
+
+
+def _divide_hours(
+    tracks: Mapping[str, Sequence[PlannedTrack]], recipes: Mapping[str, Recipe], hours: float
+) -> dict[str, float]:
+    """Return the seconds of each recipe: equal hours to the corpora, then the shares within each."""
+    supply = {name: sum(track.duration for track in tracks[name]) for name in tracks}
+    members: dict[str, list[str]] = {}
+    for name in tracks:
+        members.setdefault(recipes[name].corpus, []).append(name)
+    limits = {corpus: sum(supply[name] for name in names) for corpus, names in members.items()}
+    seconds: dict[str, float] = {}
+    for corpus, corpus_seconds in divide(hours * 3600, dict.fromkeys(members, 1.0), limits).items():
+        shares = {name: recipes[name].share for name in members[corpus]}
+        seconds |= divide(corpus_seconds, shares, supply)
+    return seconds
+
+
+def _variants(name: str, recipe: Recipe, works: Sequence[Work], seed: int) -> list[PlannedTrack]:
     """List the first variant of every work, then the second of every work and so on, works in random order."""
 
     def rank(work: Work) -> bytes:
-        return hashlib.sha256(f"{seed}/order/{corpus}/{work.name}".encode()).digest()
+        return hashlib.sha256(f"{seed}/order/{name}/{work.name}".encode()).digest()
 
     shuffled = sorted(works, key=rank)
-    return [PlannedTrack(corpus, work, variant, seed) for variant in range(most_variants) for work in shuffled]
+    return [
+        PlannedTrack(recipe.corpus, name, work, variant, seed)
+        for variant in range(recipe.most_variants)
+        for work in shuffled
+    ]

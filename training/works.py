@@ -22,8 +22,8 @@ class Work:
     """A piece of music and the files it is read from.
 
     Args:
-        name: Lower-case ASCII words joined by "-", unique in its corpus.
-        paths: Its files (movements), or its folder.
+        name: Lower-case ASCII words joined by "-", unique in its recipe.
+        paths: Its files (movements), its folder, or a file of many works in which the name finds it.
     """
 
     name: str
@@ -48,9 +48,9 @@ def group_works(paths: Iterable[Path], title_of: Callable[[Path], str]) -> list[
     return [Work(name, tuple(sorted(groups[name]))) for name in sorted(groups)]
 
 
-def split_of(corpus: str, work: str) -> str:
+def split_of(recipe: str, work: str) -> str:
     """Return the split of a work: a hash decides, so adding or removing other works never moves it."""
-    digest = hashlib.sha256(f"{corpus}/{work}".encode()).digest()
+    digest = hashlib.sha256(f"{recipe}/{work}".encode()).digest()
     fraction = int.from_bytes(digest[:8], "big") / 2**64
     if fraction < TRAIN_SHARE:
         return "train"
