@@ -22,18 +22,20 @@ def similarity_matrix(first: Tensor, second: Tensor, weight: Tensor | None = Non
     return (first if weight is None else first @ weight) @ second.T
 
 
-def contrastive_loss(similarities: Tensor) -> Tensor:
+def contrastive_loss(similarities: Tensor, first: int = 0) -> Tensor:
     """Return the multi-class cross entropy of picking each row's own column, averaged over rows (Eq. 3).
+
+    Row k's own column is ``first + k``; columns beyond those of the rows are further negatives.
 
     The paper writes a sum over the batch; the mean is the same loss at a learning rate that does not depend on K.
 
     Shape:
-        (K, K) -> ().
+        (K, J) -> (), J >= first + K.
 
     >>> contrastive_loss(torch.zeros(4, 4)).exp()
     tensor(4.)
     """
-    targets = torch.arange(len(similarities), device=similarities.device)
+    targets = torch.arange(first, first + len(similarities), device=similarities.device)
     return torch.nn.functional.cross_entropy(similarities, targets)
 
 
@@ -50,20 +52,23 @@ def similarity_pairs(conditioning: Tensor, accompaniment: Tensor, weight: Tensor
     return (projected * accompaniment).sum(-1)
 
 
-def accuracy(similarities: Tensor) -> Tensor:
+def accuracy(similarities: Tensor, first: int = 0) -> Tensor:
     """Return the share of rows whose own column is the largest (Eq. 8).
 
-    A tie is not a win, so a constant encoder scores 0 and not 1; neither is a NaN.
+    A tie is not a win, so a constant encoder scores 0 and not 1; neither is a NaN. Row k's own column is ``first + k``.
 
     Shape:
-        (..., K, K) -> (...): one accuracy per batch.
+        (..., K, J) -> (...): one accuracy per batch; J >= first + K.
 
     >>> accuracy(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
     tensor(0.5000)
     >>> accuracy(torch.ones(2, 2))
     tensor(0.)
     """
-    own = similarities.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-    off_diagonal = ~torch.eye(similarities.shape[-1], dtype=torch.bool, device=similarities.device)
+    own = similarities.diagonal(first, dim1=-2, dim2=-1).unsqueeze(-1)
+    rows, columns = similarities.shape[-2:]
+    off_diagonal = (
+        torch.arange(columns, device=own.device) != torch.arange(first, first + rows, device=own.device)[:, None]
+    )
     wins = (own > similarities) | ~off_diagonal & ~own.isnan()
     return wins.all(-1).float().mean(-1)

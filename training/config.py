@@ -6,29 +6,74 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cocola_metric.errors import CocolaError
+from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.model import EncoderConfig
 
 _Settings = TypeVar("_Settings")
 
 
+PARTITIONS = ("window", "track")
+
+
 @dataclass(frozen=True)
-class TrainingConfig:
-    """A training run (sections 3.1, 4.2 and 4.3 of the paper).
+class SamplingConfig:
+    """How batches are drawn (sections 3.1 and 4.3 of the paper); the defaults are the paper's.
 
     Attributes:
-        encoder: the model to train.
         window: L, seconds.
         batch_size: K, windows per batch.
         max_overlap: r, the largest overlap of two windows of one track in a batch.
+        windows_per_track: windows drawn from each drawn track; above 1, every batch has negatives of the same track.
+        partition: "window" draws the two subsets anew in each window, as the paper does. Then a negative of the same
+            track may share a stem with its conditioning, which gives it away; "track" splits a track once per batch.
         noise: standard deviation of the Gaussian noise on every sub-mix.
+        mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
+        alterations: share of batches in which every pair also gets its own accompaniment made wrong as a negative:
+            "shift" (early or late), "transpose" or "stretch". Whatever a transposition or a stretch does to the sound
+            it does to both sides of the right pair, too.
+        largest_transposition: semitones.
+        smallest_stretch: difference of tempo; the largest is 8 %.
+        smallest_shift: seconds.
+        largest_shift: seconds.
+        equaliser_db: standard deviation of the slowest of the random filters on every sub-mix; 0, no filter.
+        low_pass: share of sub-mixes with a random low-pass.
+    """
+
+    window: float = 5.0
+    batch_size: int = 32
+    max_overlap: float = 0.5
+    windows_per_track: int = 1
+    partition: str = "window"
+    noise: float = 1e-3
+    mode_shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+    alterations: dict[str, float] = field(default_factory=dict)
+    largest_transposition: int = 6
+    smallest_stretch: float = 0.02
+    smallest_shift: float = 0.06
+    largest_shift: float = 0.6
+    equaliser_db: float = 0.0
+    low_pass: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.partition not in PARTITIONS:
+            raise UsageError(f"partition {self.partition!r} is none of {', '.join(PARTITIONS)}")
+        if sum(self.alterations.values()) > 1 or not set(self.alterations) <= {"shift", "transpose", "stretch"}:
+            raise UsageError("alterations are shares of shift, transpose and stretch that sum to at most 1")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run (sections 4.2 and 4.3 of the paper).
+
+    Attributes:
+        corpora: what to train on, as for ``corpora.open_corpora``, unless the command line says otherwise.
+        encoder: the model to train.
+        sampling: how batches are drawn.
         learning_rate: of Adam.
         similarity_learning_rate: of Adam, for the matrix W of the similarity; as the rest, in the paper.
         steps: optimiser steps.
         warmup_steps: steps over which the learning rate rises linearly; afterwards it falls as a cosine to zero.
             0 keeps it constant, as in the paper.
-        pairs: number of pairs drawn and kept; they are gone through as often as the steps need.
-        mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
         short_steps: the first steps hear only ``short_window`` of each window, drawn anew each step, and both channels:
             they cost less, and the encoder learns the same first things from them.
         short_window: seconds, with ``short_steps``.
@@ -36,17 +81,13 @@ class TrainingConfig:
         seed: of everything drawn.
     """
 
+    corpora: tuple[str, ...] = ()
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    window: float = 5.0
-    batch_size: int = 32
-    max_overlap: float = 0.5
-    noise: float = 1e-3
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     learning_rate: float = 1e-3
     similarity_learning_rate: float = 1e-3
     steps: int = 20_000
     warmup_steps: int = 0
-    pairs: int = 100_000
-    mode_shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     short_steps: int = 0
     short_window: float = 2.0
     bfloat16: bool = False
@@ -61,9 +102,12 @@ def load_config(path: Path) -> TrainingConfig:
     """
     values: dict[str, Any] = tomllib.loads(path.read_text())
     encoder = _build(EncoderConfig, values.pop("encoder", {}), path)
-    if "mode_shares" in values:
-        values["mode_shares"] = tuple(values["mode_shares"])
-    return _build(TrainingConfig, {**values, "encoder": encoder}, path)
+    drawing = values.pop("sampling", {})
+    if "mode_shares" in drawing:
+        drawing["mode_shares"] = tuple(drawing["mode_shares"])
+    sampling = _build(SamplingConfig, drawing, path)
+    values["corpora"] = tuple(values.get("corpora", ()))
+    return _build(TrainingConfig, {**values, "encoder": encoder, "sampling": sampling}, path)
 
 
 def _build(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:

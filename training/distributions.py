@@ -15,7 +15,8 @@ def plot_distributions(file: Path, scores: Mapping[str, tuple[Scores, Scores]]) 
     """Draw, per corpus, histograms of the scores of coherent and of mismatched pairs."""
     figure, axes = new_figure(rows=len(scores), height=0.8 + 2.0 * len(scores), heights=(1.0,) * len(scores))
     everything = np.concatenate([side for sides in scores.values() for side in sides])
-    bins = np.linspace(*np.percentile(everything, [0.2, 99.8]), 60).tolist()
+    low, high = np.percentile(everything, [0.2, 99.8])
+    bins = np.linspace(float(low), float(high), 60).tolist()
     for axis, (corpus, (coherent, mismatched)) in zip(axes, scores.items(), strict=True):
         axis.hist(mismatched, bins, density=True, color=SIDE_COLOURS[1], alpha=0.6, label="mismatched")
         axis.hist(coherent, bins, density=True, color=SCORE_COLOUR, alpha=0.6, label="coherent")

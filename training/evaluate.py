@@ -1,6 +1,8 @@
-"""How well an encoder tells coherent from mismatched sub-mixes on a corpus (section 5.1, Eq. 8 with K = 2).
+"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2).
 
 python -m cocola_metric.training.evaluate CORPUS [CORPUS ...] --model embedded
+python -m cocola_metric.training.evaluate --table2 MODEL [MODEL ...] --test NAME=CORPUS [...]
+python -m cocola_metric.training.evaluate --validity MODEL [MODEL ...] --test NAME=CORPUS [...]
 """
 
 import argparse
@@ -17,16 +19,18 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cocola_metric import hub
-from cocola_metric.audio import mix_stems, read_audio
+from cocola_metric.errors import AudioError, CocolaError, UsageError
 from cocola_metric.model import MODES, CocolaModel, Mode, fold_batch_norm
-from cocola_metric.windows import WindowPlan
 
-from .corpora import Stem, Track, index_stem_folder
-from .sampling import audible, draw_subsets, mix_at_level
+from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
+from .config import PARTITIONS
+from .corpora import Track
+from .encoders import Encoders, labelled
+from .held_out import HOP, hear_windows, in_batches, open_test_set
+from .table2 import measure_table, print_table, table_as_json
+from .validity import measure_validity, print_validity, validity_as_json
 
-LEVEL_DBFS = -20.0  # of every sub-mix, so that loudness gives nothing away
-BOOTSTRAP_SAMPLES = 2000
-DRAWS_OF_NEGATIVES = 10
+__all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "main", "score_distributions"]
 
 
 @dataclass(frozen=True)
@@ -42,34 +46,36 @@ class EmbeddedSubmixes:
     sides: torch.Tensor
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """An accuracy in percent, its 95 % interval by resampling tracks, and how much it rests on."""
-
-    percent: float
-    low: float
-    high: float
-    tracks: int
-    windows: int
-
-
 def embed_submixes(
-    model: CocolaModel, tracks: Sequence[Track], *, mode: Mode = "both", hop: float = 5.0, seed: int = 0
+    model: CocolaModel,
+    tracks: Sequence[Track],
+    *,
+    mode: Mode = "both",
+    partition: str = "track",
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+    device: str = "cpu",
 ) -> EmbeddedSubmixes:
-    """Embed two disjoint sub-mixes of every window in which at least two stems sound.
+    """Embed two disjoint sub-mixes of every window in which two sides sound, as `held_out.hear_windows` draws them.
 
-    Each track is split once, so that no negative of the same track shares a stem with its conditioning; stems that are
-    silent in a window are left out of it.
+    Raises:
+        AudioError: there is no such window.
+        UsageError: the model does not hear in that mode.
     """
+    encoders = Encoders({"": model}, device=device)
+    if mode not in encoders.modes(""):
+        raise UsageError(f"this model hears {', '.join(encoders.modes(''))} only, not {mode}")
     owners: list[int] = []
     sides: list[torch.Tensor] = []
     for number, track in enumerate(tqdm(tracks, desc="embedding", unit="track", disable=None)):
-        rng = np.random.default_rng([seed, number])
-        pairs = _submixes(track, hop, rng)
-        for batch in torch.from_numpy(pairs).split(4):
-            with torch.inference_mode():
-                sides.append(model.encoder(batch.flatten(0, 1), mode).unflatten(0, (-1, 2)))
-        owners += [number] * len(pairs)
+        windows = hear_windows(track, number, partitions=(partition,), hop=hop, seed=seed, most=most_windows)
+        for _, pairs in in_batches(windows):
+            embedded = encoders.embed(pairs.flatten(0, 1), (mode,))["", mode]
+            sides.append(embedded.view(len(pairs), 2, -1))
+            owners += [number] * len(pairs)
+    if not owners:
+        raise AudioError(f"none of {len(tracks)} tracks has a window of 5 s in which two sides sound")
     return EmbeddedSubmixes(np.asarray(owners), torch.cat(sides))
 
 
@@ -80,18 +86,9 @@ def accuracy_of_two(
 
     None where no window has such another.
     """
-    with torch.inference_mode():
-        scores = model.similarity.matrix(submixes.sides[:, 0], submixes.sides[:, 1]).numpy()
-    rng = np.random.default_rng(seed)
-    related = submixes.track[:, None] == submixes.track[None, :]
-    allowed = (related & ~np.eye(len(related), dtype=bool)) if same_track else ~related
-    wins = np.full(len(scores), np.nan)
-    for row, candidates in enumerate(allowed):
-        if candidates.any():
-            drawn = rng.choice(np.flatnonzero(candidates), DRAWS_OF_NEGATIVES)
-            wins[row] = np.mean(scores[row, row] > scores[row, drawn])
-    scored = ~np.isnan(wins)
-    return _with_interval(100 * wins[scored], submixes.track[scored], rng) if scored.any() else None
+    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
+    return accuracy_with_interval(share_of_wins(left, right, negatives), submixes.track, seed=seed)
 
 
 def score_distributions(
@@ -100,70 +97,32 @@ def score_distributions(
     """Return the scores of coherent pairs, and of pairs mismatched across tracks: (n,), (n,)."""
     rng = np.random.default_rng(seed)
     others = [int(rng.choice(np.flatnonzero(submixes.track != track))) for track in submixes.track]
-    with torch.inference_mode():
-        coherent = model.similarity.pairs(submixes.sides[:, 0], submixes.sides[:, 1])
-        mismatched = model.similarity.pairs(submixes.sides[:, 0], submixes.sides[others, 1])
-    return coherent.numpy(), mismatched.numpy()
+    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    return (left * right).sum(1).numpy(), (left * right[others]).sum(1).numpy()
 
 
-def _submixes(track: Track, hop: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return two sub-mixes of each window, (n, 2, L); windows where a side is silent are left out."""
-    stems = [_read(stem) for stem in track.stems]
-    length = max(len(stem) for stem in stems)
-    plan = WindowPlan(hop=hop)
-    waveform = np.zeros((len(stems), length), np.float32)
-    for row, stem in zip(waveform, stems, strict=True):
-        row[: len(stem)] = stem
-    subsets = draw_subsets(range(len(stems)), rng)
-    submixes = []
-    for start in range(0, length - plan.size + 1, plan.step):
-        window = waveform[:, start : start + plan.size]
-        sounding = audible(window)
-        heard = [[stem for stem in subset if sounding[stem]] for subset in subsets]
-        if all(heard):
-            submixes.append(np.stack([mix_at_level(window[subset], LEVEL_DBFS) for subset in heard]))
-    return np.stack(submixes) if submixes else np.zeros((0, 2, plan.size), np.float32)
-
-
-def _read(stem: Stem) -> NDArray[np.float32]:
-    mixed: NDArray[np.float32] = mix_stems([read_audio(file) for file in stem.files]).numpy()
-    return mixed
-
-
-def _with_interval(wins: NDArray[np.float64], tracks: NDArray[np.int64], rng: np.random.Generator) -> Accuracy:
-    sums = np.bincount(tracks, wins)
-    counts = np.bincount(tracks)
-    present = np.flatnonzero(counts)
-    drawn = rng.choice(present, (BOOTSTRAP_SAMPLES, len(present)))
-    resampled = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Accuracy(float(wins.mean()), float(low), float(high), len(present), len(wins))
-
-
-def main(arguments: list[str] | None = None) -> None:
+def evaluate_corpora(options: argparse.Namespace) -> None:
     """Print one JSON object: per corpus, accuracies against other tracks and within tracks, with intervals."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.evaluate", description=__doc__)
-    parser.add_argument("corpus", type=Path, nargs="+", help="folder of <track>/<stem> files")
-    parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
-    parser.add_argument("--mode", choices=MODES, default="both")
-    parser.add_argument("--max-tracks", type=int, help="evaluate only the first so many tracks of a corpus")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
-    options = parser.parse_args(arguments)
     checkpoint = hub.load(options.model)
     model = fold_batch_norm(checkpoint.model)
     report: dict[str, object] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
     drawn = {}
-    for corpus in options.corpus:
-        submixes = embed_submixes(model, index_stem_folder(corpus)[: options.max_tracks], mode=options.mode)
-        coherent, mismatched = drawn[corpus.name] = score_distributions(model, submixes)
-        report[str(corpus)] = {
-            **{
-                name: accuracy and dataclasses.asdict(accuracy)
-                for name, accuracy in (
-                    ("other_track", accuracy_of_two(model, submixes)),
-                    ("same_track", accuracy_of_two(model, submixes, same_track=True)),
-                )
-            },
+    for name, tracks in _open_tests(options.corpus, options.max_tracks).items():
+        submixes = embed_submixes(
+            model,
+            tracks,
+            mode=options.mode,
+            partition=(options.partition or PARTITIONS[::-1])[0],
+            most_windows=options.max_windows,
+            device=options.device,
+        )
+        accuracies = {
+            kind: accuracy_of_two(model, submixes, same_track=kind == "same_track")
+            for kind in ("other_track", "same_track")
+        }
+        coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes)
+        report[name] = {
+            **{kind: accuracy and dataclasses.asdict(accuracy) for kind, accuracy in accuracies.items()},
             "coherent_scores": _summary(coherent),
             "mismatched_scores": _summary(mismatched),
         }
@@ -173,6 +132,85 @@ def main(arguments: list[str] | None = None) -> None:
         plot_distributions(options.plot, drawn)
     json.dump(report, sys.stdout, indent=2)
     print()
+
+
+def compare_encoders(options: argparse.Namespace) -> None:
+    """Print Table 2 or the tests of validity as Markdown; write them as JSON where asked."""
+    encoders = Encoders.load(options.table2 or options.validity, device=options.device)
+    tests = _open_tests(options.test, options.max_tracks)
+    if options.table2:
+        partitions = options.partition or PARTITIONS[::-1]
+        results = measure_table(
+            encoders, tests, partitions=partitions, seed=options.seed, most_windows=options.max_windows
+        )
+        text, data = print_table(results), table_as_json(results)
+    else:
+        judged = measure_validity(encoders, tests, seed=options.seed, most_windows=options.max_windows)
+        text, data = print_validity(judged), {"results": validity_as_json(judged)}
+    print(text)
+    if options.json:
+        recipe = {
+            "weights": encoders.identities,
+            "tests": {name: len(found) for name, found in tests.items()},
+            "seed": options.seed,
+            "max_windows": options.max_windows,
+        }
+        options.json.write_text(json.dumps({**recipe, **data}, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    comparing = bool(options.table2 or options.validity)
+    if comparing != bool(options.test) or comparing == bool(options.corpus):
+        parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
+    try:
+        if comparing:
+            compare_encoders(options)
+        else:
+            evaluate_corpora(options)
+    except CocolaError as error:
+        parser.exit(1, f"evaluate: {error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "corpus", nargs="*", help="[NAME=] folder of <track>/<stem> files, or reader:folder (its test split)"
+    )
+    parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
+    parser.add_argument("--mode", choices=MODES, default="both")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
+        "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
+    )
+    several.add_argument("--validity", nargs="+", metavar="[NAME=]MODEL", help="beat, key, tempo heard; level not")
+    parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
+    parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
+    parser.add_argument("--max-tracks", type=int, help="hear only the first so many tracks of a corpus")
+    parser.add_argument("--max-windows", type=int, help="hear at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="of the sub-mixes and negatives of a comparison")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    return parser
+
+
+def _open_tests(specs: Sequence[str], most: int | None) -> dict[str, list[Track]]:
+    named = dict(labelled(spec) for spec in specs)
+    if len(named) != len(specs):
+        raise UsageError("two test sets have the same name: label them, as in songs=folder")
+    return {name: open_test_set(spec)[:most] for name, spec in named.items()}
+
+
+def _title(name: str) -> str:
+    """Return the last two parts of a folder's path: ``corpora/test``."""
+    return "/".join(Path(name).parts[-2:])
 
 
 def _summary(scores: NDArray[np.float32]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENCE_DBFS = -45.0  # a stem below this level is not heard in its window
+SILENCE_POWER = 10 ** (SILENCE_DBFS / 10)
 
 
 def audible(stems: NDArray[np.float32]) -> NDArray[np.bool_]:

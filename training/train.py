@@ -1,7 +1,9 @@
-"""Train a COCOLA encoder: python -m cocola_metric.training.train CONFIG --corpus DIR --out DIR."""
+"""Train a COCOLA encoder: python -m cocola_metric.training.train CONFIG --out DIR.
+
+On several GPUs or machines: accelerate launch -m cocola_metric.training.train CONFIG --out DIR.
+"""
 
 import argparse
-import csv
 import ctypes
 import dataclasses
 import json
@@ -10,236 +12,242 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+import torch.distributed.nn.functional
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from cocola_metric import functional, hub
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import UsageError
 from cocola_metric.model import MODES, CocolaModel, select_mode
 
+from .bank import StemBank, open_banks
+from .batches import Draw, Draws, hear
 from .config import TrainingConfig, load_config
-from .corpora import index_stem_folder
-from .pairs import PairFeatures, PairStore
+from .run_files import Log, resume, save_checkpoint
+from .validation import Validation, front_end_features
 
-VALIDATION_PAIRS = 640
+SPLITS = ("train", "validation")
+STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
-CALIBRATION_BATCHES = 40
+CALIBRATION_BATCHES = 60
+
+
+class Contrast(nn.Module):
+    """A model as it is trained: features of pairs in, rows of similarities out.
+
+    With several processes, each holds its share of the pairs and compares them with the accompaniments of all.
+    """
+
+    def __init__(self, model: CocolaModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: Tensor, modes: Tensor, has_wrong: Tensor) -> Tensor:
+        """Return the similarities of each conditioning with every accompaniment, and with its own wrong one if any.
+
+        Pairs heard in different modes are no negatives of each other, since an empty channel would give the answer
+        away.
+
+        Shape:
+            (K, 2 or 3, C, M, F), (K,), (K,) -> (K, K or K + 1).
+        """
+        model = self.model
+        pooled = model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        with torch.autocast(features.device.type, enabled=False):
+            sides = model.encoder.project(pooled.float()).unflatten(0, features.shape[:2]).unbind(1)
+            everyone, all_modes = _gathered(sides[1]), _gathered(modes)
+            similarities = model.similarity.matrix(sides[0], everyone)
+            similarities = similarities.masked_fill(modes[:, None] != all_modes[None, :], float("-inf"))
+            if len(sides) == 2:
+                return similarities
+            wrong = model.similarity.pairs(sides[0], sides[2]).masked_fill(~has_wrong, float("-inf"))
+            return torch.cat([similarities, wrong[:, None]], dim=1)
 
 
 def train(
     config: TrainingConfig,
-    corpus: Path,
     out: Path,
     *,
+    cache: Path | None = None,
     start_from: str | None = None,
+    minutes: float | None = None,
     workers: int = 2,
-    device: str = "cpu",
+    cpu: bool = False,
 ) -> CocolaModel:
-    """Train an encoder on ``corpus/train``, watching ``corpus/validation``; goes on from a checkpoint in ``out``.
+    """Train an encoder on the training split of corpora, watching the validation split; goes on from a checkpoint.
 
     A new run starts from random weights, or from those that ``start_from`` names (as for ``hub.load``).
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
-    ``config.json`` and ``model.safetensors`` in float16.
+    ``config.json`` and ``model.safetensors`` in float16. The corpora are decoded once, into ``cache`` or ``out/bank``.
+
+    Args:
+        config: what to train, and how.
+        out: folder of the run.
+        cache: folder of the decoded corpora, which several runs can share.
+        start_from: weights to begin with.
+        minutes: end after so long even if steps are left; the learning rate has fallen by then.
+        workers: processes that decode stems and draw batches.
+        cpu: keep off the GPU.
     """
+    accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-    store = _open_store(config, corpus / "train", out / "pairs", config.pairs, config.seed, workers)
-    validation = _open_store(
-        config, corpus / "validation", out / "validation", VALIDATION_PAIRS, config.seed + 1, workers
-    )
-
+    with accelerator.main_process_first():
+        banks = [open_banks(config.corpora, split, cache or out / "bank", workers=workers) for split in SPLITS]
+    bank, watched = (StemBank.join(parts, accelerator.device) for parts in banks)
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder)
     if start_from is not None:
         model.load_state_dict(hub.load(start_from).model.state_dict())
-    model.to(device, memory_format=torch.channels_last)
+    model.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
         [
             {"params": model.encoder.parameters(), "lr": config.learning_rate},
             {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
         ]
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, config))
-    done = _resume(out / "checkpoint.pt", model, optimizer, schedule)
-    batches = store.batches(config.batch_size, window=config.window, max_overlap=config.max_overlap, seed=config.seed)
-    log = _Log(out / "log.csv", done)
-    progress = tqdm(range(config.steps), initial=done, desc="training", unit="step")
-    for step, batch in zip(range(config.steps), batches, strict=False):
-        if step < done:
-            continue  # the order of batches is part of the seed
-        model.train()
-        loss, accuracy = train_step(model, torch.from_numpy(store.features[batch]).to(device), config, step)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    done = resume(out / "checkpoint.pt", model, optimizer)
+    clock = _Clock(config.steps, minutes)
+    contrast = accelerator.prepare(Contrast(model))
+    draws = Draws(bank.tracks, config.sampling, steps=config.steps, seed=config.seed)
+    watching = Validation(watched, config, model) if accelerator.is_main_process else None
+    log = Log(out / "log.csv", done) if accelerator.is_main_process else None
+    share = _share(config.sampling.batch_size, accelerator)
+    progress = tqdm(_loaded(draws, done, workers), desc="training", unit="step", disable=None if log else True)
+    for step, draw in enumerate(progress, done + 1):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * learning_rate_factor(step - 1, clock.share(step - 1), config)
+        contrast.train()
+        similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
+        loss = functional.contrastive_loss(similarities, share.start)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        accelerator.backward(loss)
         optimizer.step()
-        schedule.step()
-        progress.update()
-        progress.set_postfix(loss=f"{loss.item():.3f}", accuracy=f"{accuracy:.2f}")
-        row = {"step": step + 1, "loss": loss.item(), "accuracy": accuracy}
-        if (step + 1) % STEPS_BETWEEN_CHECKPOINTS == 0 or step + 1 == config.steps:
-            row |= validate(model, validation, config, device)
-            _save_checkpoint(out / "checkpoint.pt", step + 1, model, optimizer, schedule)
-        log.write(row)
-    calibrate_batch_norm(model, store, config, device)
-    print(json.dumps(validate(model, validation, config, device)), file=sys.stderr)
-    hub.save(model, out, dtype=torch.float16)
+        accuracy = functional.accuracy(similarities.detach(), share.start)
+        means = accelerator.reduce(torch.stack([loss.detach(), accuracy]), "mean")
+        ends = _agreed(accelerator, clock.share(step) >= 1.0)
+        if log is None or watching is None:
+            if ends:
+                break
+            continue
+        log.add(means, len(draw.tracks))
+        if step % STEPS_BETWEEN_CHECKPOINTS == 0 or ends:
+            progress.set_postfix(log.write(step, watching.measure(model)))
+            save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
+        elif step % STEPS_BETWEEN_LINES == 0:
+            progress.set_postfix(log.write(step, {}))
+        if ends:
+            break
+    if watching is not None:
+        calibrate_batch_norm(model, bank, config)
+        print(json.dumps(watching.measure(model)), file=sys.stderr)
+        hub.save(model, out, dtype=torch.float16)
+    accelerator.wait_for_everyone()
     return model.eval()
 
 
-def train_step(model: CocolaModel, features: Tensor, config: TrainingConfig, step: int) -> tuple[Tensor, float]:
-    """Return loss (Eq. 3) and accuracy (Eq. 8) of a batch of pairs.
+@torch.no_grad()
+def heard_features(
+    bank: StemBank, draw: Draw, model: CocolaModel, config: TrainingConfig, step: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `Contrast` takes: features of a draw's sub-mixes, modes, and which pairs have a wrong accompaniment.
 
-    After the first short steps, each pair is heard in a mode drawn from ``config.mode_shares``; pairs of different
-    modes are no negatives of each other, since an empty channel would give the answer away.
-
-    Shape:
-        features (K, 2, C, M, F).
+    The first ``config.short_steps`` hear a short piece of the windows, in both channels.
     """
-    rng = np.random.default_rng([config.seed, step])
-    if step < config.short_steps:
-        frames = round(features.shape[-1] * config.short_window / config.window)
-        first = int(rng.integers(features.shape[-1] - frames + 1))
-        heard, modes = features[..., first : first + frames].float(), np.zeros(len(features), int)
-    else:
-        heard, modes = _in_drawn_modes(features, config, rng)
-    similarities = _similarities(model, heard, config)
-    other_mode = torch.from_numpy(modes[:, None] != modes[None, :]).to(similarities.device)
-    similarities = similarities.masked_fill(other_mode, float("-inf"))
-    return functional.contrastive_loss(similarities), functional.accuracy(similarities.detach()).item()
+    waveforms, has_wrong = hear(bank, draw, config.sampling)
+    short = step <= config.short_steps
+    modes = torch.zeros_like(draw.modes) if short or model.encoder.front_end.channels == 1 else draw.modes
+    if short:
+        length = round(config.short_window * SAMPLE_RATE)
+        first = draw.noise_seed % (waveforms.shape[-1] - length + 1)
+        waveforms = waveforms[..., first : first + length]
+    features = front_end_features(model, waveforms)
+    for number, mode in enumerate(MODES):
+        chosen = (modes == number).nonzero()[:, 0]  # found on the host, so that nothing waits for the device
+        if mode != "both" and len(chosen):
+            features[chosen] = select_mode(features[chosen].flatten(0, 1), mode).unflatten(0, (-1, features.shape[1]))
+    return features, modes.to(features.device), has_wrong
 
 
 @torch.no_grad()
-def calibrate_batch_norm(model: CocolaModel, store: PairStore, config: TrainingConfig, device: str) -> None:
+def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingConfig) -> None:
     """Replace the running statistics of every BatchNorm by plain averages over batches as the encoder will hear them.
 
     Running statistics trail behind weights that change, and know the short pieces of the short steps only.
     """
-    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     model.train()
-    rng = np.random.default_rng([config.seed, config.steps])
-    for first in range(0, min(len(store.features), CALIBRATION_BATCHES * config.batch_size), config.batch_size):
-        batch = torch.from_numpy(store.features[first : first + config.batch_size])
-        heard, _ = _in_drawn_modes(batch.to(device), config, rng)
-        _similarities(model, heard, config)
+    sampling = dataclasses.replace(config.sampling, alterations={})
+    plain = dataclasses.replace(config, sampling=sampling, short_steps=0)
+    draws = Draws(bank.tracks, sampling, steps=CALIBRATION_BATCHES, seed=config.seed + config.steps)
+    for number in range(CALIBRATION_BATCHES):
+        features, _, _ = heard_features(bank, draws[number], model, plain, 1)
+        model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()
 
 
-@torch.inference_mode()
-def validate(model: CocolaModel, store: PairStore, config: TrainingConfig, device: str) -> dict[str, float]:
-    """Return loss and accuracy (K of training, and K = 2) on the validation pairs."""
-    model.eval()
-    batches = torch.from_numpy(store.features[:]).float().split(config.batch_size)
-    similarities = torch.stack([_similarities(model, batch.to(device), config).cpu() for batch in batches])
-    diagonal_blocks = torch.cat([similarities[:, k : k + 2, k : k + 2] for k in range(0, config.batch_size - 1, 2)])
-    return {
-        "validation_loss": float(np.mean([functional.contrastive_loss(matrix).item() for matrix in similarities])),
-        "validation_accuracy": functional.accuracy(similarities).mean().item(),
-        "validation_accuracy_of_2": functional.accuracy(diagonal_blocks).mean().item(),
-    }
+def learning_rate_factor(step: int, share: float, config: TrainingConfig) -> float:
+    """Return the learning rate of a step relative to ``config.learning_rate``: linear warm-up, then a cosine to 0.
 
-
-def learning_rate_factor(step: int, config: TrainingConfig) -> float:
-    """Return the learning rate of a step relative to ``config.learning_rate``: linear warm-up, then a cosine to 0."""
+    ``share`` tells how much of the run is over.
+    """
     if config.warmup_steps == 0:
         return 1.0
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return min((step + 1) / config.warmup_steps, 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-def _in_drawn_modes(
-    features: Tensor, config: TrainingConfig, rng: np.random.Generator
-) -> tuple[Tensor, NDArray[np.int64]]:
-    """Let each pair be heard in a mode drawn for it: features (K, 2, C, M, F), and the numbers of the modes (K,)."""
-    shares = config.mode_shares if features.shape[2] == 2 else (1.0, 0.0, 0.0)
-    modes = rng.choice(len(MODES), size=len(features), p=np.asarray(shares) / sum(shares))
-    heard = [select_mode(pair, MODES[mode]) for pair, mode in zip(features.float(), modes, strict=True)]
-    return torch.stack(heard), modes
+class _Clock:
+    """Tells how much of a run is over: by steps, or by time where that is scarcer."""
+
+    def __init__(self, steps: int, minutes: float | None) -> None:
+        self.steps, self.seconds, self.started = steps, 60 * minutes if minutes else math.inf, time.monotonic()
+
+    def share(self, step: int) -> float:
+        return max(step / self.steps, (time.monotonic() - self.started) / self.seconds)
 
 
-def _similarities(model: CocolaModel, features: Tensor, config: TrainingConfig) -> Tensor:
-    submixes = features.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (2 K, C, M, F)
-    with torch.autocast(submixes.device.type, torch.bfloat16, enabled=config.bfloat16):
-        pooled = model.encoder.backbone(submixes)
-    embeddings = model.encoder.project(pooled.float()).unflatten(0, (-1, 2))
-    similarities: Tensor = model.similarity.matrix(embeddings[:, 0], embeddings[:, 1])
-    return similarities
-
-
-def _open_store(config: TrainingConfig, corpus: Path, folder: Path, count: int, seed: int, workers: int) -> PairStore:
-    dataset = PairFeatures(
-        index_stem_folder(corpus),
-        count,
-        front_end=config.encoder.front_end,
-        seed=seed,
-        window=config.window,
-        noise=config.noise,
-    )
-    return PairStore(folder, dataset, workers=workers)
-
-
-def _save_checkpoint(
-    path: Path,
-    step: int,
-    model: CocolaModel,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-) -> None:
-    partial = path.with_suffix(".partial")
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": schedule.state_dict(),
-        "random": torch.get_rng_state(),
-    }
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path, model: CocolaModel, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LambdaLR
-) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    torch.set_rng_state(state["random"])
-    return int(state["step"])
-
-
-class _Log:
-    """One CSV line a step; a resumed run cuts off what its checkpoint does not know of."""
-
-    columns = (
-        "step",
-        "loss",
-        "accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "validation_accuracy_of_2",
-        "seconds",
+def _loaded(draws: Draws, done: int, workers: int) -> DataLoader[Draw]:
+    """Draw the batches that are left in processes of their own, so that the device never waits."""
+    return DataLoader(
+        Subset(draws, range(done, len(draws))),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+        generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
     )
 
-    def __init__(self, path: Path, done: int) -> None:
-        kept = path.read_text().splitlines()[1 : done + 1] if path.exists() else []
-        path.write_text("\n".join([",".join(self.columns), *kept]) + "\n")
-        self.path, self.started = path, time.monotonic()
 
-    def write(self, row: dict[str, float]) -> None:
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(row | {"seconds": round(time.monotonic() - self.started, 1)})
+def _share(batch_size: int, accelerator: Accelerator) -> slice:
+    """Return the rows of each batch that are this process's."""
+    if batch_size % accelerator.num_processes:
+        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
+    rows = batch_size // accelerator.num_processes
+    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
+
+
+def _agreed(accelerator: Accelerator, ends: bool) -> bool:
+    """Return whether any process's time is up; alone, without waiting for the device."""
+    if accelerator.num_processes == 1:
+        return ends
+    return bool(accelerator.reduce(torch.tensor(float(ends), device=accelerator.device)).item())
+
+
+def _gathered(rows: Tensor) -> Tensor:
+    """Return the rows of all processes, in order, with gradients."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return rows
+    return torch.cat(torch.distributed.nn.functional.all_gather(rows))
 
 
 def keep_freed_memory() -> None:
@@ -256,20 +264,26 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train", description=__doc__)
     parser.add_argument("config", type=Path, help="TOML file of what differs from the paper")
-    parser.add_argument("--corpus", type=Path, required=True, help="folder with train/ and validation/")
+    parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
+    )
     parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
-    parser.add_argument("--workers", type=int, default=2, help="processes that prepare pairs")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
+    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
     options = parser.parse_args(arguments)
     keep_freed_memory()
+    config = load_config(options.config)
     train(
-        load_config(options.config),
-        options.corpus,
+        dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
         options.out,
+        cache=options.cache,
         start_from=options.start_from,
+        minutes=options.minutes,
         workers=options.workers,
-        device=options.device,
+        cpu=options.cpu,
     )
 
 

@@ -1,0 +1,91 @@
+"""Coherent sub-mix classification (section 5.1): Eq. 8 for K = 2, and how far it may be trusted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+BOOTSTRAP_SAMPLES = 2000
+DRAWS_OF_NEGATIVES = 10
+NO_NEGATIVE = -1
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """An accuracy in percent, its 95 % interval by resampling tracks, and how much it rests on."""
+
+    percent: float
+    low: float
+    high: float
+    tracks: int
+    windows: int
+
+    def __str__(self) -> str:
+        return f"{self.percent:.1f} [{self.low:.1f}, {self.high:.1f}]"
+
+
+def draw_negatives(track: NDArray[np.int64], *, same_track: bool, seed: int = 0) -> NDArray[np.int64]:
+    """Draw ten windows for each to be compared with, of another track or of the same one.
+
+    Args:
+        track: of each window, (n,).
+        same_track: draw from the other windows of the track.
+        seed: of the draw.
+
+    Returns:
+        Numbers of windows, (n, 10); ``NO_NEGATIVE`` where a window has none.
+    """
+    rng = np.random.default_rng([seed, int(same_track)])
+    drawn = np.full((len(track), DRAWS_OF_NEGATIVES), NO_NEGATIVE, np.int64)
+    everyone = np.arange(len(track))
+    for row, own in enumerate(track):
+        related = track == own
+        candidates = everyone[related & (everyone != row)] if same_track else everyone[~related]
+        if len(candidates):
+            drawn[row] = rng.choice(candidates, DRAWS_OF_NEGATIVES)
+    return drawn
+
+
+def share_of_wins(left: Tensor, right: Tensor, negatives: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how often each window's own accompaniment scores above that of its negatives; a tie is half a win.
+
+    Shape:
+        (n, D), (n, D), (n, 10) -> (n,), NaN where there is no negative.
+    """
+    own = (left * right).sum(1)
+    wins = np.zeros(len(left))
+    for column in negatives.T:
+        other = (left * right[torch.from_numpy(column)]).sum(1)
+        wins += compare(own.numpy(), other.numpy())
+    wins /= negatives.shape[1]
+    wins[negatives[:, 0] == NO_NEGATIVE] = np.nan
+    return wins
+
+
+def compare(right: NDArray[Any], wrong: NDArray[Any]) -> NDArray[np.float64]:
+    """Return 1 where the right one scores higher, 0 where the wrong one does, 0.5 where they tie."""
+    return np.where(right == wrong, 0.5, (right > wrong).astype(np.float64))
+
+
+def accuracy_with_interval(wins: NDArray[np.float64], track: NDArray[np.int64], *, seed: int = 0) -> Accuracy | None:
+    """Average over windows; resample tracks, whose windows are alike, for the interval.
+
+    Args:
+        wins: of each window, 0 to 1; NaN where it was not tested.
+        track: of each window.
+        seed: of the resampling.
+
+    Returns:
+        None where no window was tested.
+    """
+    tested = ~np.isnan(wins)
+    if not tested.any():
+        return None
+    sums, counts = np.bincount(track[tested], wins[tested]), np.bincount(track[tested])
+    present = np.flatnonzero(counts)
+    drawn = np.random.default_rng(seed).choice(present, (BOOTSTRAP_SAMPLES, len(present)))
+    low, high = np.percentile(100 * sums[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
+    return Accuracy(float(100 * wins[tested].mean()), float(low), float(high), len(present), int(tested.sum()))

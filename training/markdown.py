@@ -1,0 +1,20 @@
+"""Tables as Markdown."""
+
+from collections.abc import Sequence
+
+NOTHING = "-"
+"""Stands where nothing could be measured."""
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first column is aligned left, the others right.
+
+    >>> print(markdown_table(["", "a"], [["x", "1"]]))
+    |  | a |
+    |---|---:|
+    | x | 1 |
+    """
+    lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *rows]
+    joined = ["| " + " | ".join(line) + " |" for line in lines]
+    joined[1] = "|" + "|".join(lines[1]) + "|"
+    return "\n".join(joined)

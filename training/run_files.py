@@ -1,0 +1,79 @@
+"""What a training run keeps: a checkpoint to go on from, and a log."""
+
+import csv
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cocola_metric.model import CocolaModel
+
+
+def save_checkpoint(path: Path, step: int, model: CocolaModel, optimizer: torch.optim.Optimizer) -> None:
+    """Write everything a run needs to go on after ``step`` steps, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+    }
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def resume(path: Path, model: CocolaModel, optimizer: torch.optim.Optimizer) -> int:
+    """Load a checkpoint if there is one; return how many steps it has seen."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+    return int(state["step"])
+
+
+class Log:
+    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+
+    columns = (
+        *("step", "loss", "accuracy", "pairs_per_second"),
+        *("validation_loss", "validation_accuracy", "other_track", "same_track", "shift", "transpose", "stretch"),
+    )
+
+    def __init__(self, path: Path, done: int) -> None:
+        kept: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(kept)
+        self.path = path
+        self._start_over()
+
+    def add(self, loss_and_accuracy: Tensor, pairs: int) -> None:
+        """Take note of a step; nothing is fetched from the device before `write`."""
+        self._steps.append(loss_and_accuracy)
+        self._pairs += pairs
+
+    def write(self, step: int, measured: dict[str, float]) -> dict[str, str]:
+        """Write the means since the last line, and what validation measured; return the line."""
+        loss, accuracy = torch.stack(self._steps).mean(0).tolist()
+        row = {
+            "loss": loss,
+            "accuracy": accuracy,
+            "pairs_per_second": self._pairs / (time.monotonic() - self._started),
+            **measured,
+        }
+        line = {"step": str(step), **{name: f"{value:.4g}" for name, value in row.items()}}
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(line)
+        self._start_over()
+        return line
+
+    def _start_over(self) -> None:
+        self._steps: list[Tensor] = []
+        self._pairs, self._started = 0, time.monotonic()

@@ -1,0 +1,69 @@
+"""What makes a fitting accompaniment wrong: another key, another tempo, another sound. Batched, on any device."""
+
+import math
+from fractions import Fraction
+
+import torch
+import torchaudio
+from torch import Tensor
+
+N_FFT = 1024
+HOP_LENGTH = 256
+LARGEST_DENOMINATOR = 40  # of the frequency ratio: 18/17 stands for one semitone, 1 cent off
+
+
+def stretch(waveforms: Tensor, rate: float, length: int) -> Tensor:
+    """Play ``rate`` times as fast at the same pitch, with a phase vocoder.
+
+    Args:
+        waveforms: at least ``length * rate`` samples; what is missing is taken for silence.
+        rate: above 1 is faster.
+        length: of the result, samples.
+
+    Shape:
+        (B, L) -> (B, length).
+    """
+    window = torch.hann_window(N_FFT, device=waveforms.device)
+    needed = math.ceil(length * rate)
+    source = torch.nn.functional.pad(waveforms, (0, max(0, needed - waveforms.shape[-1])))[:, :needed]
+    spectrum = torch.stft(source, N_FFT, HOP_LENGTH, window=window, return_complex=True)
+    advance = torch.linspace(0, math.pi * HOP_LENGTH, N_FFT // 2 + 1, device=waveforms.device)[:, None]
+    stretched = torchaudio.functional.phase_vocoder(spectrum, rate, advance)
+    return torch.istft(stretched, N_FFT, HOP_LENGTH, window=window, length=length)
+
+
+def transpose(waveforms: Tensor, semitones: float) -> Tensor:
+    """Raise the pitch at the same tempo: stretch, then resample back to the length it had.
+
+    The ratio is the nearest fraction with a denominator of at most 40, which is within 3 cents up to an octave.
+
+    Shape:
+        (B, L) -> (B, L).
+    """
+    ratio = Fraction(2 ** (semitones / 12)).limit_denominator(LARGEST_DENOMINATOR)
+    length = waveforms.shape[-1]
+    longer = stretch(waveforms, float(1 / ratio), math.ceil(length * ratio))
+    raised = torchaudio.functional.resample(longer, ratio.numerator, ratio.denominator)
+    return raised[:, :length]
+
+
+def equalise(waveforms: Tensor, bells: Tensor, cutoff: Tensor, sample_rate: int) -> Tensor:
+    """Filter each waveform with a smooth gain curve and a low-pass, without changing its phases.
+
+    Args:
+        waveforms: to be filtered.
+        bells: coefficients in dB of cosines over the octaves, from the slowest on, and their phases in radians.
+        cutoff: frequency in Hz at which the low-pass has fallen by 3 dB.
+        sample_rate: in Hz.
+
+    Shape:
+        (B, L), (B, 2, J), (B,) -> (B, L).
+    """
+    length = waveforms.shape[-1]
+    frequencies = torch.fft.rfftfreq(length, 1 / sample_rate, device=waveforms.device)
+    octaves = torch.log2(frequencies.clamp(min=40.0) / 40.0) / math.log2(sample_rate / 2 / 40.0)  # 0 to 1
+    gains, phases = bells[:, 0, :, None], bells[:, 1, :, None]
+    order = torch.arange(1, bells.shape[-1] + 1, device=waveforms.device)[None, :, None]
+    decibels = (gains * torch.cos(math.pi * order * octaves + phases)).sum(1)
+    low_pass = 1 / (1 + (frequencies / cutoff[:, None]) ** 16).sqrt()
+    return torch.fft.irfft(torch.fft.rfft(waveforms) * 10 ** (decibels / 20) * low_pass, n=length)

@@ -1,0 +1,251 @@
+"""Whether an encoder hears what it should: the beat, the key and the tempo, and not the level.
+
+Each window's coherent pair is compared with the same pair made wrong. What the processing itself does to the sound
+gives nothing away: where it is transposed or stretched, both sides of the right pair are processed by the same tool by
+half the amount, the wrong accompaniment by half the amount in the other direction.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.model import Mode
+from cocola_metric.windows import WINDOW
+
+from .baselines import BASELINES, Measure, cross_validated_wins
+from .classification import Accuracy, accuracy_with_interval, compare
+from .corpora import Track
+from .cues import SubmixCues, beat_period, hear_cues
+from .encoders import MODES, Encoders
+from .held_out import HOP, LEVEL_DBFS, draw_split, sounding_sides, window_starts
+from .markdown import NOTHING, markdown_table
+from .sampling import audible, level_db
+from .transforms import stretch, transpose
+from .window_reader import read_window
+
+MARGIN = 1.0  # seconds around each window: half a beat at 60 bpm, and what a stretch uses up
+SEMITONES = 1.0
+STRETCH = 0.05
+CUTOFF_HZ = (6500.0, 7000.0)
+"""Where the low-pass begins and is complete; a transposition by half a semitone empties what is above 7772 Hz."""
+GAIN_DB = 12.0
+LARGEST_GAIN_EFFECT = 0.25
+"""Of the spread of scores between windows: what a change of level may do to a score at most."""
+LENGTH = round(WINDOW * SAMPLE_RATE)
+EDGE = round(MARGIN * SAMPLE_RATE)
+
+CONDITIONING = ("plain", "quiet", "high", "low", "fast", "slow")
+ACCOMPANIMENT = (*CONDITIONING, "late", "early")
+COMPARISONS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "shift": (("plain", "plain", "late"), ("plain", "plain", "early")),
+    "transpose": (("high", "high", "low"), ("low", "low", "high")),
+    "stretch": (("fast", "fast", "slow"), ("slow", "slow", "fast")),
+}
+"""Kind -> versions of conditioning, right accompaniment, wrong accompaniment; both directions count the same."""
+NOTE = """\
+Share of windows (%) in which the coherent pair beats the same pair made wrong; chance is 50, in brackets the 95 %
+interval, resampling tracks. The gain test is passed where the median change of a score is at most a quarter of the
+standard deviation of coherent scores. In italics: logistic regressions on a few cues of the same sub-mixes, fitted to
+each test and cross-validated by track. Loudness or spectral shape far above 50 would mean that the processing gives
+itself away."""
+
+
+@dataclass(frozen=True)
+class GainEffect:
+    """How much a score moves when one side becomes 12 dB quieter: the median change, beside the spread of scores."""
+
+    change: float
+    spread: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the change is small against the spread."""
+        return self.change <= LARGEST_GAIN_EFFECT * self.spread
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What an encoder hears on a test set in one mode.
+
+    Attributes:
+        encoder: its name, or that of a baseline of ``baselines.BASELINES``.
+        test: name of the test set.
+        mode: what it heard; None for baselines.
+        wins: per kind, how often the coherent pair scored higher than the one made wrong; chance is 50 %.
+        gain: None for baselines.
+    """
+
+    encoder: str
+    test: str
+    mode: Mode | None
+    wins: dict[str, Accuracy | None]
+    gain: GainEffect | None
+
+
+def measure_validity(
+    encoders: Encoders,
+    tests: Mapping[str, Sequence[Track]],
+    *,
+    modes: Sequence[Mode] = MODES,
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+) -> list[Validity]:
+    """Compare coherent pairs with the same pairs made wrong, in every mode that an encoder hears.
+
+    The accompaniment is shifted by half a beat (late and early; `cues.beat_period` of the full mix), transposed by a
+    semitone or stretched by 5 %.
+
+    Args:
+        encoders: to be tested.
+        tests: tracks by name of the test set.
+        modes: those that an encoder does not know are left out.
+        hop: seconds.
+        seed: of the split of the stems.
+        most_windows: of a track.
+    """
+    results = []
+    for test, tracks in tests.items():
+        owners: list[int] = []
+        scores: dict[tuple[str, Mode], list[NDArray[np.float32]]] = {}
+        measured: dict[str, list[NDArray[np.float32]]] = {}
+        for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
+            for waveforms in _versions(track, number, hop=hop, seed=seed, most=most_windows):
+                owners.append(number)
+                cues = hear_cues(waveforms)
+                for name, measure in BASELINES.items():
+                    measured.setdefault(name, []).append(_measure_comparisons(measure, cues))
+                for key, embedded in encoders.embed(waveforms, modes).items():
+                    sides = embedded[: len(CONDITIONING)], embedded[len(CONDITIONING) :]
+                    left, right = encoders.sides(key[0], *sides)
+                    scores.setdefault(key, []).append((left[:, None] * right[None]).sum(-1).numpy())
+        for (encoder, mode), tables in scores.items():
+            results.append(_judge(encoder, test, mode, np.stack(tables), np.asarray(owners), seed))
+        for name, differences in measured.items():
+            results.append(_judge_baseline(name, test, np.stack(differences), np.asarray(owners), seed))
+    return results
+
+
+def print_validity(results: Sequence[Validity]) -> str:
+    """Return the results as Markdown."""
+    rows = [
+        [
+            *(result.encoder if result.mode else f"*{result.encoder}*", result.test, result.mode or NOTHING),
+            *(str(accuracy) if accuracy else NOTHING for accuracy in result.wins.values()),
+            _gain_cell(result.gain),
+        ]
+        for result in results
+    ]
+    header = ["encoder", "test set", "mode", "shift by ½ beat", "transpose by 1 semitone", "stretch by 5 %"]
+    return markdown_table([*header, f"gain of {GAIN_DB:.0f} dB: change / spread"], rows) + "\n\n" + NOTE
+
+
+def validity_as_json(results: Sequence[Validity]) -> list[dict[str, Any]]:
+    """Return the results as plain data."""
+    return [
+        {
+            **dataclasses.asdict(result),
+            "gain": result.gain and {**dataclasses.asdict(result.gain), "passed": result.gain.passed},
+        }
+        for result in results
+    ]
+
+
+def _versions(track: Track, number: int, *, hop: float, seed: int, most: int | None) -> Iterator[Tensor]:
+    """Yield the versions of both sides of each window, those of the conditioning first: (6 + 8, L)."""
+    split = draw_split(track, number, seed)
+    for start in window_starts(track.seconds, hop=hop, margin=MARGIN, most=most):
+        stems = read_window(track, start - MARGIN, WINDOW + 2 * MARGIN)
+        sides = sounding_sides(split, audible(stems[:, EDGE : EDGE + LENGTH]))
+        if sides is None:
+            continue
+        half_beat = round(beat_period(torch.from_numpy(stems.sum(0))) / 2 * SAMPLE_RATE)
+        music = torch.from_numpy(np.stack([stems[side].sum(0) for side in sides]))  # (2, L + 2 EDGE)
+        shifted = torch.stack([music[1, EDGE + lag :][:LENGTH] for lag in (-half_beat, half_beat)])
+        if audible(music[:, EDGE : EDGE + LENGTH].numpy()).all() and audible(shifted.numpy()).all():
+            yield _make_versions(music[:, EDGE:], shifted)
+
+
+def _make_versions(music: Tensor, shifted: Tensor) -> Tensor:
+    plain = music[:, :LENGTH]
+    made = {
+        "plain": plain,
+        "quiet": plain,
+        "high": _low_pass(transpose(music, SEMITONES / 2)[:, :LENGTH]),
+        "low": _low_pass(transpose(music, -SEMITONES / 2)[:, :LENGTH]),
+        "fast": _low_pass(stretch(music, 1 + STRETCH / 2, LENGTH)),
+        "slow": _low_pass(stretch(music, 1 - STRETCH / 2, LENGTH)),
+    }
+    waveforms = torch.cat([torch.stack([made[name][side] for name in CONDITIONING]) for side in (0, 1)])
+    waveforms = torch.cat([waveforms, shifted])
+    levels = torch.full((len(waveforms),), LEVEL_DBFS)
+    levels[[CONDITIONING.index("quiet"), len(CONDITIONING) + ACCOMPANIMENT.index("quiet")]] -= GAIN_DB
+    gains = 10 ** ((levels - torch.from_numpy(level_db(waveforms.numpy()))) / 20)
+    levelled: Tensor = waveforms * gains[:, None]
+    return levelled
+
+
+def _low_pass(waveforms: Tensor) -> Tensor:
+    spectrum = torch.fft.rfft(waveforms)
+    frequencies = torch.fft.rfftfreq(waveforms.shape[-1], 1 / SAMPLE_RATE)
+    begin, end = CUTOFF_HZ
+    gain = 0.5 + 0.5 * torch.cos(torch.pi * ((frequencies - begin) / (end - begin)).clamp(0, 1))
+    filtered: Tensor = torch.fft.irfft(spectrum * gain, waveforms.shape[-1])
+    return filtered
+
+
+def _judge(
+    encoder: str, test: str, mode: Mode, scores: NDArray[np.float32], track: NDArray[np.int64], seed: int
+) -> Validity:
+    """Judge the scores of all versions with all versions, (n, 6, 8)."""
+
+    def score(conditioning: str, accompaniment: str) -> NDArray[np.float32]:
+        return scores[:, CONDITIONING.index(conditioning), ACCOMPANIMENT.index(accompaniment)]
+
+    wins = {
+        kind: accuracy_with_interval(
+            np.mean([compare(score(left, right), score(left, wrong)) for left, right, wrong in versions], axis=0),
+            track,
+            seed=seed,
+        )
+        for kind, versions in COMPARISONS.items()
+    }
+    coherent = score("plain", "plain")
+    changes = np.abs(np.stack([score("quiet", "plain"), score("plain", "quiet")]) - coherent)
+    return Validity(encoder, test, mode, wins, GainEffect(float(np.median(changes)), float(coherent.std())))
+
+
+def _measure_comparisons(measure: Measure, cues: SubmixCues) -> NDArray[np.float32]:
+    """Return what is measured in the right pair of every comparison, minus the same in the wrong one: (3, 2, J)."""
+
+    def rows(side: tuple[str, ...], first: int, position: int) -> SubmixCues:
+        chosen = [first + side.index(versions[position]) for kind in COMPARISONS.values() for versions in kind]
+        return cues.rows(np.asarray(chosen))
+
+    conditioning = rows(CONDITIONING, 0, 0)
+    right, wrong = (rows(ACCOMPANIMENT, len(CONDITIONING), position) for position in (1, 2))
+    differences: NDArray[np.float32] = (measure(conditioning, right) - measure(conditioning, wrong)).numpy()
+    return differences.reshape(len(COMPARISONS), -1, differences.shape[1])
+
+
+def _judge_baseline(
+    name: str, test: str, differences: NDArray[np.float32], track: NDArray[np.int64], seed: int
+) -> Validity:
+    """Judge a baseline by the differences that it measured, (n, 3, 2, J)."""
+    wins = {
+        kind: accuracy_with_interval(cross_validated_wins(differences[:, row], track, seed=seed), track, seed=seed)
+        for row, kind in enumerate(COMPARISONS)
+    }
+    return Validity(name, test, None, wins, None)
+
+
+def _gain_cell(gain: GainEffect | None) -> str:
+    return f"{gain.change:.3g} / {gain.spread:.3g}, {'passed' if gain.passed else 'failed'}" if gain else NOTHING
