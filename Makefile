@@ -20,6 +20,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy training/*.py
 
 bench: $(VENV)/test
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only
@@ -28,8 +29,11 @@ examples: $(VENV)/test system
 	$(BIN)/python examples/compose.py
 
 # Fonts and kits are drawn from those installed, so the corpus depends on all of them being there.
-corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits
+corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits openttd-openmsx planetblupi-music-midi \
+	libopenmpt0 pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
+	criticalmass-data
 corpora: $(VENV)/test system
+	$(PIP_INSTALL) --editable '.[corpora]'
 	$(BIN)/python -m cocola_metric.training.rendering corpora --sources ../shared
 
 .PHONY: system

@@ -114,7 +114,9 @@ def _parser(program: str, description: str, epilog: str | None) -> argparse.Argu
 
 def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder = parser.add_argument_group("encoder and windows")
-    encoder.add_argument("--model", default="embedded", help="known name, folder, .ckpt file or Hub repository (default: embedded)")
+    encoder.add_argument(
+        "--model", default="embedded", help="known name, folder, .ckpt file or Hub repository (default: embedded)"
+    )
     encoder.add_argument("--mode", choices=MODES, default="both", help="part of the sound to hear (default: both)")
     encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")

@@ -29,7 +29,7 @@ def main() -> None:
     print(f"\ncoherent pairs {coherent:.2f}, mismatched pairs {mismatched:.2f} on average")
     print(f"accuracy (Eq. 8, K = {len(SONGS)}): {scorer.accuracy(conditionings, accompaniments):.0%}")
     print(scorer.signature)
-    print("The embedded encoder is a first, weak one: cocola_metric/weights/README.md says how weak.")
+    print("What the embedded encoder hears, and what it does not: cocola_metric/weights/README.md")
 
 
 if __name__ == "__main__":

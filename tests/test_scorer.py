@@ -237,7 +237,7 @@ def test_wrong_use_is_explained(scorer, clips, parity) -> None:
         scorer.accuracy([], [])
     with pytest.raises(UsageError, match="mode 'loud' is none of both, harmonic, percussive"):
         CocolaScorer.from_pretrained(mode="loud")
-    with pytest.raises(UsageError, match="window=0.2 is too short for the encoder: pass at least 0.31"):
+    with pytest.raises(UsageError, match=r"window=0\.2 is too short for the encoder: pass at least 0\.31"):
         CocolaScorer.from_pretrained(window=0.2)
     with pytest.raises(UsageError, match="hop=0"):
         CocolaScorer.from_pretrained(hop=0)

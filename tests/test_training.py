@@ -146,7 +146,7 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
         "from cocola_metric.training.config import SamplingConfig, TrainingConfig\n"
         "validation.BATCHES, validation.BATCH_SIZE = {'shift': 1, 'transpose': 1, 'stretch': 1}, 4\n"
         "train.STEPS_BETWEEN_LINES, train.CALIBRATION_BATCHES = 1, 0\n"
-        "nn.BatchNorm2d.train = lambda self, mode=True: nn.Module.train(self, False)  # each process sees its rows only\n"
+        "nn.BatchNorm2d.train = lambda self, mode=True: nn.Module.train(self, False)  # of its own rows only\n"
         "train.calibrate_batch_norm = lambda *_: None\n"
         "sampling = SamplingConfig(window=1.0, batch_size=4, noise=0.0, alterations={'shift': 0.5})\n"
         "encoder = EncoderConfig(front_end='mel', dropout=0.0, drop_connect=0.0)\n"

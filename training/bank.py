@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -
     banks = []
     for spec in specs:
         name = re.sub(r"[^A-Za-z0-9]+", "-", spec).strip("-")
-        banks.append(open_bank(cache / name / split, lambda spec=spec: open_corpora([spec], split), workers=workers))
+        banks.append(open_bank(cache / name / split, partial(open_corpora, [spec], split), workers=workers))
     return banks
 
 
@@ -135,7 +136,8 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     samples = np.lib.format.open_memmap(folder / SAMPLES, mode="w+", dtype=np.int16, shape=(total,))
     levels = np.zeros(total // BLOCK, np.float32)
     decoded = DataLoader(_Decoder(tracks, lengths), batch_size=None, num_workers=workers)
-    places, first, damaged = [], 0, 0
+    places: list[tuple[str, int, int, int]] = []
+    first, damaged = 0, 0
     for stems, problem in tqdm(decoded, desc=f"reading {folder.parent.name}/{folder.name}", unit="track", disable=None):
         if problem:
             logger.warning("left out: %s", problem)
@@ -154,9 +156,9 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
         logger.warning("%d of %d tracks left out", damaged, len(tracks))
     samples.flush()
     np.save(folder / LEVELS, levels)
-    partial = folder / f"{TRACKS}.partial"
-    partial.write_text(json.dumps(places))
-    partial.replace(folder / TRACKS)
+    unfinished = folder / f"{TRACKS}.partial"
+    unfinished.write_text(json.dumps(places))
+    unfinished.replace(folder / TRACKS)
 
 
 class _Decoder(Dataset[tuple[Tensor, str]]):

@@ -62,11 +62,9 @@ class Draw(NamedTuple):
 
     def part(self, rows: slice) -> "Draw":
         """Return some of the pairs, with noise of their own."""
-        parts = [
-            value[rows] if isinstance(value, Tensor) and value.ndim and len(value) == len(self.tracks) else value
-            for value in self
-        ]
-        return Draw(*parts)._replace(versions=self.versions, noise_seed=self.noise_seed + (rows.start or 0))
+        of_pairs = ("tracks", "starts", "offsets", "levels", "modes", "own_version", "bells", "cutoffs")
+        rows_only = {name: getattr(self, name)[rows] for name in of_pairs}
+        return self._replace(**rows_only, noise_seed=self.noise_seed + (rows.start or 0))
 
 
 @dataclass(frozen=True)

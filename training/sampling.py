@@ -20,7 +20,8 @@ def audible(stems: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def level_db(waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the RMS level in dB relative to full scale: (..., L) -> (...)."""
-    return 10 * np.log10(np.mean(np.square(waveforms), axis=-1) + 1e-12)
+    level: NDArray[np.float32] = 10 * np.log10(np.mean(np.square(waveforms), axis=-1) + 1e-12)
+    return level
 
 
 def draw_subsets(candidates: Sequence[int], rng: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -40,8 +41,9 @@ def mix_at_level(stems: NDArray[np.float32], level: float) -> NDArray[np.float32
     Shape:
         (N, L) -> (L,).
     """
-    mix = stems.sum(axis=0)
-    return mix * np.float32(10 ** ((level - level_db(mix)) / 20))
+    mix: NDArray[np.float32] = stems.sum(axis=0)
+    mix *= np.float32(10 ** ((level - level_db(mix)) / 20))
+    return mix
 
 
 def overlap_ratio(first_start: float, second_start: float, window: float) -> float:

@@ -11,6 +11,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import torch
 import torch.distributed.nn.functional
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from cocola_metric import functional, hub
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import UsageError
-from cocola_metric.model import MODES, CocolaModel, select_mode
+from cocola_metric.model import CocolaModel, Mode, select_mode
 
 from .bank import StemBank, open_banks
 from .batches import Draw, Draws, hear
@@ -103,7 +104,7 @@ def train(
     model = CocolaModel(config.encoder)
     if start_from is not None:
         model.load_state_dict(hub.load(start_from).model.state_dict())
-    model.to(accelerator.device, memory_format=torch.channels_last)
+    model.to(accelerator.device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
         [
             {"params": model.encoder.parameters(), "lr": config.learning_rate},
@@ -167,7 +168,7 @@ def heard_features(
         first = draw.noise_seed % (waveforms.shape[-1] - length + 1)
         waveforms = waveforms[..., first : first + length]
     features = front_end_features(model, waveforms)
-    for number, mode in enumerate(MODES):
+    for number, mode in enumerate(get_args(Mode)):
         chosen = (modes == number).nonzero()[:, 0]  # found on the host, so that nothing waits for the device
         if mode != "both" and len(chosen):
             features[chosen] = select_mode(features[chosen].flatten(0, 1), mode).unflatten(0, (-1, features.shape[1]))

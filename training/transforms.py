@@ -43,7 +43,7 @@ def transpose(waveforms: Tensor, semitones: float) -> Tensor:
     ratio = Fraction(2 ** (semitones / 12)).limit_denominator(LARGEST_DENOMINATOR)
     length = waveforms.shape[-1]
     longer = stretch(waveforms, float(1 / ratio), math.ceil(length * ratio))
-    raised = torchaudio.functional.resample(longer, ratio.numerator, ratio.denominator)
+    raised: Tensor = torchaudio.functional.resample(longer, ratio.numerator, ratio.denominator)
     return raised[:, :length]
 
 
@@ -64,6 +64,7 @@ def equalise(waveforms: Tensor, bells: Tensor, cutoff: Tensor, sample_rate: int)
     octaves = torch.log2(frequencies.clamp(min=40.0) / 40.0) / math.log2(sample_rate / 2 / 40.0)  # 0 to 1
     gains, phases = bells[:, 0, :, None], bells[:, 1, :, None]
     order = torch.arange(1, bells.shape[-1] + 1, device=waveforms.device)[None, :, None]
-    decibels = (gains * torch.cos(math.pi * order * octaves + phases)).sum(1)
+    decibels: Tensor = (gains * torch.cos(math.pi * order * octaves + phases)).sum(1)
     low_pass = 1 / (1 + (frequencies / cutoff[:, None]) ** 16).sqrt()
-    return torch.fft.irfft(torch.fft.rfft(waveforms) * 10 ** (decibels / 20) * low_pass, n=length)
+    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(waveforms) * 10 ** (decibels / 20) * low_pass, n=length)
+    return filtered

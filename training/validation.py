@@ -78,4 +78,6 @@ def front_end_features(model: CocolaModel, waveforms: Tensor) -> Tensor:
     """Return the features of sub-mixes, on the CPU a few at a time: (K, S, L) -> (K, S, C, M, F)."""
     flat = waveforms.flatten(0, 1)
     few = len(flat) if flat.is_cuda else BATCH_OF_FEATURES  # a GPU spends its time on starting kernels, not on rows
-    return torch.cat([model.encoder.front_end(part) for part in flat.split(few)]).unflatten(0, waveforms.shape[:2])
+    features: Tensor = torch.cat([model.encoder.front_end(part) for part in flat.split(few)])
+    grouped: Tensor = features.unflatten(0, waveforms.shape[:2])
+    return grouped
