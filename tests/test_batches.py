@@ -13,8 +13,9 @@ from tiny_corpus import RATE, write_corpus
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training import bank as banks
 from cocola_metric.training.bank import BLOCK, NO_STEM, BankTrack, StemBank, open_banks
-from cocola_metric.training.batches import ALTERATIONS, LEVEL_RANGE_DBFS, Draws, hear
+from cocola_metric.training.batches import ALTERATIONS, LEVEL_RANGE_DBFS, Draws
 from cocola_metric.training.config import SamplingConfig
+from cocola_metric.training.hearing import hear
 from cocola_metric.training.sampling import level_db, overlap_ratio
 
 CONFIG = SamplingConfig(window=1.0, batch_size=8)
@@ -145,14 +146,14 @@ def test_a_shifted_accompaniment_is_the_right_one_early_or_late(bank: StemBank) 
 @pytest.mark.parametrize("kind", ["transpose", "stretch"])
 def test_an_altered_pair_is_processed_alike_on_both_sides(bank: StemBank, kind: str, monkeypatch) -> None:
     """The right pair is in one version, the wrong accompaniment in the other, each in either for half of the rows."""
-    from cocola_metric.training import batches
+    from cocola_metric.training import hearing
 
     seen: list[tuple[float, int]] = []
     fake = {
         "transpose": lambda waveforms, amount: seen.append((amount, len(waveforms))) or waveforms,
         "stretch": lambda waveforms, amount, length: seen.append((amount, len(waveforms))) or waveforms[:, :length],
     }
-    monkeypatch.setattr(batches, kind, fake[kind])
+    monkeypatch.setattr(hearing, kind, fake[kind])
     drawn = draws(bank, alterations={kind: 1.0})
     for draw in map(drawn.__getitem__, range(10)):
         seen.clear()

@@ -26,8 +26,9 @@ from cocola_metric.errors import UsageError
 from cocola_metric.model import CocolaModel, Mode, select_mode
 
 from .bank import StemBank, open_banks
-from .batches import Draw, Draws, hear
+from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
+from .hearing import hear
 from .run_files import Log, resume, save_checkpoint
 from .validation import Validation, front_end_features
 

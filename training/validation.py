@@ -9,8 +9,9 @@ from cocola_metric import functional
 from cocola_metric.model import CocolaModel
 
 from .bank import StemBank
-from .batches import Draws, hear
+from .batches import Draws
 from .config import TrainingConfig
+from .hearing import hear
 
 BATCH_SIZE = 32
 BATCHES = {"shift": 10, "transpose": 4, "stretch": 4}
