@@ -13,11 +13,11 @@ import pytest
 import torch
 from test_features import librosa_chain
 
-from cocola_metric import CocolaScorer
+from cocola_metric import CocolaScorer, functional
 from cocola_metric.features import HarmonicPercussive, LogMel
 from cocola_metric.hub import load
 from cocola_metric.median import running_median
-from cocola_metric.model import CocolaModel, fold_batch_norm
+from cocola_metric.model import CocolaModel, EncoderConfig, fold_batch_norm
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
@@ -126,6 +126,31 @@ def test_100_pairs(benchmark, shared: bool) -> None:
         benchmark(scorer.similarity_matrix, clips[:10], clips[10:20], sample_rate=RATE)
     else:
         benchmark(scorer.score_pairs, clips[:100], clips[100:], sample_rate=RATE)
+
+
+@pytest.mark.benchmark(group="training step, 8 pairs", min_rounds=2)
+@pytest.mark.parametrize("how", ["ours", "original front end"])
+def test_training_step(benchmark, how: str) -> None:
+    """The same model, batch and optimiser; the waveforms are at hand, the front end is part of the step."""
+    waveforms = 0.1 * torch.randn(16, 5 * RATE, generator=torch.Generator().manual_seed(0))
+    model = CocolaModel(EncoderConfig()).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+
+    def front_end() -> torch.Tensor:
+        if how == "ours":
+            with torch.no_grad():
+                return model.encoder.front_end(waveforms)
+        return torch.stack([torch.from_numpy(librosa_chain(clip.numpy())).float() for clip in waveforms])
+
+    def step() -> None:
+        model.train()
+        embeddings = model.encoder.embed_features(front_end().contiguous(memory_format=torch.channels_last))
+        loss = functional.contrastive_loss(model.similarity.matrix(embeddings[::2], embeddings[1::2]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    benchmark(step)
 
 
 @pytest.mark.benchmark(group="cold start: two files, from the shell", min_rounds=3)
