@@ -74,7 +74,7 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
             Missing and mis-shaped tensors are found when the model is built (`hub.load`).
     """
     try:
-        with _no_safe_globals_but(path):
+        with no_safe_globals_but(path):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
         raise CheckpointError(f"{path}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
@@ -148,7 +148,7 @@ def new_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _no_safe_globals_but(path: Path) -> Iterator[None]:
+def no_safe_globals_but(path: Path) -> Iterator[None]:
     """Let the restricted unpickler take stand-ins for the classes named in a file, and no class of anybody's."""
     with _safe_globals_lock:
         declared = torch.serialization.get_safe_globals()
