@@ -80,8 +80,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor, mapping: Tensor) -> Tensor:
         """Apply the block: (B, C, L), (B, F) -> (B, C', L)."""
-        h: Tensor = self.block2(self.block1(x), self.to_scale_shift(mapping))
-        return h + self.to_out(x)
+        h: Tensor = self.block2(self.block1(x), self.to_scale_shift(mapping)) + self.to_out(x)
+        return h
 
 
 class _Norm(nn.Module):

@@ -109,7 +109,7 @@ def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
 
 def _setting(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    kinds = {field.name: type(field.default) for field in fields(Sampling)}
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Sampling)}
     try:
         return name, kinds[name](value)
     except (KeyError, ValueError):

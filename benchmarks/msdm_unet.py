@@ -132,10 +132,12 @@ class _Patcher(nn.Module):
 
     def __init__(self, block: ResNet) -> None:
         super().__init__()
-        self.module_list = nn.ModuleList([nn.ModuleDict({"block": block})])
+        nested = nn.ModuleDict({"block": block})
+        self.module_list = nn.ModuleList([nested])
 
     def forward(self, x: Tensor, mapping: Tensor) -> Tensor:
-        output: Tensor = self.module_list[0]["block"](x, mapping)
+        (nested,) = self.module_list
+        output: Tensor = nested.get_submodule("block")(x, mapping)
         return output
 
 

