@@ -10,7 +10,9 @@ import numpy as np
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.identity import file_sha256
 
+from .degraded import make_degraded
 from .generated import Content, Generated, accompaniment_of, fit_length, open_generated
+from .msdm_generator import make_msdm
 from .query_audio import ConditioningAudio, QueryAudio
 from .query_manifest import Query
 
@@ -207,7 +209,9 @@ def _make_folder(argument: str, setting: Setting) -> Generator:
 GENERATORS: dict[str, Callable[[str, Setting], Generator]] = {
     "ground_truth": lambda argument, setting: GroundTruth(setting.audio),
     "random": lambda argument, setting: Random(setting.audio),
+    "degraded": lambda argument, setting: make_degraded(argument, setting.audio),
     "folder": _make_folder,
+    "msdm": lambda argument, setting: make_msdm(argument, setting.device),
 }
 """Name -> make(argument, setting); the argument is what follows the colon in "folder:DIR"."""
 

@@ -1,0 +1,63 @@
+"""The mean of scores over queries, with its spread and how sure it is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cocola_metric.errors import UsageError
+
+LEVEL = 0.95
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What scores of queries come down to.
+
+    Attributes:
+        mean: of the scores.
+        deviation: standard deviation of the scores, of a sample (n - 1); NaN for one score.
+        interval: 95 % bootstrap interval of the mean; NaN where there is one track only.
+        n: scores.
+        tracks: that they come from.
+    """
+
+    mean: float
+    deviation: float
+    interval: tuple[float, float]
+    n: int
+    tracks: int
+
+
+def summarize(scores: Sequence[float], tracks: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
+    """Summarize scores of queries; the interval says where the mean would lie for other tracks like these.
+
+    Windows of one track are alike, so whole tracks are drawn with replacement, each with all of its scores
+    (percentile bootstrap): drawing queries one by one would make 200 windows of 12 songs look like 200 songs.
+
+    Args:
+        scores: finite, one for each query.
+        tracks: of the conditioning of each query.
+        resamples: draws.
+        seed: of the draws.
+
+    Raises:
+        UsageError: no scores, one that is not finite, or not as many tracks as scores.
+    """
+    if not len(scores) or len(scores) != len(tracks):
+        raise UsageError(f"{len(scores)} scores of {len(tracks)} queries: pass one for each, and at least one")
+    values = np.asarray(scores, np.float64)
+    if not np.isfinite(values).all():
+        raise UsageError("a score is not finite: leave out answers that have none, and say how many")
+    names, owners = np.unique(np.asarray(tracks), return_inverse=True)
+    sums, counts = np.bincount(owners, values), np.bincount(owners)
+    interval = (math.nan, math.nan)
+    if len(names) > 1:
+        drawn = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
+        means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+        low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        interval = (float(low), float(high))
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    return Summary(float(values.mean()), deviation, interval, len(values), len(names))
