@@ -327,7 +327,10 @@ def test_a_file_and_its_folder_score_alike(originals, tmp_path: Path, kind: str,
     run(originals[kind], tmp_path / "out", capsys=capsys)
     scorers = [CocolaScorer.from_pretrained(place, device="cpu") for place in (originals[kind], tmp_path / "out")]
     first, second = (scorer.score_windows(tmp_path / "a.wav", tmp_path / "b.wav") for scorer in scorers)
-    assert first == second
+    assert first.starts == second.starts
+    assert first.scores == pytest.approx(second.scores, abs=1e-5)  # rounding depends on where memory lies
+    states = [hub.load(place).model.state_dict() for place in (originals[kind], tmp_path / "out")]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 
 
 def test_an_existing_folder_is_kept(originals, tmp_path: Path, capsys) -> None:

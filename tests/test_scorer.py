@@ -19,6 +19,7 @@ from cocola_metric.hub import EMBEDDED_FOLDER, WEIGHTS_FILE, file_sha256, load
 from cocola_metric.windows import split_windows
 
 TOLERANCE = 1e-4  # of scores, between batch sizes and ways of asking
+ROUNDING = 1e-5  # of the same computation: where memory lies decides how vectors are cut
 RATE = 16_000
 pytestmark = pytest.mark.filterwarnings("ignore::cocola_metric.audio.AudioWarning")  # clips of uneven length
 
@@ -45,7 +46,8 @@ def test_the_score_is_the_mean_of_the_window_scores(scorer, clips) -> None:
     assert scores.starts == (0.0, 2.5, 5.0)  # of the common 8 s
     assert scores.mean == pytest.approx(sum(scores.scores) / 3, abs=TOLERANCE)
     assert scores.silent_windows == 0
-    assert scorer.score(clips[1], clips[3], sample_rate=RATE) == scores.mean
+    again = scorer.score(clips[1], clips[3], sample_rate=RATE)
+    assert again == pytest.approx(scores.mean, abs=ROUNDING)
 
 
 def test_the_score_is_equation_4_on_windows(scorer, clips) -> None:
@@ -211,7 +213,8 @@ def test_the_callers_settings_are_left_alone(scorer, clips) -> None:
 def test_grad_mode_does_not_matter(scorer, clips) -> None:
     with torch.inference_mode():
         inside = scorer.score(clips[0], clips[1], sample_rate=RATE)
-    assert inside == scorer.score(clips[0], clips[1].clone().requires_grad_(), sample_rate=RATE)
+    outside = scorer.score(clips[0], clips[1].clone().requires_grad_(), sample_rate=RATE)
+    assert inside == pytest.approx(outside, abs=ROUNDING)
 
 
 def test_modes_hear_different_things(scorer, clips) -> None:
