@@ -7,7 +7,7 @@ answer holds, the band, and the recipe of the encoder. Only what has another key
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,6 +62,10 @@ class Accompaniments(Protocol):
 
     def mix(self, query: Query, sample_rate: int) -> Samples:
         """Return both together, (L,)."""
+
+
+Engine = Callable[[CocolaScorer, Sequence[Query], Accompaniments, Mapping[str, str]], Iterator[dict[str, Any]]]
+"""What computes rows of scores, in any order: here (`score_in_process`), or on other machines."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,39 @@ class Scored:
     kept: int
 
 
+def score_in_process(
+    scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, keys: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each query, in order, as it becomes ready.
+
+    Args:
+        scorer: of all.
+        queries: that have an answer.
+        answers: to be scored.
+        keys: query id -> key of its row.
+
+    Raises:
+        AudioError: an answer is missing or damaged.
+    """
+    for first in range(0, len(queries), AT_ONCE):
+        batch = queries[first : first + AT_ONCE]
+        pairs = [answers.pair(query, SAMPLE_RATE) for query in batch]
+        results = scorer.iter_scores([(given[None], answer[None]) for given, answer in pairs], sample_rate=SAMPLE_RATE)
+        for query, result in zip(batch, results, strict=True):
+            if isinstance(result, AudioError):
+                raise AudioError(f"{query.id}: {result}") from result
+            windows = [_plain(score) for score in result.scores]
+            yield {"id": query.id, "key": keys[query.id], "score": _plain(result.mean), "windows": windows}
+
+
 def score_answers(
-    scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, file: Path, *, name: str = "score"
+    scorer: CocolaScorer,
+    queries: Sequence[Query],
+    answers: Accompaniments,
+    file: Path,
+    *,
+    name: str = "score",
+    engine: Engine = score_in_process,
 ) -> Scored:
     """Return the COCOLA score of (conditioning, answer), in this order, for every query (Eq. 4).
 
@@ -164,6 +199,7 @@ def score_answers(
         answers: to be scored.
         file: JSON lines, made or completed.
         name: for the progress bar.
+        engine: that computes the rows.
 
     Raises:
         AudioError: an answer is missing or damaged.
@@ -180,7 +216,7 @@ def score_answers(
         file.open("a", encoding="utf-8") as out,
         tqdm(total=len(queries), initial=kept, desc=name, unit="query", disable=None) as bar,
     ):
-        for row in _score(scorer, todo, answers, keys):
+        for row in engine(scorer, todo, answers, keys):
             rows[row["id"]] = row
             out.write(_line(row))
             out.flush()
@@ -224,20 +260,6 @@ def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Arra
     for query, rows in zip(queries, embeddings, strict=True):
         tracks.setdefault(query.conditioning.track, []).append(rows)
     return [np.concatenate(tracks[track]) for track in sorted(tracks)]
-
-
-def _score(
-    scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, keys: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
-    for first in range(0, len(queries), AT_ONCE):
-        batch = queries[first : first + AT_ONCE]
-        pairs = [answers.pair(query, SAMPLE_RATE) for query in batch]
-        results = scorer.iter_scores([(given[None], answer[None]) for given, answer in pairs], sample_rate=SAMPLE_RATE)
-        for query, result in zip(batch, results, strict=True):
-            if isinstance(result, AudioError):
-                raise AudioError(f"{query.id}: {result}") from result
-            windows = [_plain(score) for score in result.scores]
-            yield {"id": query.id, "key": keys[query.id], "score": _plain(result.mean), "windows": windows}
 
 
 def _read_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from cocola_metric.errors import CocolaError, UsageError
 
 from .generated import write_text_whole
 from .generators import GENERATORS
+from .ray_engine import RayEngine
 from .report_examples import choose_examples, read_scores
 from .report_html import print_page
+from .score import score_in_process
 from .table3_data import Table, system_without_weights
 from .table3_markdown import print_table
 from .table3_stages import (
@@ -31,6 +34,7 @@ from .table3_stages import (
 from .tasks import SYSTEMS
 
 STAGES = ("generate", "score", "table")
+ENGINES = ("in-process", "ray")
 MEGABYTE = 1_000_000
 
 
@@ -46,6 +50,7 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
         raise UsageError(f"{len(corpora)} corpora for {len(options.queries)} manifests: pass one for each, or none")
     manifests = open_manifests(options.queries, corpora, options.out, options.band)
     last = STAGES.index(options.until)
+    opened = RayEngine(options.workers) if options.engine == "ray" else nullcontext(score_in_process)
     metrics = open_metrics(options.encoders, options.embedders, options.device, options.band) if last else []
     answered = [
         generate_stage(manifest, entries, seed=options.seed, device=options.device, batch_size=options.batch_size)
@@ -53,7 +58,12 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     ]
     if last == 0:
         return {"answers": [str(one.folder.root) for group in answered for one in group]}
-    cells = [score_stage(manifest, group, metrics) for manifest, group in zip(manifests, answered, strict=True)]
+    with opened as engine:
+        cells = [
+            score_stage(manifest, group, metrics, engine) for manifest, group in zip(manifests, answered, strict=True)
+        ]
+    if isinstance(engine, RayEngine) and engine.scored:
+        print(f"table3: {engine.summary}", file=sys.stderr)
     sections = [
         table_stage(manifest, entries, group, metrics, known)
         for manifest, group, known in zip(manifests, answered, cells, strict=True)
@@ -118,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the answers")
     parser.add_argument("--batch-size", type=int, default=1, help="queries that a generator answers at a time")
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="in-process", help="of COCOLA scores: here, or over machines through Ray"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes of --engine ray, one for each machine")
     parser.add_argument("--audio-megabytes", type=float, default=3.0, help="most audio in the page (default: 3)")
     return parser
 

@@ -24,7 +24,16 @@ from .generated import GeneratedFolder, open_generated, write_text_whole
 from .generators import Setting, open_generator
 from .query_audio import ConditioningAudio, find_tracks
 from .query_manifest import Query, read_queries
-from .score import Answers, RealMusic, RememberingAudio, by_track, embed_mixes, score_answers
+from .score import (
+    Answers,
+    Engine,
+    RealMusic,
+    RememberingAudio,
+    by_track,
+    embed_mixes,
+    score_answers,
+    score_in_process,
+)
 from .score_statistics import summarize
 from .table3_data import (
     IS_REFERENCE,
@@ -174,14 +183,22 @@ def generate_stage(
     return answered
 
 
-def score_stage(manifest: Manifest, answered: Sequence[Answered], metrics: Sequence[Metric]) -> dict[str, Cell]:
+def score_stage(
+    manifest: Manifest, answered: Sequence[Answered], metrics: Sequence[Metric], engine: Engine = score_in_process
+) -> dict[str, Cell]:
     """Compute every cell of a manifest; return them by "<folder of the generator>/<label of the column>".
+
+    Args:
+        manifest: of the queries.
+        answered: by generators.
+        metrics: columns.
+        engine: of the COCOLA columns.
 
     Raises:
         AudioError: an answer is missing or damaged.
     """
     return {
-        f"{one.entry.place}/{metric.column.label}": _cell(manifest, one, metric)
+        f"{one.entry.place}/{metric.column.label}": _cell(manifest, one, metric, engine)
         for metric in metrics
         for one in answered
     }
@@ -245,7 +262,7 @@ def _with_band(signature: str, band: float | None) -> str:
     return signature if band is None else f"{signature}|band:{band:g}"
 
 
-def _cell(manifest: Manifest, one: Answered, metric: Metric) -> Cell:
+def _cell(manifest: Manifest, one: Answered, metric: Metric, engine: Engine) -> Cell:
     if not one.queries:
         system = system_without_weights(one.name)
         if system and why_missing(system, manifest.queries[0].dataset) == NOT_RELEASED:
@@ -254,17 +271,17 @@ def _cell(manifest: Manifest, one: Answered, metric: Metric) -> Cell:
     if metric.column.missing:
         return Cell(missing=metric.column.missing)
     if metric.scorer is not None:
-        return _cocola_cell(manifest, one, metric.scorer, metric.column)
+        return _cocola_cell(manifest, one, metric.scorer, metric.column, engine)
     assert metric.embedder is not None
     if one.entry.spec == "ground_truth":
         return Cell(missing=IS_REFERENCE)
     return _distance_cell(manifest, one, metric.embedder)
 
 
-def _cocola_cell(manifest: Manifest, one: Answered, scorer: CocolaScorer, column: Column) -> Cell:
+def _cocola_cell(manifest: Manifest, one: Answered, scorer: CocolaScorer, column: Column, engine: Engine) -> Cell:
     file = manifest.root / "scores" / _slug(column.label) / f"{one.entry.place}.jsonl"
     answers = Answers(one.folder, manifest.heard)
-    scored = score_answers(scorer, one.queries, answers, file, name=f"{column.label}: {one.name}")
+    scored = score_answers(scorer, one.queries, answers, file, name=f"{column.label}: {one.name}", engine=engine)
     heard = [query for query in one.queries if not math.isnan(scored.scores[query.id])]
     silent = len(one.queries) - len(heard)
     place = file.relative_to(manifest.root.parent).as_posix()
