@@ -1,14 +1,12 @@
 """The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from .errors import AudioError, CheckpointError, CocolaError
+from . import program
+from .errors import AudioError, CheckpointError
 
 MODES = ("both", "harmonic", "percussive")  # written out, so that --help imports no torch; a test compares them
 EXAMPLES = """examples:
@@ -30,44 +28,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     ranking = given[:1] == ["rank"]
     options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
+
+    def command() -> program.Result:
+        from . import commands
+
+        return (commands.rank if ranking else commands.score)(options)
+
     unfinished = "the same command with the same --out goes on from here"
-    return _run("cocola-score", "rank" if ranking else "score", options, AudioError, unfinished)
+    return program.run("cocola-score", command, bad_input=AudioError, unfinished=unfinished)
 
 
 def convert(arguments: Sequence[str] | None = None) -> int:
     """Run ``cocola-convert`` and return its exit code."""
     options = _convert_parser().parse_args(arguments)
-    return _run("cocola-convert", "convert", options, CheckpointError, "nothing was written")
 
+    def command() -> program.Result:
+        from . import commands
 
-def _run(program: str, command: str, options: argparse.Namespace, bad_input: type[CocolaError], unfinished: str) -> int:
-    try:
-        from . import commands  # torch comes with it
+        return commands.convert(options)
 
-        with commands.own_warnings_only():
-            run: Callable[[argparse.Namespace], tuple[dict[str, Any], int]] = getattr(commands, command)
-            result, code = run(options)
-    except CocolaError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1 if isinstance(error, bad_input) else 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted; {unfinished}", file=sys.stderr)
-        return 130
-    try:
-        print(_one_line_a_key(result))
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
-
-
-def _one_line_a_key(result: dict[str, Any]) -> str:
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items()]
-    return "{\n" + ",\n".join(lines) + "\n}"
+    return program.run("cocola-convert", command, bad_input=CheckpointError, unfinished="nothing was written")
 
 
 def _score_parser() -> argparse.ArgumentParser:
-    parser = _parser("cocola-score", "Score how well an accompaniment fits the music it was made for.", EXAMPLES)
+    parser = program.new_parser(
+        "cocola-score", "Score how well an accompaniment fits the music it was made for.", EXAMPLES
+    )
     parser.add_argument("conditioning", nargs="?", type=Path, metavar="CONDITIONING", help="audio file, or folder")
     parser.add_argument("accompaniment", nargs="?", type=Path, metavar="ACCOMPANIMENT", help="audio file, or folder")
     stems = parser.add_argument_group("several stems a side")
@@ -86,7 +72,7 @@ def _score_parser() -> argparse.ArgumentParser:
 
 
 def _rank_parser() -> argparse.ArgumentParser:
-    parser = _parser("cocola-score rank", "Rank candidates by how well they fit a piece of music.", None)
+    parser = program.new_parser("cocola-score rank", "Rank candidates by how well they fit a piece of music.", None)
     parser.add_argument("conditioning", type=Path, metavar="CONDITIONING", help="audio file")
     parser.add_argument("candidates", nargs="+", type=Path, metavar="CANDIDATE", help="audio files")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
@@ -95,20 +81,12 @@ def _rank_parser() -> argparse.ArgumentParser:
 
 
 def _convert_parser() -> argparse.ArgumentParser:
-    parser = _parser(
+    parser = program.new_parser(
         "cocola-convert", "Convert a checkpoint of the original authors to a folder that scores the same.", CONVERSION
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="the file, as the authors publish it")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="to write config.json and model.safetensors in")
     parser.add_argument("--force", action="store_true", help="replace the folder, if it holds another checkpoint")
-    return parser
-
-
-def _parser(program: str, description: str, epilog: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
 
@@ -122,14 +100,6 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
     encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
     encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from . import __version__
-
-        print(f"cocola-metric {__version__}")
-        parser.exit()
 
 
 if __name__ == "__main__":

@@ -3,24 +3,20 @@
 import argparse
 import math
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from . import hub
-from .audio import AudioInput, AudioWarning
+from .audio import AudioInput
 from .convert import new_folder
 from .errors import AudioError, CheckpointError, UsageError
 from .manifest import Pair, ScoreFile, match_folders, read_pairs
+from .program import Result
 from .scorer import CocolaScorer, WindowScores
 
 DECIMALS = 4  # of a printed score; beyond them is float32 rounding
-Result = tuple[dict[str, Any], int]
 
 
 def score(options: argparse.Namespace) -> Result:
@@ -94,16 +90,6 @@ def convert(options: argparse.Namespace) -> Result:
         "front_end": model.config.front_end,
         "tensors": len(model.state_dict()),
     }, 0
-
-
-@contextmanager
-def own_warnings_only() -> Iterator[None]:
-    """Print this package's warnings as messages on stderr, and none of other libraries'."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", AudioWarning)
-        warnings.showwarning = lambda message, *_, **__: print(f"cocola-score: warning: {message}", file=sys.stderr)
-        yield
 
 
 def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:

@@ -1,14 +1,12 @@
 """`cocola-fad`: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from .errors import AudioError, CocolaError
+from . import program
+from .errors import AudioError
 
 # Written out, so that --help imports no torch; a test compares them.
 EMBEDDERS = ("cocola", "clap", "encodec", "vggish")
@@ -27,35 +25,19 @@ clap, encodec and vggish need pip install 'cocola-metric[fad]' and their weights
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``cocola-fad`` and return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        from . import fad_commands  # torch comes with it
 
-        with fad_commands.own_warnings_only():
-            result, code = fad_commands.fad(options)
-    except CocolaError as error:
-        print(f"cocola-fad: {error}", file=sys.stderr)
-        return 1 if isinstance(error, AudioError) else 2
-    except KeyboardInterrupt:
-        ending = "nothing was kept" if options.no_cache else "the same command goes on from here"
-        print(f"cocola-fad: interrupted; {ending}", file=sys.stderr)
-        return 130
-    try:
-        lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items()]
-        print("{\n" + ",\n".join(lines) + "\n}")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    def command() -> program.Result:
+        from .fad_commands import fad
+
+        return fad(options)
+
+    unfinished = "nothing was kept" if options.no_cache else "the same command goes on from here"
+    return program.run("cocola-fad", command, bad_input=AudioError, unfinished=unfinished)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cocola-fad",
-        description="Fréchet audio distance of clips, or of mixtures with their conditioning (sub-FAD).",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    description = "Fréchet audio distance of clips, or of mixtures with their conditioning (sub-FAD)."
+    parser = program.new_parser("cocola-fad", description, EXAMPLES)
     parser.add_argument("--conditioning", type=Path, metavar="DIR", help="what the clips were made for: sub-FAD")
     parser.add_argument("--generated", type=Path, metavar="DIR", required=True, help="audio files to judge")
     parser.add_argument("--reference", type=Path, metavar="DIR", required=True, help="real ones, or their .npz file")
@@ -77,14 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     embedder.add_argument("--clap-submodel", choices=CLAP_SUBMODELS, default=CLAP_SUBMODELS[0], help="(630k-audioset)")
     embedder.add_argument("--encodec-axis", choices=("time", "legacy"), default="time", help="legacy: as before 2026")
     return parser
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from . import __version__
-
-        print(f"cocola-metric {__version__}")
-        parser.exit()
 
 
 if __name__ == "__main__":

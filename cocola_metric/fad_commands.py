@@ -2,25 +2,23 @@
 
 import argparse
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .audio import AudioWarning
 from .embedders import EMBEDDERS
 from .errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from .fad import FAD, FadResult, Mix, Reference, SubFAD
 from .frechet import Array
 from .manifest import match_folders
+from .program import Result
 
 Named = tuple[str, Mix]
 
 
-def fad(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+def fad(options: argparse.Namespace) -> Result:
     """Compare folders by one embedder or by all; return what to print, and the exit code."""
     names = list(EMBEDDERS) if options.embedder == "all" else [options.embedder]
     stored = Reference.load(options.reference) if options.reference.suffix == ".npz" else None
@@ -39,16 +37,6 @@ def fad(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             results[name], code = {"error": str(error)}, 2
         codes.append(code)
     return results, max(codes)
-
-
-@contextmanager
-def own_warnings_only() -> Iterator[None]:
-    """Print this package's warnings as messages on stderr, and none of other libraries'."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", AudioWarning)
-        warnings.showwarning = lambda message, *_, **__: tqdm.write(f"cocola-fad: warning: {message}", file=sys.stderr)
-        yield
 
 
 def _sides(options: argparse.Namespace, *, with_reference: bool) -> list[list[Named]]:
@@ -72,9 +60,7 @@ def _listed(folder: Path) -> list[Named]:
     return [(str(path), (path,)) for path in files]
 
 
-def _compare(
-    name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None
-) -> tuple[dict[str, Any], int]:
+def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Result:
     kind = FAD if options.conditioning is None else SubFAD
     metric = kind(
         name,

@@ -19,7 +19,7 @@ CORE_ORDER = [  # a module may import those of lower ranks
     {"hub", "convert", "embedding", "model_card"},
     {"catalogue", "compare", "publish"},
     {"scorer"},
-    {"embedders", "manifest", "metric", "plot"},
+    {"embedders", "manifest", "metric", "plot", "program"},
     {"commands", "fad"},
     {"cli", "fad_behaviour", "fad_commands"},
     {"fad_cli"},
