@@ -33,7 +33,7 @@ examples: $(VENV)/test system
 # Fonts and kits are drawn from those installed, so the corpus depends on all of them being there.
 corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits openttd-openmsx planetblupi-music-midi \
 	libopenmpt0 pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
-	criticalmass-data
+	criticalmass-data gltron vectoroids
 corpora: $(VENV)/test system
 	$(PIP_INSTALL) --editable '.[corpora]'
 	$(BIN)/python -m cocola_metric.training.rendering corpora --sources ../shared
