@@ -5,7 +5,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from .audio import SAMPLE_RATE
-from .median import running_median
+from .median import SIZE, running_median
 
 N_FFT = 1024
 WINDOW_LENGTH = 400
@@ -90,23 +90,39 @@ class HarmonicPercussive(_FrontEnd):
         return self._clips(waveform)
 
     def _clips(self, waveform: Tensor) -> Tensor:
-        spectrum = self._spectrogram(waveform)  # (B, N_FFT / 2 + 1, F)
-        if spectrum.requires_grad:  # torch's gradient of |z| can be NaN where z is subnormal; it is 0 where z is
-            spectrum = torch.where(spectrum.abs() < torch.finfo(waveform.dtype).tiny, 0, spectrum)
-        magnitude = spectrum.abs()
-        harmonic = running_median(magnitude, dim=2).square()
-        percussive = running_median(magnitude, dim=1).square()
-        total = harmonic + percussive
-        shared = torch.stack([harmonic, percussive], dim=1) / total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(
-            1
-        )
-        masks = torch.where((total > 0).unsqueeze(1), shared, 0.5)
-        mel = self.filterbank @ (masks * magnitude.unsqueeze(1)).square()  # (B, 2, M, F)
-        level = _decibels(mel)
-        return (level - level.amax((2, 3), keepdim=True)).clamp(min=-DYNAMIC_RANGE_DB)
+        magnitude = modulus(self._spectrogram(waveform))  # (B, N_FFT / 2 + 1, F)
+        mel = self.filterbank @ (soft_masks(magnitude, SIZE) * magnitude.unsqueeze(1)).square()  # (B, 2, M, F)
+        return relative_decibels(mel)
 
 
-FRONT_ENDS: dict[str, type[LogMel] | type[HarmonicPercussive]] = {"mel": LogMel, "hps": HarmonicPercussive}
+def modulus(spectrum: Tensor) -> Tensor:
+    """Return |z|, with a gradient of 0 where z is subnormal: torch's own can be NaN there."""
+    if spectrum.requires_grad:
+        spectrum = torch.where(spectrum.abs() < torch.finfo(spectrum.dtype).tiny, 0, spectrum)
+    return spectrum.abs()
+
+
+def soft_masks(magnitude: Tensor, size: int) -> Tensor:
+    """Share each cell of a spectrogram between its harmonic and its percussive part, by powers of running medians.
+
+    Args:
+        magnitude: of a spectrogram.
+        size: of the medians, as for `running_median`.
+
+    Shape:
+        (B, N, F) -> (B, 2, N, F): along time, along frequency.
+    """
+    harmonic = running_median(magnitude, dim=2, size=size).square()
+    percussive = running_median(magnitude, dim=1, size=size).square()
+    total = harmonic + percussive
+    shared = torch.stack([harmonic, percussive], dim=1) / total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(1)
+    return torch.where((total > 0).unsqueeze(1), shared, 0.5)
+
+
+def relative_decibels(power: Tensor) -> Tensor:
+    """Return the level of each image below its own maximum, with a floor at -80 dB: (B, C, M, F) -> the same."""
+    level = _decibels(power)
+    return (level - level.amax((2, 3), keepdim=True)).clamp(min=-DYNAMIC_RANGE_DB)
 
 
 def _decibels(power: Tensor) -> Tensor:

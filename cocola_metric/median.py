@@ -1,9 +1,9 @@
-"""The exact running median of 31 samples as a network of minima and maxima.
+"""The exact running median of 2 B - 1 samples as a network of minima and maxima.
 
-Sixteen consecutive outputs look at windows that share sixteen samples. Those are sorted once; the block of
-outputs is then halved again and again, each half adding the samples that only its own windows share and keeping
-the middle ranks that can still turn out to be the median. About 46 minima and maxima remain per output, each on
-whole slices of the array: the same code runs on any device, in any batch shape, and has gradients.
+B consecutive outputs look at windows that share B samples. Those are sorted once; the block of outputs is then halved
+again and again, each half adding the samples that only its own windows share and keeping the middle ranks that can
+still turn out to be the median. About 46 minima and maxima remain per output for 31 samples, each on whole slices of
+the array: the same code runs on any device, in any batch shape, and has gradients.
 """
 
 from collections.abc import Iterator
@@ -11,27 +11,30 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-BLOCK = 16  # outputs that share one sorted core
-SIZE = 2 * BLOCK - 1  # 31: the window of librosa's harmonic-percussive separation
-HALF = SIZE // 2
+SIZE = 31  # the window of librosa's harmonic-percussive separation
 
 
-def running_median(values: Tensor, dim: int) -> Tensor:
-    """Return the median over 31 neighbours along ``dim``, edges mirrored.
+def running_median(values: Tensor, dim: int, size: int = SIZE) -> Tensor:
+    """Return the median over ``size`` neighbours along ``dim``, edges mirrored.
 
-    Bit for bit ``scipy.ndimage.median_filter(values, 31, axes=dim, mode="reflect")``, with gradients. NaN is not
+    Bit for bit ``scipy.ndimage.median_filter(values, size, axes=dim, mode="reflect")``, with gradients. NaN is not
     supported.
 
+    Args:
+        values: of floating point.
+        dim: along which they are neighbours.
+        size: 2 B - 1, where B is a power of two.
+
     Shape:
-        any, of floating point -> the same.
+        any -> the same.
     """
-    length = values.shape[dim]
-    blocks = -(-length // BLOCK)
-    padded = _mirror_pad(values.movedim(dim, 0), HALF, (blocks + 2) * BLOCK - length - HALF)
-    by_phase = padded.reshape(blocks + 2, BLOCK, *padded.shape[1:])  # sample 16 b + p of the padded input is [b, p]
-    samples = [by_phase[k // BLOCK : k // BLOCK + blocks, k % BLOCK] for k in range(SIZE + BLOCK - 1)]
-    core = _sort(samples[BLOCK - 1 : SIZE])
-    medians = torch.stack(list(_narrow(samples, 0, core)), dim=1)
+    length, block = values.shape[dim], (size + 1) // 2
+    blocks = -(-length // block)
+    padded = _mirror_pad(values.movedim(dim, 0), size // 2, (blocks + 2) * block - length - size // 2)
+    by_phase = padded.reshape(blocks + 2, block, *padded.shape[1:])  # sample B b + p of the padded input is [b, p]
+    samples = [by_phase[k // block : k // block + blocks, k % block] for k in range(size + block - 1)]
+    core = _sort(samples[block - 1 : size])
+    medians = torch.stack(list(_narrow(samples, size, 0, core)), dim=1)
     return medians.flatten(0, 1)[:length].movedim(0, dim)
 
 
@@ -44,7 +47,7 @@ def _mirror_pad(values: Tensor, before: int, after: int) -> Tensor:
     return values[torch.minimum(index, 2 * length - 1 - index)]
 
 
-def _narrow(samples: list[Tensor], first: int, candidates: list[Tensor]) -> Iterator[Tensor]:
+def _narrow(samples: list[Tensor], size: int, first: int, candidates: list[Tensor]) -> Iterator[Tensor]:
     """Yield the medians of as many outputs as there are candidates, from output ``first`` of each block on.
 
     The candidates are the sorted middle ranks of what all these outputs' windows share: n ranks for n outputs.
@@ -55,10 +58,10 @@ def _narrow(samples: list[Tensor], first: int, candidates: list[Tensor]) -> Iter
         return
     half = count // 2
     only_left = _sort(samples[first + half - 1 : first + count - 1])
-    only_right = _sort(samples[first + SIZE : first + SIZE + half])
+    only_right = _sort(samples[first + size : first + size + half])
     middle_ranks = range(half + 1, count + 1)
-    yield from _narrow(samples, first, [_ranked(candidates, only_left, rank) for rank in middle_ranks])
-    yield from _narrow(samples, first + half, [_ranked(candidates, only_right, rank) for rank in middle_ranks])
+    yield from _narrow(samples, size, first, [_ranked(candidates, only_left, rank) for rank in middle_ranks])
+    yield from _narrow(samples, size, first + half, [_ranked(candidates, only_right, rank) for rank in middle_ranks])
 
 
 def _ranked(left: list[Tensor], right: list[Tensor], rank: int) -> Tensor:

@@ -1,7 +1,6 @@
 """The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from . import functional
+from .backbones import BACKBONES
 from .errors import CheckpointError, UsageError
-from .features import FRONT_ENDS
+from .features import HarmonicPercussive, LogMel
+from .pitch_onset import PitchOnset
 
 Mode = Literal["both", "harmonic", "percussive"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -24,8 +25,8 @@ class EncoderConfig:
     """What must be known to rebuild an encoder; the defaults are the paper's, with the later two-channel front end.
 
     Attributes:
-        front_end: a key of ``features.FRONT_ENDS``.
-        backbone: a key of ``BACKBONES``.
+        front_end: a key of ``FRONT_ENDS``.
+        backbone: a key of ``backbones.BACKBONES``.
         embedding_dim: D (section 4.2).
         similarity: a key of ``SIMILARITIES``.
         dropout: before the projection (section 4.2).
@@ -46,33 +47,11 @@ class EncoderConfig:
                 raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
 
 
-class StaticPadConv2d(nn.Conv2d):
-    """A stride-2 convolution padded on the right and bottom only, as the original backbone pads it.
-
-    The original computes its padding once, for a 224 x 224 image, and keeps it for every input size.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Pad by (k - 2) // 2 before and (k - 1) // 2 after on both axes, then convolve."""
-        before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
-        return super().forward(nn.functional.pad(input, (before, after, before, after)))
-
-
-def _efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int]:
-    import timm  # takes two seconds to import
-
-    network = timm.create_model(
-        "efficientnet_b0", in_chans=channels, num_classes=0, drop_path_rate=drop_connect, bn_eps=1e-3, bn_momentum=0.01
-    )
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-            module.__class__ = StaticPadConv2d
-            module.padding = (0, 0)
-    width: int = network.num_features  # type: ignore[assignment]
-    return network, width
-
-
-BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {"efficientnet_b0": _efficientnet_b0}
+FRONT_ENDS: dict[str, type[LogMel] | type[HarmonicPercussive] | type[PitchOnset]] = {
+    "mel": LogMel,
+    "hps": HarmonicPercussive,
+    "pitch_onset": PitchOnset,
+}
 
 
 class CocolaEncoder(nn.Module):
@@ -106,7 +85,7 @@ class CocolaEncoder(nn.Module):
         """Return the embeddings of what the backbone pooled: dropout, projection, LayerNorm, tanh.
 
         Shape:
-            (B, 1280) -> (B, D).
+            (B, W) -> (B, D), W the backbone's width.
         """
         return torch.tanh(self.layer_norm(self.projection(self.dropout(pooled))))
 

@@ -83,10 +83,19 @@ def test_a_draw_depends_on_seed_and_step_only(bank: StemBank) -> None:
 
 def test_the_noise_and_the_levels_are_those_asked_for(bank: StemBank) -> None:
     draw = draws(bank)[0]
-    clean, noisy = (hear(bank, draw, dataclasses.replace(CONFIG, noise=noise))[0] for noise in (0.0, 1e-3))
+    clean, noisy = (hear(bank, draws(bank, noise=noise)[0], CONFIG)[0] for noise in (0.0, 1e-3))
     assert (noisy - clean).std().item() == pytest.approx(1e-3, rel=0.02)
     assert np.allclose(level_db(clean.numpy()), draw.levels, atol=0.01)
     assert LEVEL_RANGE_DBFS[0] <= draw.levels.min() and draw.levels.max() <= LEVEL_RANGE_DBFS[1]
+
+
+def test_each_sub_mix_may_have_a_noise_of_its_own(bank: StemBank) -> None:
+    draw = draws(bank, noise=1e-3, loudest_noise=1e-2)[0]
+    assert draw.noises.shape == (8, 2) and len(draw.noises.unique()) == 16
+    assert draw.noises.min() >= 1e-3 and draw.noises.max() <= 1e-2
+    quiet = draw._replace(noises=torch.zeros_like(draw.noises))
+    difference = hear(bank, draw, CONFIG)[0] - hear(bank, quiet, CONFIG)[0]
+    assert torch.allclose(difference.std(-1), draw.noises, rtol=0.05)
 
 
 @pytest.mark.parametrize("partition", ["window", "track"])

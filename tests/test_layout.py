@@ -12,9 +12,10 @@ from cocola_metric import cli, errors, model
 
 ROOT = Path(__file__).parents[1]
 CORE_ORDER = [  # a module may import those of lower ranks
-    {"checkpoints", "errors", "functional", "identity", "signature", "median"},
+    {"backbones", "checkpoints", "errors", "functional", "identity", "signature", "median"},
     {"audio", "frechet", "hub_errors"},
     {"clips", "damage", "embedding_cache", "fad_estimates", "fad_package", "features", "hub_client", "windows"},
+    {"pitch_onset"},
     {"model"},
     {"hub", "convert", "embedding", "model_card"},
     {"catalogue", "compare", "publish"},
@@ -27,8 +28,8 @@ CORE_ORDER = [  # a module may import those of lower ranks
 RANK = {name: rank for rank, names in enumerate(CORE_ORDER) for name in names}
 SAME_RANK_ALLOWED = {("hub", "convert")}
 ONLY_IN = {
-    "timm": {"model"},
-    "torchaudio": {"audio", "clips", "componet_audio", "features", "transforms"},
+    "timm": {"backbones"},
+    "torchaudio": {"audio", "clips", "componet_audio", "features", "pitch_onset", "transforms"},
     "frechet_audio_distance": {"fad_package"},
     "torchmetrics": {"metric"},
     "huggingface_hub": {"hub_client", "hub_errors", "model_card", "publish"},

@@ -13,9 +13,9 @@ from cocola_metric.median import SIZE, running_median
 LENGTHS = [1, 3, 7, 15, 16, 17, 30, 31, 32, 33, 47, 48, 49, 501, 513]
 
 
-def scipy_median(values: np.ndarray, axis: int) -> np.ndarray:
+def scipy_median(values: np.ndarray, axis: int, length: int = SIZE) -> np.ndarray:
     size = [1] * values.ndim
-    size[axis] = SIZE
+    size[axis] = length
     return median_filter(values, size=size, mode="reflect")
 
 
@@ -43,6 +43,12 @@ def test_equals_the_definition_on_two_samples() -> None:
 def test_equals_scipy_along_every_axis(axis: int) -> None:
     values = np.random.default_rng(axis).standard_normal((20, 33, 40)).astype(np.float32)
     assert np.array_equal(running_median(torch.from_numpy(values), axis).numpy(), scipy_median(values, axis))
+
+
+@pytest.mark.parametrize("size", [3, 7, 15, 63])
+def test_other_sizes(size: int) -> None:
+    values = np.random.default_rng(size).standard_normal((3, 150)).astype(np.float32)
+    assert np.array_equal(running_median(torch.from_numpy(values), 1, size).numpy(), scipy_median(values, 1, size))
 
 
 @settings(max_examples=30, deadline=None)

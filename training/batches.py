@@ -44,6 +44,7 @@ class Draw(NamedTuple):
         own_version: which version of its music a pair is heard in; its wrong accompaniment is in the other one, (K,).
         bells: of the equalisers, (K, 2, 2, J).
         cutoffs: of the low-passes in Hz, (K, 2).
+        noises: standard deviations of the Gaussian noise, (K, 2).
         noise_seed: of the Gaussian noise.
     """
 
@@ -57,11 +58,12 @@ class Draw(NamedTuple):
     own_version: Tensor
     bells: Tensor
     cutoffs: Tensor
+    noises: Tensor
     noise_seed: int
 
     def part(self, rows: slice) -> "Draw":
         """Return some of the pairs, with noise of their own."""
-        of_pairs = ("tracks", "starts", "offsets", "levels", "modes", "own_version", "bells", "cutoffs")
+        of_pairs = ("tracks", "starts", "offsets", "levels", "modes", "own_version", "bells", "cutoffs", "noises")
         rows_only = {name: getattr(self, name)[rows] for name in of_pairs}
         return self._replace(**rows_only, noise_seed=self.noise_seed + (rows.start or 0))
 
@@ -124,6 +126,7 @@ class Draws(Dataset[Draw]):
             bells=torch.from_numpy(bells).float(),
             cutoffs=torch.from_numpy(cutoffs).float(),
             noise_seed=int(rng.integers(2**62)),
+            noises=torch.from_numpy(self._draw_noises(rng)).float(),
         )
 
     def _draw_windows(self, rng: np.random.Generator) -> list[_Window]:
@@ -175,6 +178,12 @@ class Draws(Dataset[Draw]):
             difference = rng.uniform(self.config.smallest_stretch, LARGEST_STRETCH)
             return torch.tensor([1 + difference / 2, 1 - difference / 2])
         return torch.zeros(2)
+
+    def _draw_noises(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        config, shape = self.config, (self.config.batch_size, 2)
+        if config.loudest_noise <= config.noise:
+            return np.full(shape, config.noise)
+        return np.exp(rng.uniform(np.log(config.noise), np.log(config.loudest_noise), shape))
 
     def _place(self, windows: list[_Window], alteration: str, rng: np.random.Generator) -> Tensor:
         most = max(len(side) for window in windows for side in window.sides)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ class SamplingConfig:
         partition: "window" draws the two subsets anew in each window, as the paper does. Then a negative of the same
             track may share a stem with its conditioning, which gives it away; "track" splits a track once per batch.
         noise: standard deviation of the Gaussian noise on every sub-mix.
+        loudest_noise: if above ``noise``, each sub-mix has a noise of its own between the two.
         mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
         alterations: share of batches in which every pair also gets its own accompaniment made wrong as a negative:
             "shift" (early or late), "transpose" or "stretch". Whatever a transposition or a stretch does to the sound
@@ -45,6 +47,7 @@ class SamplingConfig:
     windows_per_track: int = 1
     partition: str = "window"
     noise: float = 1e-3
+    loudest_noise: float = 0.0
     mode_shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     alterations: dict[str, float] = field(default_factory=dict)
     largest_transposition: int = 6
@@ -94,13 +97,19 @@ class TrainingConfig:
     seed: int = 0
 
 
-def load_config(path: Path) -> TrainingConfig:
+def load_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
     """Read a TOML file of differences from the paper.
 
+    Args:
+        path: of the file.
+        changes: settings in place of the file's, as ``sampling.noise=0.01``; a value is TOML.
+
     Raises:
-        CocolaError: a key that no setting has.
+        CocolaError: a key that no setting has, or a change that is no TOML.
     """
     values: dict[str, Any] = tomllib.loads(path.read_text())
+    for change in changes:
+        _apply(values, change)
     encoder = _build(EncoderConfig, values.pop("encoder", {}), path)
     drawing = values.pop("sampling", {})
     if "mode_shares" in drawing:
@@ -108,6 +117,19 @@ def load_config(path: Path) -> TrainingConfig:
     sampling = _build(SamplingConfig, drawing, path)
     values["corpora"] = tuple(values.get("corpora", ()))
     return _build(TrainingConfig, {**values, "encoder": encoder, "sampling": sampling}, path)
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    """Put one change into the settings: ``table.key=value``, the value in TOML."""
+    key, _, value = change.partition("=")
+    *tables, name = key.strip().split(".")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--set {change}: {error}; write KEY=VALUE, texts in quotes") from error
+    for table in tables:
+        values = values.setdefault(table, {})
+    values[name] = parsed
 
 
 def _build(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:

@@ -22,8 +22,8 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     length = round(config.window * SAMPLE_RATE)
     kind = ALTERATIONS[draw.alteration]
     sides = 2 if kind == "none" else 3
-    bells, cutoffs, levels = (
-        table[:, [0, 1, 1][:sides]].to(device) for table in (draw.bells, draw.cutoffs, draw.levels)
+    bells, cutoffs, levels, noises = (
+        table[:, [0, 1, 1][:sides]].to(device) for table in (draw.bells, draw.cutoffs, draw.levels, draw.noises)
     )
     if kind in ("transpose", "stretch"):
         gathered = bank.gather(draw.offsets, int(length * MARGIN) + 1)
@@ -45,5 +45,5 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     power = waveforms.square().mean(-1).clamp(min=1e-12)
     waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
     generator = torch.Generator(device).manual_seed(draw.noise_seed)
-    waveforms += config.noise * torch.randn(waveforms.shape, device=device, generator=generator)
+    waveforms += noises.unsqueeze(-1) * torch.randn(waveforms.shape, device=device, generator=generator)
     return waveforms, (draw.offsets[:, 2, 0] != NO_STEM).to(device)

@@ -5,12 +5,10 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
-
-from cocola_metric.model import CocolaModel
+from torch import Tensor, nn
 
 
-def save_checkpoint(path: Path, step: int, model: CocolaModel, optimizer: torch.optim.Optimizer) -> None:
+def save_checkpoint(path: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write everything a run needs to go on after ``step`` steps, whole or not at all."""
     partial = path.with_suffix(".partial")
     state = {
@@ -23,7 +21,7 @@ def save_checkpoint(path: Path, step: int, model: CocolaModel, optimizer: torch.
     partial.replace(path)
 
 
-def resume(path: Path, model: CocolaModel, optimizer: torch.optim.Optimizer) -> int:
+def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Load a checkpoint if there is one; return how many steps it has seen."""
     if not path.exists():
         return 0

@@ -182,7 +182,7 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
 
     Running statistics trail behind weights that change, and know the short pieces of the short steps only.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -266,6 +266,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train", description=__doc__)
     parser.add_argument("config", type=Path, help="TOML file of what differs from the paper")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
     parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
     parser.add_argument(
@@ -277,7 +278,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
     options = parser.parse_args(arguments)
     keep_freed_memory()
-    config = load_config(options.config)
+    config = load_config(options.config, options.set)
     train(
         dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
         options.out,

@@ -32,6 +32,7 @@ class Validation:
                 alterations={alteration: 1.0},
                 equaliser_db=0.0,
                 low_pass=0.0,
+                loudest_noise=0.0,
             )
             for draw in map(
                 Draws(bank.tracks, sampling, steps=count, seed=config.seed + number).__getitem__, range(count)

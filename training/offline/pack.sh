@@ -7,7 +7,7 @@
 # megabytes (default: 38). On the other machine, an x86-64 Linux of at least this one's glibc with Python 3.12, torch,
 # torchaudio, timm, accelerate, safetensors, scipy and tqdm, as root:
 #
-#   cat part? | tar xz -C / && bash /opt/cocola/run.sh RESULTS SECONDS
+#   cat part? | tar xz -C / && bash /opt/cocola/run.sh RESULTS SECONDS HOURS LANE...
 set -euo pipefail
 sources=$(realpath "$1") out=$(realpath -m "$2") megabytes=${3:-38}
 here=$(dirname "$(realpath "$0")") repository=$(realpath "$(dirname "$(realpath "$0")")/../..")
@@ -18,8 +18,8 @@ home=$root/opt/cocola
 mkdir -p "$home"/{site,lib,wheels} "$out"
 
 cp -r "$repository/cocola_metric" "$home/site/"
-cp -r "$repository/training" "$home/site/cocola_metric/training"
-cp -r "$repository/training/configs" "$here/run.sh" "$home/"
+cp -r "$repository/training" "$repository/benchmarks" "$home/site/cocola_metric/"
+cp -r "$repository/training/configs" "$here/run.sh" "$here/changes" "$home/"
 cp -rL "$sources" "$home/sources"
 rm -rf "$home/sources/stems/recorded"  # held out: it has no business on a machine that trains
 

@@ -1,13 +1,14 @@
 #!/bin/bash
-# Render the corpora and train the encoders within so many seconds; weights, configurations and logs go to RESULTS.
+# Render the corpora and train within so many seconds; weights, configurations and logs go to RESULTS.
 #
-#   bash /opt/cocola/run.sh RESULTS SECONDS [HOURS [CONFIG ...]]
+#   bash /opt/cocola/run.sh RESULTS SECONDS HOURS LANE...
 #
-# A corpus that is ready is trained on while the next one is rendered. Progress: RESULTS/job.log.
+# A lane is trainings one after the other, NAME:MINUTES[:SHARE] with a configuration's name; the lanes run side by side.
+# SHARE is how many per cent of the GPU a training may take. NAME=BASE:... is configuration BASE changed by
+# the words of changes/NAME. Progress: RESULTS/job.log. A training that is stopped goes on when it is started again.
 set -u
-results=$(realpath -m "$1") seconds=$2 hours=${3:-30}
-shift $(($# < 3 ? $# : 3))
-configs=${*:-moisesdb cocochorales slakh2100 embedded all}
+results=$(realpath -m "$1") seconds=$2 hours=$3
+shift 3
 here=$(dirname "$(realpath "$0")")
 begun=$(date +%s)
 cores=$(nproc)
@@ -17,9 +18,7 @@ python3 -m pip install --quiet --no-index --no-deps --no-compile --target site w
 export PYTHONPATH=$here/site PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2
 
 say() { echo "[$(($(date +%s) - begun))] $*" | tee -a "$results/job.log"; }
-minutes_left() { echo "scale=2; ($seconds - 25 - $(date +%s) + $begun) / 60" | bc -l 2>/dev/null ||
-    python3 -c "print(round(($seconds - 25 - $(date +%s) + $begun) / 60, 2))"; }
-wanted() { [[ " $configs " == *" $1 "* ]]; }
+least() { python3 -c "print(round(min($1, ($seconds - 20 - $(date +%s) + $begun) / 60), 2))"; }
 
 # Several processes share a GPU well only through NVIDIA's MPS, where it runs.
 if command -v nvidia-cuda-mps-control >/dev/null; then
@@ -40,25 +39,28 @@ for split in ('train', 'validation'):
     open_banks(['corpora/$1'], split, Path('cache'), workers=$cores)" >>"$results/render_$1.log" 2>&1
     say "decoded $1: $?"
 }
-train() {
-    wanted "$1" || return 0
-    (
-        say "training $1 for at most $2 minutes"
-        python3 -W ignore -m cocola_metric.training.train "configs/$1.toml" --out "runs/$1" --cache cache --workers 3 \
-            --minutes "$2" >"$results/train_$1.log" 2>&1
-        say "trained $1: $?"
-        mkdir -p "$results/$1"
-        cp runs/"$1"/{model.safetensors,config.json,training.json,log.csv} "$results/$1/"
-    ) &
+train() { # NAME[=BASE] MINUTES SHARE
+    local name=${1%%=*} base=${1##*=} module=train changes=() minutes
+    minutes=$(least "$2")
+    case $base in msdm*) module=train_msdm ;; componet*) module=componet_small ;; esac
+    if [ -e "changes/$name" ]; then read -ra changes <"changes/$name" && changes=(--set "${changes[@]}"); fi
+    say "training $name for at most $minutes minutes"
+    CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=$3 python3 -W ignore -m "cocola_metric.training.$module" "configs/$base.toml" \
+        "${changes[@]}" --out "runs/$name" --cache cache --workers 3 --minutes "$minutes" >"$results/train_$name.log" 2>&1
+    say "trained $name: $?"
+    keep "$name"
+}
+keep() { # what is worth keeping of a run, without optimiser states
+    (cd runs && find "$1" \( -name '*.safetensors' -o -name '*.json' -o -name '*.csv' -o -name '*.txt' -o -name '*.wav' \) \
+        -exec cp --parents {} "$results/" \;)
 }
 
-render desk
-train moisesdb 8
-render chorus
-train cocochorales 8
-render bands
-train embedded "$(minutes_left)"
-train slakh2100 8
-train all "$(minutes_left)"
+for corpus in desk chorus bands; do render "$corpus"; done
+for lane in "$@"; do
+    (for job in $lane; do
+        IFS=: read -r name minutes share <<<"$job"
+        train "$name" "$minutes" "${share:-100}"
+    done) &
+done
 wait
 say "done"

@@ -1,0 +1,119 @@
+"""The networks between a front end's images and the projection of an encoder (section 4.2)."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class StaticPadConv2d(nn.Conv2d):
+    """A stride-2 convolution padded on the right and bottom only, as the original backbone pads it.
+
+    The original computes its padding once, for a 224 x 224 image, and keeps it for every input size.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad by (k - 2) // 2 before and (k - 1) // 2 after on both axes, then convolve."""
+        before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
+        return super().forward(nn.functional.pad(input, (before, after, before, after)))
+
+
+class PlacedEfficientNet(nn.Module):
+    """EfficientNet-B0 that also tells when and at what pitch it heard something.
+
+    The average over the whole image, which is all that the paper's encoder keeps, hardly tells one beat or one key from
+    another. Three more readings of the same network's maps keep what it loses:
+
+    - time: the map at 1/8 of the resolution, all rows together, as a Fourier series over time, up to 3 Hz;
+    - pitch: the same map, averaged over time, row by row;
+    - both: the last map, row by row, as a Fourier series up to 0.6 Hz.
+
+    The series are taken at fixed frequencies, so that windows of any length have them. For `PitchOnset` images, whose
+    rows are fixed in number and whose frames are 20 ms apart.
+
+    Shape:
+        (B, C, 128, F) -> (B, W).
+    """
+
+    seconds_per_frame = 0.02
+    rows = 128
+    time_channels, pitch_channels, both_channels = 24, 48, 24
+    lowest_hz = 0.2
+    time_harmonics, both_harmonics = 15, 3
+
+    def __init__(self, network: Any) -> None:
+        """Take a timm EfficientNet-B0."""
+        super().__init__()
+        self.network = network
+        rows = self.rows // 8
+        self.time = _reading(40, self.time_channels, (rows, 1))
+        self.pitch = _reading(40, self.pitch_channels, (1, 1))
+        self.both = _reading(320, self.both_channels, (1, 1))
+        self.width = (
+            network.num_features
+            + self.time_channels * (2 * self.time_harmonics + 1)
+            + self.pitch_channels * rows
+            + self.both_channels * (2 * self.both_harmonics + 1) * rows // 4
+        )
+        self.norm = nn.BatchNorm1d(self.width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the average and the three readings."""
+        network = self.network
+        fine = network.bn1(network.conv_stem(images))
+        for stage in network.blocks[:3]:
+            fine = stage(fine)  # (B, 40, 16, F / 8)
+        coarse = fine
+        for stage in network.blocks[3:]:
+            coarse = stage(coarse)  # (B, 320, 4, F / 32)
+        average = network.global_pool(network.bn2(network.conv_head(coarse)))
+        time, pitch, both = self.time(fine).float(), self.pitch(fine).float(), self.both(coarse).float()
+        readings = [average.float(), self._series(time, 8, self.time_harmonics).flatten(1), pitch.mean(-1).flatten(1)]
+        readings.append(self._series(both, 32, self.both_harmonics).flatten(1))
+        normed: Tensor = self.norm(torch.cat(readings, dim=1))
+        return normed
+
+    def _series(self, values: Tensor, stride: int, harmonics: int) -> Tensor:
+        """Return the Fourier coefficients of a map over time: (B, C, R, T) -> (B, C, R, 2 H + 1)."""
+        frames = torch.arange(values.shape[-1], dtype=values.dtype, device=values.device)
+        seconds = (frames + 0.5) * stride * self.seconds_per_frame
+        hertz = self.lowest_hz * torch.arange(1, harmonics + 1, dtype=values.dtype, device=values.device)
+        angles = 2 * math.pi * seconds[:, None] * hertz
+        waves = torch.cat([torch.ones_like(seconds)[:, None], angles.cos(), angles.sin()], dim=1)
+        with torch.autocast(values.device.type, enabled=False):
+            return values @ waves / len(seconds)
+
+
+def _reading(channels: int, kept: int, kernel: tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, kept, kernel, bias=False), nn.BatchNorm2d(kept), nn.SiLU())
+
+
+def _create(channels: int, drop_connect: float) -> Any:
+    import timm  # takes two seconds to import
+
+    return timm.create_model(
+        "efficientnet_b0", in_chans=channels, num_classes=0, drop_path_rate=drop_connect, bn_eps=1e-3, bn_momentum=0.01
+    )
+
+
+def _efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int]:
+    network = _create(channels, drop_connect)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            module.__class__ = StaticPadConv2d
+            module.padding = (0, 0)
+    width: int = network.num_features
+    return network, width
+
+
+def _placed_efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int]:
+    network = PlacedEfficientNet(_create(channels, drop_connect))
+    return network, network.width
+
+
+BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
+    "efficientnet_b0": _efficientnet_b0,
+    "placed_efficientnet_b0": _placed_efficientnet_b0,
+}
