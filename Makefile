@@ -34,9 +34,12 @@ examples: $(VENV)/test system
 corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits openttd-openmsx planetblupi-music-midi \
 	libopenmpt0 pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
 	criticalmass-data gltron vectoroids
+# Nothing is downloaded unless told to: make corpora SOURCES=sources FETCH=--fetch
+SOURCES ?= ../shared
+FETCH ?=
 corpora: $(VENV)/test system
 	$(PIP_INSTALL) --editable '.[corpora]'
-	$(BIN)/python -m cocola_metric.training.rendering corpora --sources ../shared
+	$(BIN)/python -m cocola_metric.training.rendering corpora --sources $(SOURCES) $(FETCH)
 
 .PHONY: system
 system:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from . import chorales, desk, groove_bands, midi_bands, modules, quartets
+from .source_files import SOURCES
 from .studio import Stems, Studio
 from .works import Work
 
@@ -18,7 +19,7 @@ class Recipe:
     Args:
         corpus: The corpus they belong to.
         share: Part of the corpus' hours, relative to its other recipes.
-        licences: What the music comes from -> licence, for the manifest.
+        sources: What the music comes from, by the names of `source_files.SOURCES`.
         find_works: Lists the works under a folder of sources; raises `SourceAbsent`.
         render: Makes the stems of one track from a work, a duration in seconds, a studio and a generator.
         most_variants: No work is rendered more often than this.
@@ -27,11 +28,16 @@ class Recipe:
 
     corpus: str
     share: float
-    licences: dict[str, str]
+    sources: tuple[str, ...]
     find_works: Callable[[Path], list[Work]]
     render: Callable[[Work, float, Studio, np.random.Generator], Stems]
     most_variants: int
     libraries: tuple[str, ...] = ()
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """Map each source to its licence."""
+        return {name: SOURCES[name].licence for name in self.sources}
 
 
 # Three corpora, each the likeness of one of the paper's: CocoChorales, Slakh2100 and MoisesDB.
@@ -39,7 +45,7 @@ RECIPES = {
     "chorales": Recipe(
         corpus="chorus",
         share=0.4,
-        licences={"Bach chorales (music21 corpus)": "public domain; encodings by permission, some non-commercial"},
+        sources=("Bach chorales (music21 corpus)",),
         find_works=chorales.find_works,
         render=chorales.render,
         most_variants=24,
@@ -47,7 +53,7 @@ RECIPES = {
     "quartets": Recipe(
         corpus="chorus",
         share=0.6,
-        licences={"OpenScore String Quartets": "CC0-1.0"},
+        sources=("OpenScore String Quartets",),
         find_works=quartets.find_works,
         render=quartets.render,
         most_variants=40,
@@ -55,12 +61,7 @@ RECIPES = {
     "multitracks": Recipe(
         corpus="bands",
         share=0.55,
-        licences={
-            "Freedoom": "BSD-3-Clause",
-            "Tanner Helland, free music": "CC-BY-4.0",
-            "OpenMSX (OpenTTD)": "GPL-2.0",
-            "Planet Blupi": "GPL-3.0-or-later",
-        },
+        sources=("Freedoom", "Tanner Helland, free music", "OpenMSX (OpenTTD)", "Planet Blupi"),
         find_works=midi_bands.find_works,
         render=midi_bands.render,
         most_variants=24,
@@ -69,7 +70,7 @@ RECIPES = {
     "grooves": Recipe(
         corpus="bands",
         share=0.45,
-        licences={"Nottingham dataset (jukedeck)": "GPL-3.0", "Musical MIDI Accompaniment": "GPL-2.0-or-later"},
+        sources=("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment"),
         find_works=groove_bands.find_works,
         render=groove_bands.render,
         most_variants=12,
@@ -78,7 +79,7 @@ RECIPES = {
     "projects": Recipe(
         corpus="desk",
         share=0.5,
-        licences={"LMMS demo projects": "Artistic-2.0, CC-BY-SA-3.0, CC-BY-SA-4.0, BSD-2-Clause, GPL-2.0-or-later"},
+        sources=("LMMS demo projects",),
         find_works=desk.find_works,
         render=desk.render,
         most_variants=15,  # 65 minutes exist: more only repeats the same excerpts
@@ -86,7 +87,7 @@ RECIPES = {
     "modules": Recipe(
         corpus="desk",
         share=0.5,
-        licences=modules.LICENCES,
+        sources=tuple(modules.LICENCES),
         find_works=modules.find_works,
         render=modules.render,
         most_variants=15,  # two and a half hours exist

@@ -21,6 +21,7 @@ from cocola_metric.errors import CocolaError, MissingExtraError
 from .drumkits import find_drumkits
 from .recipes import CORPORA, RECIPES, Recipe
 from .scores import ScoreError
+from .source_files import can_be_fetched, check, fetch, list_absent, ways_out
 from .studio import Stems, Studio
 from .synth import SAMPLE_RATE, SoundFont, find_sound_fonts
 from .track_plan import PlannedTrack, plan_tracks
@@ -43,6 +44,7 @@ def render_corpus(
     jobs: int = 2,
     corpora: Sequence[str] = CORPORA,
     splits: Sequence[str] = SPLITS,
+    may_fetch: bool = False,
 ) -> list[PlannedTrack]:
     """Render `output`/<corpus>/<split>/<track>/<stem>.flac; tracks that are already there are left as they are.
 
@@ -54,16 +56,17 @@ def render_corpus(
         jobs: Number of processes; it changes no sample.
         corpora: Which corpora to render.
         splits: Which splits; the hours are those of all three.
+        may_fetch: Whether to download into `sources` what is absent there and has a public address.
 
     Returns:
         The tracks left out because their score is damaged or too thin.
 
     Raises:
-        CocolaError: No SoundFont is installed, or none of the sources is there.
+        CocolaError: No SoundFont is installed, none of the sources is there, or one cannot be downloaded.
     """
     fonts = find_sound_fonts()
     recipes = {name: recipe for name, recipe in RECIPES.items() if recipe.corpus in corpora}
-    plan = plan_tracks(_find_sources(recipes, sources), recipes, hours, seed)
+    plan = plan_tracks(_find_sources(recipes, sources, may_fetch), recipes, hours, seed)
     plan = [track for track in plan if track.split in splits]
     missing = [track for track in plan if not track.folder(output).exists()]
     logger.info("%d tracks planned, %d of them already rendered", len(plan), len(plan) - len(missing))
@@ -82,7 +85,12 @@ def render_corpus(
         except BaseException:
             workers.shutdown(cancel_futures=True)  # what is wrong with one track is wrong with all: say so at once
             raise
-    manifest = {"seed": seed, **describe(output, recipes, fonts), "left_out": sorted(track.name for track in skipped)}
+    manifest = {
+        "seed": seed,
+        **describe(output, recipes, fonts),
+        "checksums": {name: check(sources, recipe.sources) for name, recipe in recipes.items()},
+        "left_out": sorted(track.name for track in skipped),
+    }
     (output / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return skipped
 
@@ -133,12 +141,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after an error that the message explains."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.rendering", description=__doc__)
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpora; a render is resumed")
-    parser.add_argument("--sources", type=Path, default=Path("../shared"), help="folder with scores/ and stems/")
+    parser.add_argument("--sources", type=Path, default=Path("../shared"), help="folder of scores/ and stems/")
     parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
     parser.add_argument("--seed", type=int, default=0, help="decides the content of every track (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes; they change no sample (default: 2)")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=CORPORA, help="corpora (default: all)")
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="splits (default: all)")
+    parser.add_argument(
+        "--fetch", action="store_true", dest="may_fetch", help="download into SOURCES what is absent there"
+    )
     options = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -150,16 +161,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _find_sources(recipes: Mapping[str, Recipe], sources: Path) -> dict[str, list[Work]]:
+def _find_sources(recipes: Mapping[str, Recipe], sources: Path, may_fetch: bool) -> dict[str, list[Work]]:
     works: dict[str, list[Work]] = {}
     for name, recipe in recipes.items():
         try:
             _check_libraries(recipe)
+            if may_fetch:
+                for source in filter(can_be_fetched, list_absent(recipe.sources, sources)):
+                    fetch(source, sources)
             works[name] = recipe.find_works(sources)
-        except (SourceAbsent, MissingExtraError) as absence:
+        except MissingExtraError as absence:
             logger.warning("recipe %s left out: %s", name, absence)
+        except SourceAbsent as absence:
+            ways = ways_out(list_absent(recipe.sources, sources))
+            logger.warning("recipe %s left out: %s", name, "; ".join([str(absence), *ways]))
+        else:
+            absent = list_absent(recipe.sources, sources)
+            if 0 < len(absent) < len(recipe.sources):
+                logger.info("recipe %s does without %s; %s", name, " and ".join(absent), "; ".join(ways_out(absent)))
     if not works:
-        raise CocolaError(f"nothing to render: {sources} holds none of the sources of {', '.join(recipes)}")
+        raise CocolaError(
+            f"nothing to render: {sources} holds none of the sources of {', '.join(recipes)}; the messages above say "
+            "how to get them"
+        )
     return works
 
 
