@@ -11,9 +11,10 @@ from urllib.parse import unquote
 import pytest
 
 from cocola_metric.errors import CocolaError
-from cocola_metric.training import modules, rendering, source_files
+from cocola_metric.training import downloads, modules, rendering, source_files
+from cocola_metric.training.downloads import Archive, SingleFiles
 from cocola_metric.training.recipes import RECIPES
-from cocola_metric.training.source_files import SOURCES, Archive, SingleFiles, Source, check, fetch, manifest_sha256
+from cocola_metric.training.source_files import SOURCES, Source, check, fetch, manifest_sha256
 
 TUNES = {"first tune.mid": b"MThd one" * 40_000, "second.mid": b"MThd two"}
 KEPT = sum(map(len, TUNES.values()))
@@ -94,7 +95,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def direct_and_impatient(monkeypatch):
-    monkeypatch.setattr(source_files, "RETRY_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(downloads, "RETRY_WAITS", (0.0, 0.0))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
@@ -301,7 +302,7 @@ def test_what_is_kept_of_the_archives(tmp_path, name, path, kept):
     archive = SOURCES[name].origin
     (tmp_path / "a.tar.gz").write_bytes(pack({f"{COMMIT}/{path}": b"music"}))
     (tmp_path / "files").mkdir()
-    source_files._unpack(tmp_path / "a.tar.gz", archive, tmp_path / "files")
+    downloads.unpack(tmp_path / "a.tar.gz", archive, tmp_path / "files")
     assert list(contents(tmp_path / "files")) == ([kept] if kept else [])
 
 
