@@ -15,9 +15,9 @@ from test_features import librosa_chain
 
 from cocola_metric import CocolaScorer, functional
 from cocola_metric.features import HarmonicPercussive, LogMel
-from cocola_metric.hub import load
 from cocola_metric.median import running_median
 from cocola_metric.model import CocolaModel, EncoderConfig, fold_batch_norm
+from cocola_metric.pitch_onset import PitchOnset
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
@@ -28,8 +28,8 @@ COLD_START = {
         "import sys, torch, torchaudio, librosa, lightning, efficientnet_pytorch, soundfile\n"
         "sys.path.insert(0, {tests!r})\n"
         "from test_features import librosa_chain\n"
-        "from cocola_metric.hub import load\n"
-        "model = load('embedded').model\n"
+        "from cocola_metric.model import CocolaModel\n"
+        "model = CocolaModel().eval()\n"
         "clips = [soundfile.read(file, dtype='float32')[0][:80000] for file in {files!r}]\n"
         "features = torch.stack([torch.from_numpy(librosa_chain(clip)).float() for clip in clips])\n"
         "embeddings = model.encoder.embed_features(features)\n"
@@ -53,7 +53,7 @@ def clip() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def original() -> CocolaModel:
-    return load("embedded").model
+    return CocolaModel().eval()  # untrained: the time is the same
 
 
 @pytest.mark.benchmark(group="median of 31, both axes of a clip")
@@ -71,10 +71,14 @@ def test_median(benchmark, how: str) -> None:
 
 
 @pytest.mark.benchmark(group="hps front end, one clip")
-@pytest.mark.parametrize("how", ["ours", "librosa"])
+@pytest.mark.parametrize("how", ["ours", "librosa", "pitch_onset"])
 def test_hps(benchmark, clip: torch.Tensor, how: str) -> None:
-    front_end = HarmonicPercussive()
-    ways = {"ours": lambda: front_end(clip), "librosa": lambda: librosa_chain(clip[0].numpy())}
+    front_end, of_embedded = HarmonicPercussive(), PitchOnset()
+    ways = {
+        "ours": lambda: front_end(clip),
+        "librosa": lambda: librosa_chain(clip[0].numpy()),
+        "pitch_onset": lambda: of_embedded(clip),
+    }
     with torch.inference_mode():
         benchmark(ways[how])
 
@@ -97,7 +101,7 @@ def test_mel(benchmark, clip: torch.Tensor, how: str) -> None:
 @pytest.mark.parametrize("how", ["folded", "original padding and BatchNorm"])
 def test_encoder(benchmark, original: CocolaModel, how: str) -> None:
     features = torch.randn(8, 2, 64, 501)
-    model = fold_batch_norm(load("embedded").model) if how == "folded" else original
+    model = fold_batch_norm(CocolaModel()) if how == "folded" else original
     with torch.inference_mode():
         benchmark(model.encoder.embed_features, features)
 
