@@ -26,7 +26,7 @@ rm -rf "$home/sources/stems/recorded"  # held out: it has no business on a machi
 # Python packages that machines with torch tend to lack
 "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version "$target_python" --implementation cp \
     --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest "$home/wheels" \
-    soundfile cffi pycparser mido pretty_midi importlib_resources
+    soundfile cffi pycparser mido pretty_midi importlib_resources diffusers importlib_metadata
 
 # libfluidsynth and libopenmpt with all they link to, but for the C library's own
 for library in libfluidsynth.so.3 libopenmpt.so.0; do
