@@ -10,6 +10,7 @@ import numpy as np
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.identity import file_sha256
 
+from .componet_generator import make_componet
 from .degraded import make_degraded
 from .generated import Content, Generated, accompaniment_of, fit_length, open_generated
 from .msdm_generator import make_msdm
@@ -212,6 +213,7 @@ GENERATORS: dict[str, Callable[[str, Setting], Generator]] = {
     "degraded": lambda argument, setting: make_degraded(argument, setting.audio),
     "folder": _make_folder,
     "msdm": lambda argument, setting: make_msdm(argument, setting.device),
+    "componet": lambda argument, setting: make_componet(argument, setting.device),
 }
 """Name -> make(argument, setting); the argument is what follows the colon in "folder:DIR"."""
 

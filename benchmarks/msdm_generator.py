@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from cocola_metric.errors import UsageError
+from cocola_metric.training.msdm import MSDM
+from cocola_metric.training.msdm_checkpoint import load_msdm, msdm_sha256
 
 from .generated import Content, Generated
-from .msdm import MSDM
-from .msdm_checkpoint import load_msdm, msdm_sha256
 from .msdm_sampler import PARTIAL, Sampling, generate_stems
 from .query_audio import ConditioningAudio
 from .query_manifest import Query, Submix

@@ -28,7 +28,7 @@ def test_rows_say_what_changed_and_what_it_cost(tmp_path: Path, capsys: pytest.C
     less = load_config(CONFIG, ["sampling.alterations={}", "sampling.low_pass=0.0"])
     main([write_run(tmp_path / "full", full, "0.75"), write_run(tmp_path / "less", less, "0.6")])
     rows = capsys.readouterr().out.splitlines()
-    assert rows[2] == "| all parts | 1000 | 90.0 | 75.0 | 71.0 | 62.5 | - |"
+    assert rows[2] == "| all parts | 1000 | 90.0 | 75.0 | 71.0 | 62.5 | - | - |"
     assert "| `sampling.alterations = {}`, `sampling.low_pass = 0.0` | 1000 | 90.0 | 60.0 |" in rows[3]
 
 

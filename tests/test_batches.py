@@ -13,7 +13,7 @@ from tiny_corpus import RATE, write_corpus
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training import bank as banks
 from cocola_metric.training.bank import BLOCK, NO_STEM, BankTrack, StemBank, open_banks
-from cocola_metric.training.batches import ALTERATIONS, LEVEL_RANGE_DBFS, Draws
+from cocola_metric.training.batches import KINDS, LEVEL_RANGE_DBFS, Draws
 from cocola_metric.training.config import SamplingConfig
 from cocola_metric.training.hearing import hear
 from cocola_metric.training.sampling import level_db, overlap_ratio
@@ -180,7 +180,7 @@ def test_an_altered_pair_is_processed_alike_on_both_sides(bank: StemBank, kind: 
 
 def test_altered_batches_come_as_often_as_asked(bank: StemBank) -> None:
     drawn = draws(bank, alterations={"shift": 0.5, "stretch": 0.2})
-    kinds = [ALTERATIONS[drawn[step].alteration] for step in range(40)]
+    kinds = [KINDS[drawn[step].alteration] for step in range(40)]
     assert 12 <= kinds.count("shift") <= 28 and kinds.count("transpose") == 0
     assert 2 <= kinds.count("stretch") <= 16 and 4 <= kinds.count("none") <= 22
 

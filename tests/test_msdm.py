@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny_msdm import LENGTH, TINY, TINY_UNET, example_input, fill, tiny_msdm
 
-from cocola_metric.benchmarks.msdm import MSDM, MSDMConfig
-from cocola_metric.benchmarks.msdm_unet import UNet, UNetConfig, _fold, _unfold
 from cocola_metric.errors import UsageError
+from cocola_metric.training.msdm import MSDM, MSDMConfig
+from cocola_metric.training.msdm_unet import UNet, UNetConfig, _fold, _unfold
 
 TOLERANCE = 1e-5  # float32, after two dozen layers
 DEEP = UNetConfig(  # even and odd factors, none at all, levels of unequal depth

@@ -11,10 +11,10 @@ import pytest
 import torch
 from tiny_msdm import TINY, example_input, tiny_msdm
 
-from cocola_metric.benchmarks.msdm import MSDM
-from cocola_metric.benchmarks.msdm_checkpoint import COPIES, load_msdm, msdm_sha256, read_lightning, save_msdm
 from cocola_metric.errors import CheckpointError
 from cocola_metric.identity import file_sha256
+from cocola_metric.training.msdm import MSDM
+from cocola_metric.training.msdm_checkpoint import COPIES, load_msdm, msdm_sha256, read_lightning, save_msdm
 
 
 def doubled(model: MSDM) -> dict[str, torch.Tensor]:

@@ -14,13 +14,13 @@ from cocola_metric.benchmarks import msdm_generator
 from cocola_metric.benchmarks.generate import generate_answers
 from cocola_metric.benchmarks.generated import fit_length
 from cocola_metric.benchmarks.generators import BestOf, Setting, open_generator
-from cocola_metric.benchmarks.msdm_checkpoint import msdm_sha256, save_msdm
 from cocola_metric.benchmarks.msdm_generator import MSDMGenerator, make_msdm
 from cocola_metric.benchmarks.msdm_sampler import PARTIAL, Sampling
 from cocola_metric.benchmarks.queries import draw_queries
 from cocola_metric.benchmarks.query_audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.query_manifest import Part, Query
 from cocola_metric.errors import CheckpointError, UsageError
+from cocola_metric.training.msdm_checkpoint import msdm_sha256, save_msdm
 
 SECONDS, FILE_RATE = 0.5, 16_000
 QUICK = Sampling(steps=2)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cocola_metric.training.transforms import equalise, stretch, transpose
+from cocola_metric.training.transforms import equalise, noise_like, stretch, transpose
 
 RATE = 16_000
 
@@ -54,3 +54,16 @@ def test_the_equaliser() -> None:
     low = torch.fft.rfft(equalise(noise, torch.zeros(2, 2, 4), torch.tensor([2000.0, 1e6]), RATE)).abs()
     ratio = low / torch.fft.rfft(noise).abs()
     assert ratio[0, 2000] == pytest.approx(0.5**0.5, rel=0.01) and ratio[0, 4000] < 0.01 and ratio[0, 1000] > 0.99
+
+
+def test_noise_like_music_has_its_spectrum_and_nothing_else() -> None:
+    time = torch.arange(5 * RATE) / RATE
+    music = (torch.sin(2 * torch.pi * 440 * time) * (time % 0.5 < 0.1))[None]
+    noise = noise_like(music, torch.Generator().manual_seed(0))
+    assert noise.square().mean() == pytest.approx(music.square().mean().item(), rel=0.1)
+    power = torch.fft.rfft(noise).abs().square()[0]
+    assert power[5 * 300 : 5 * 600].sum() > 0.9 * power.sum()
+    loudness = noise.unfold(1, RATE // 10, RATE // 10).square().mean(-1)
+    assert loudness.min() > 0.4 * loudness.mean()  # no pulse is left
+    assert torch.equal(noise, noise_like(music, torch.Generator().manual_seed(0)))
+    assert not noise_like(torch.zeros(1, RATE), torch.Generator().manual_seed(0)).any()

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from cocola_metric.benchmarks.msdm import MSDM, MSDMConfig
-from cocola_metric.benchmarks.msdm_unet import UNetConfig
+from cocola_metric.training.msdm import MSDM, MSDMConfig
+from cocola_metric.training.msdm_unet import UNetConfig
 
 STEMS = ("bass", "drums", "guitar", "piano")
 RATE = 4_000

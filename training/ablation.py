@@ -20,6 +20,7 @@ COLUMNS = {
     "shift": "late or early",
     "transpose": "transposed",
     "stretch": "stretched",
+    "noise": "noise",
 }
 
 

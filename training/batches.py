@@ -14,7 +14,7 @@ from cocola_metric.errors import AudioError
 from cocola_metric.model import MODES
 
 from .bank import NO_STEM, BankTrack
-from .config import SamplingConfig
+from .config import ALTERATIONS, SamplingConfig
 from .sampling import SILENCE_POWER, draw_subsets, overlap_ratio
 
 LEVEL_RANGE_DBFS = (-32.0, -12.0)
@@ -27,7 +27,7 @@ MARGIN = 1 + LARGEST_STRETCH / 2  # how much longer than a window the music must
 GRID = SAMPLE_RATE // 100
 DRAWS_PER_WINDOW = 50
 DRAWS_FROM_TRACK = 6
-ALTERATIONS = ("none", "shift", "transpose", "stretch")
+KINDS = ("none", *ALTERATIONS)
 
 
 class Draw(NamedTuple):
@@ -39,7 +39,7 @@ class Draw(NamedTuple):
         offsets: places in the bank of the stems of conditioning, accompaniment and wrong accompaniment, (K, 3, S).
         levels: in dBFS, of conditioning and accompaniment, (K, 2).
         modes: index into ``MODES`` of what of a pair is heard, (K,).
-        alteration: index into ``ALTERATIONS``: what makes the wrong accompaniments wrong; 0, there are none.
+        alteration: index into ``KINDS``: what makes the wrong accompaniments wrong; 0, there are none.
         versions: semitones or tempo factors of the two versions of an altered batch, (2,).
         own_version: which version of its music a pair is heard in; its wrong accompaniment is in the other one, (K,).
         bells: of the equalisers, (K, 2, 2, J).
@@ -98,12 +98,12 @@ class Draws(Dataset[Draw]):
         config, size = self.config, self.config.batch_size
         rng = np.random.default_rng([self.seed, step])
         windows = self._draw_windows(rng)
-        alteration = int(rng.choice(len(ALTERATIONS), p=_alteration_shares(config)))
-        versions = self._draw_versions(ALTERATIONS[alteration], rng)
+        alteration = int(rng.choice(len(KINDS), p=_alteration_shares(config)))
+        versions = self._draw_versions(KINDS[alteration], rng)
         cutoffs = np.where(
             rng.random((size, 2)) < config.low_pass, rng.uniform(*CUTOFF_RANGE_HZ, (size, 2)), NO_CUTOFF_HZ
         )
-        if ALTERATIONS[alteration] == "transpose":
+        if KINDS[alteration] == "transpose":
             cutoffs[:] = rng.uniform(*TRANSPOSED_CUTOFF_RANGE_HZ, (size, 1))
         bells = np.stack(
             [
@@ -115,7 +115,7 @@ class Draws(Dataset[Draw]):
         return Draw(
             tracks=torch.tensor([window.track for window in windows]),
             starts=torch.tensor([window.start for window in windows]),
-            offsets=self._place(windows, ALTERATIONS[alteration], rng),
+            offsets=self._place(windows, KINDS[alteration], rng),
             levels=torch.from_numpy(rng.uniform(*LEVEL_RANGE_DBFS, (size, 2))).float(),
             modes=torch.from_numpy(
                 rng.choice(len(MODES), size, p=np.divide(config.mode_shares, sum(config.mode_shares)))
@@ -213,5 +213,5 @@ class Draws(Dataset[Draw]):
 
 
 def _alteration_shares(config: SamplingConfig) -> NDArray[np.float64]:
-    wrong = np.asarray([config.alterations.get(kind, 0.0) for kind in ALTERATIONS[1:]])
+    wrong = np.asarray([config.alterations.get(kind, 0.0) for kind in ALTERATIONS])
     return np.concatenate([[1 - wrong.sum()], wrong])

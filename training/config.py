@@ -14,6 +14,7 @@ _Settings = TypeVar("_Settings")
 
 
 PARTITIONS = ("window", "track")
+ALTERATIONS = ("shift", "transpose", "stretch", "noise")
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class SamplingConfig:
         loudest_noise: if above ``noise``, each sub-mix has a noise of its own between the two.
         mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
         alterations: share of batches in which every pair also gets its own accompaniment made wrong as a negative:
-            "shift" (early or late), "transpose" or "stretch". Whatever a transposition or a stretch does to the sound
-            it does to both sides of the right pair, too.
+            "shift" (early or late), "transpose", "stretch", or "noise" (of its spectrum, instead of it). Whatever a
+            transposition or a stretch does to the sound it does to both sides of the right pair, too.
         largest_transposition: semitones.
         smallest_stretch: difference of tempo; the largest is 8 %.
         smallest_shift: seconds.
@@ -60,8 +61,8 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         if self.partition not in PARTITIONS:
             raise UsageError(f"partition {self.partition!r} is none of {', '.join(PARTITIONS)}")
-        if sum(self.alterations.values()) > 1 or not set(self.alterations) <= {"shift", "transpose", "stretch"}:
-            raise UsageError("alterations are shares of shift, transpose and stretch that sum to at most 1")
+        if sum(self.alterations.values()) > 1 or not set(self.alterations) <= set(ALTERATIONS):
+            raise UsageError(f"alterations are shares of {', '.join(ALTERATIONS)} that sum to at most 1")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from torch import Tensor
 from cocola_metric.audio import SAMPLE_RATE
 
 from .bank import NO_STEM, StemBank
-from .batches import ALTERATIONS, MARGIN, Draw
+from .batches import KINDS, MARGIN, Draw
 from .config import SamplingConfig
-from .transforms import equalise, stretch, transpose
+from .transforms import equalise, noise_like, stretch, transpose
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     """
     device = bank.samples.device
     length = round(config.window * SAMPLE_RATE)
-    kind = ALTERATIONS[draw.alteration]
+    kind = KINDS[draw.alteration]
     sides = 2 if kind == "none" else 3
     bells, cutoffs, levels, noises = (
         table[:, [0, 1, 1][:sides]].to(device) for table in (draw.bells, draw.cutoffs, draw.levels, draw.noises)
@@ -39,11 +39,13 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
             )
     else:
         waveforms = bank.gather(draw.offsets[:, :sides], length)
+    generator = torch.Generator(device).manual_seed(draw.noise_seed)
+    if kind == "noise":
+        waveforms[:, 2] = noise_like(waveforms[:, 2], generator)
     if config.equaliser_db or config.low_pass or kind == "transpose":
         flat = equalise(waveforms.flatten(0, 1), bells.flatten(0, 1), cutoffs.flatten(0, 1), SAMPLE_RATE)
         waveforms = flat.unflatten(0, waveforms.shape[:2])
     power = waveforms.square().mean(-1).clamp(min=1e-12)
     waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
-    generator = torch.Generator(device).manual_seed(draw.noise_seed)
     waveforms += noises.unsqueeze(-1) * torch.randn(waveforms.shape, device=device, generator=generator)
     return waveforms, (draw.offsets[:, 2, 0] != NO_STEM).to(device)

@@ -37,7 +37,8 @@ class Log:
 
     columns = (
         *("step", "loss", "accuracy", "pairs_per_second"),
-        *("validation_loss", "validation_accuracy", "other_track", "same_track", "shift", "transpose", "stretch"),
+        *("validation_loss", "validation_accuracy", "other_track", "same_track"),
+        *("shift", "transpose", "stretch", "noise"),
     )
 
     def __init__(self, path: Path, done: int) -> None:

@@ -1,4 +1,4 @@
-"""What makes a fitting accompaniment wrong: another key, another tempo, another sound. Batched, on any device."""
+"""What makes a fitting accompaniment wrong: another key, another tempo, another sound, no notes. Batched, on any device."""
 
 import math
 from fractions import Fraction
@@ -7,8 +7,11 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from cocola_metric.audio import SAMPLE_RATE
+
 N_FFT = 1024
 HOP_LENGTH = 256
+SMOOTHING_HZ = 200.0
 LARGEST_DENOMINATOR = 40  # of the frequency ratio: 18/17 stands for one semitone, 1 cent off
 
 
@@ -45,6 +48,25 @@ def transpose(waveforms: Tensor, semitones: float) -> Tensor:
     longer = stretch(waveforms, float(1 / ratio), math.ceil(length * ratio))
     raised: Tensor = torchaudio.functional.resample(longer, ratio.numerator, ratio.denominator)
     return raised[:, :length]
+
+
+def noise_like(waveforms: Tensor, generator: torch.Generator) -> Tensor:
+    """Return noise with the spectrum of each waveform, averaged over 200 Hz: its sound without its notes and its time.
+
+    Args:
+        waveforms: to be imitated.
+        generator: of the waveforms' device.
+
+    Shape:
+        (B, L) -> (B, L).
+    """
+    length = waveforms.shape[-1]
+    bins = 2 * round(SMOOTHING_HZ / 2 * length / SAMPLE_RATE) + 1
+    power = torch.fft.rfft(waveforms).abs().square().unsqueeze(1)
+    smooth = torch.nn.functional.avg_pool1d(power, bins, 1, bins // 2, count_include_pad=False).squeeze(1)
+    white = torch.fft.rfft(torch.randn(waveforms.shape, device=waveforms.device, generator=generator))
+    noise: Tensor = torch.fft.irfft(white * smooth.sqrt() / length**0.5, n=length)
+    return noise
 
 
 def equalise(waveforms: Tensor, bells: Tensor, cutoff: Tensor, sample_rate: int) -> Tensor:

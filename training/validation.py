@@ -14,7 +14,7 @@ from .config import TrainingConfig
 from .hearing import hear
 
 BATCH_SIZE = 32
-BATCHES = {"shift": 10, "transpose": 4, "stretch": 4}
+BATCHES = {"shift": 10, "transpose": 4, "stretch": 4, "noise": 2}
 BATCH_OF_FEATURES = 32
 
 
@@ -46,7 +46,7 @@ class Validation:
         """Return loss (Eq. 3), accuracy (Eq. 8) in batches of 32, and shares of wins between two.
 
         ``other_track`` and ``same_track``: the right accompaniment against one of another window. ``shift``,
-        ``transpose``, ``stretch``: against itself made wrong.
+        ``transpose``, ``stretch``, ``noise``: against itself made wrong.
         """
         model.eval()
         wins: dict[str, list[Tensor]] = {}

@@ -55,11 +55,11 @@ def msdm_sha256(path: Path) -> str:
     return file_sha256(path / WEIGHTS_FILE if path.is_dir() else path)
 
 
-def save_msdm(model: MSDM, folder: Path) -> None:
-    """Write a model as a folder of ``config.json`` and ``model.safetensors``."""
+def save_msdm(model: MSDM, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+    """Write a model as a folder of ``config.json`` and ``model.safetensors``, in another type if one is given."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
-    weights = {name: tensor.contiguous() for name, tensor in model.unet.state_dict().items()}
+    weights = {name: tensor.to(dtype=dtype).contiguous() for name, tensor in model.unet.state_dict().items()}
     safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
 
 

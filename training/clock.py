@@ -1,0 +1,37 @@
+"""How far a run has come, by steps or by time, and the learning rate that follows from it."""
+
+import math
+import time
+
+
+class Clock:
+    """Tells how much of a run is over: by steps, or by time where that is scarcer."""
+
+    def __init__(self, steps: int, minutes: float | None = None) -> None:
+        """Start now.
+
+        Args:
+            steps: of the whole run.
+            minutes: that this process may take; None, any.
+        """
+        self.steps, self.seconds, self.started = steps, 60 * minutes if minutes else math.inf, time.monotonic()
+
+    def share(self, step: int) -> float:
+        """Return what share of the run is over after ``step`` steps: 1 or more at its end."""
+        return max(step / self.steps, (time.monotonic() - self.started) / self.seconds)
+
+
+def scheduled_rate(step: int, share: float, warmup_steps: int) -> float:
+    """Return the learning rate of a step relative to its peak: a linear rise, then half a cosine that ends at 0.
+
+    Args:
+        step: steps made before it.
+        share: of the run that is over, from `Clock.share`.
+        warmup_steps: of the rise; 0 keeps the rate constant, as published settings do.
+
+    >>> [round(scheduled_rate(step, step / 8, 2), 2) for step in range(9)]
+    [0.5, 0.96, 0.85, 0.69, 0.5, 0.31, 0.15, 0.04, 0.0]
+    """
+    if warmup_steps == 0:
+        return 1.0
+    return min((step + 1) / warmup_steps, 0.5 * (1 + math.cos(math.pi * min(1.0, share))))

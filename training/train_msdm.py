@@ -1,0 +1,260 @@
+"""Train an MSDM: python -m cocola_metric.training.train_msdm CONFIG --out DIR.
+
+On several GPUs or machines: accelerate launch -m cocola_metric.training.train_msdm CONFIG --out DIR.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from cocola_metric.errors import CocolaError, UsageError
+
+from .bank import StemBank
+from .clock import Clock, scheduled_rate
+from .msdm import MSDM
+from .msdm_checkpoint import save_msdm
+from .msdm_config import MSDMTraining, load_msdm_config
+from .msdm_data import Resampler, StemDraws, StemTrack, open_stems
+from .msdm_loss import Denoising, Noise, draw_noise
+from .run_files import resume, save_checkpoint
+
+STEPS_BETWEEN_LINES = 50
+STEPS_BETWEEN_CHECKPOINTS = 500
+VALIDATION_WINDOWS = 64
+VALIDATION_SEED = 2**40
+"""Seeds of training steps stay far below."""
+
+
+def train_msdm(
+    config: MSDMTraining,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 2,
+    cpu: bool = False,
+) -> MSDM:
+    """Train on the training split of corpora, watching the validation split; goes on from a checkpoint.
+
+    Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
+    ``config.json`` and ``model.safetensors`` in float16, as ``load_msdm`` reads them.
+
+    Args:
+        config: what to train, and how.
+        out: folder of the run.
+        cache: folder of the decoded corpora, which several runs can share (default: ``out/bank``).
+        minutes: end after so long even if steps are left; a learning rate that falls has fallen by then.
+        workers: processes that decode stems and draw batches.
+        cpu: keep off the GPU.
+
+    Raises:
+        AudioError: no track has two of the model's stems.
+        UsageError: the batch cannot be shared among the processes.
+    """
+    accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
+    device = accelerator.device
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    share = _share(config.batch_size, accelerator)
+    resampler = Resampler(config.model.sample_rate, config.model.length, device)
+    with accelerator.main_process_first():
+        (bank, tracks), watched = (
+            open_stems(config.corpora, split, cache or out / "bank", config.model.stems, workers=workers, device=device)
+            for split in ("train", "validation")
+        )
+    torch.manual_seed(config.seed)
+    model = MSDM(config.model).to(device)
+    optimizer = torch.optim.Adam(
+        model.parameters(), config.learning_rate, betas=config.betas, fused=device.type == "cuda"
+    )
+    done = resume(out / "checkpoint.pt", model, optimizer)
+    denoising = accelerator.prepare(Denoising(model))
+    draws = _draws(tracks, config, resampler, config.steps)
+    watching = Watch(*watched, config, resampler, accelerator) if accelerator.is_main_process else None
+    log = DiffusionLog(out / "log.csv", done) if accelerator.is_main_process else None
+    clock = Clock(config.steps, minutes)
+    over = _agreed(accelerator, clock.share(done))
+    progress = tqdm(_loaded(draws, done, workers), desc="training", unit="step", disable=None if log else True)
+    for step, offsets in enumerate(progress, done + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * scheduled_rate(step - 1, over, config.warmup_steps)
+        stems = resampler(bank.gather(offsets[share], resampler.reach))
+        noise = draw_noise(config, config.batch_size, _seed(config, step), device).part(share)
+        loss = denoising(stems, noise).mean()
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        if config.largest_gradient:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.largest_gradient)
+        optimizer.step()
+        mean = accelerator.reduce(loss.detach(), "mean")
+        over = _agreed(accelerator, clock.share(step))
+        if log is not None and watching is not None:
+            log.add(mean, config.batch_size)
+            if step % STEPS_BETWEEN_CHECKPOINTS == 0 or over >= 1:
+                progress.set_postfix(log.write(step, watching.measure(model)))
+                save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
+            elif step % STEPS_BETWEEN_LINES == 0:
+                progress.set_postfix(log.write(step, None))
+        if over >= 1:
+            break
+    if accelerator.is_main_process:
+        save_msdm(model, out, dtype=torch.float16)
+    accelerator.wait_for_everyone()
+    return model.eval()
+
+
+class Watch:
+    """The same windows of the validation split under the same noise, again and again."""
+
+    def __init__(
+        self,
+        bank: StemBank,
+        tracks: list[StemTrack],
+        config: MSDMTraining,
+        resampler: Resampler,
+        accelerator: Accelerator,
+    ) -> None:
+        self.bank, self.resampler, self.accelerator = bank, resampler, accelerator
+        self.config = dataclasses.replace(config, stratified=True)  # every level in its share, with few windows
+        self.draws = _draws(tracks, self.config, resampler, -(-VALIDATION_WINDOWS // config.batch_size))
+
+    @torch.no_grad()
+    def measure(self, model: MSDM) -> float:
+        """Return the mean loss of `Denoising`."""
+        model.eval()
+        denoising, losses = Denoising(model), []
+        for number in range(len(self.draws)):
+            stems = self.resampler(self.bank.gather(self.draws[number], self.resampler.reach))
+            seed = VALIDATION_SEED + number
+            noise: Noise = draw_noise(self.config, self.config.batch_size, seed, stems.device)
+            with self.accelerator.autocast():
+                losses.append(denoising(stems, noise).mean())
+        model.train()
+        return torch.stack(losses).mean().item()
+
+
+class DiffusionLog:
+    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+
+    columns = ("step", "loss", "validation_loss", "windows_per_second")
+
+    def __init__(self, path: Path, done: int) -> None:
+        kept: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(kept)
+        self.path = path
+        self._start_over()
+
+    def add(self, loss: Tensor, windows: int) -> None:
+        """Take note of a step; nothing is fetched from the device before `write`."""
+        self._losses.append(loss)
+        self._windows += windows
+
+    def write(self, step: int, validation_loss: float | None) -> dict[str, str]:
+        """Write the mean since the last line, and what validation measured; return the line."""
+        row = {"loss": torch.stack(self._losses).mean().item()}
+        row |= {} if validation_loss is None else {"validation_loss": validation_loss}
+        row["windows_per_second"] = self._windows / (time.monotonic() - self._started)
+        line = {"step": str(step), **{name: f"{value:.5g}" for name, value in row.items()}}
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(line)
+        self._start_over()
+        return line
+
+    def _start_over(self) -> None:
+        self._losses: list[Tensor] = []
+        self._windows, self._started = 0, time.monotonic()
+
+
+def _draws(tracks: list[StemTrack], config: MSDMTraining, resampler: Resampler, steps: int) -> StemDraws:
+    return StemDraws(
+        tracks,
+        len(config.model.stems),
+        resampler.reach,
+        batch_size=config.batch_size,
+        steps=steps,
+        seed=config.seed,
+    )
+
+
+def _loaded(draws: StemDraws, done: int, workers: int) -> DataLoader[Tensor]:
+    """Draw the batches that are left in processes of their own, so that the device never waits."""
+    return DataLoader(
+        Subset(draws, range(done, len(draws))),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+    )
+
+
+def _seed(config: MSDMTraining, step: int) -> int:
+    """Return the seed of a step's noise."""
+    return config.seed * 2**32 + step
+
+
+def _share(batch_size: int, accelerator: Accelerator) -> slice:
+    """Return the rows of each batch that are this process's."""
+    if batch_size % accelerator.num_processes:
+        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
+    rows = batch_size // accelerator.num_processes
+    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
+
+
+def _agreed(accelerator: Accelerator, over: float) -> float:
+    """Return the share of the run that is over, the same in every process; alone, without waiting for the device."""
+    if accelerator.num_processes == 1:
+        return over
+    mean = accelerator.reduce(torch.tensor(over, dtype=torch.float64, device=accelerator.device), "mean")
+    return float(mean.item())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train_msdm", description=__doc__)
+    parser.add_argument("config", type=Path, help="TOML file of what differs from the published run")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
+    parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
+    )
+    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
+    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
+    options = parser.parse_args(arguments)
+    torch.backends.cudnn.benchmark = True  # all batches have one shape, and convolutions of four channels are odd ones
+    try:
+        config = load_msdm_config(options.config, options.set)
+        train_msdm(
+            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+            options.out,
+            cache=options.cache,
+            minutes=options.minutes,
+            workers=options.workers,
+            cpu=options.cpu,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train_msdm: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "train_msdm: interrupted; the same command goes on from its checkpoint\n")
+    json.dump({"out": str(options.out)}, sys.stdout)
+    print()
+
+
+if __name__ == "__main__":
+    main()
