@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
         audio = QueryAudio(find_tracks(options.queries, queries, options.corpus))
-        setting = Setting(audio, sha256, options.device)
+        setting = Setting(audio, sha256, options.device, queries)
         generator = open_generator(options.generator, setting, candidates=options.candidates)
         counts = generate_answers(
             queries,

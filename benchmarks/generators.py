@@ -11,6 +11,7 @@ from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.identity import file_sha256
 
 from .componet_generator import make_componet
+from .controls import Noise, Swapped
 from .degraded import make_degraded
 from .generated import Content, Generated, accompaniment_of, fit_length, open_generated
 from .msdm_generator import make_msdm
@@ -194,11 +195,13 @@ class Setting:
         audio: of the queries.
         queries_sha256: of the manifest's file.
         device: as torch names it, for generators that compute.
+        queries: of the manifest.
     """
 
     audio: QueryAudio
     queries_sha256: str
     device: str = "cpu"
+    queries: Sequence[Query] = ()
 
 
 def _make_folder(argument: str, setting: Setting) -> Generator:
@@ -207,11 +210,19 @@ def _make_folder(argument: str, setting: Setting) -> Generator:
     return Folder(Path(argument).expanduser(), setting.queries_sha256)
 
 
+def _make_swapped(argument: str, setting: Setting) -> Generator:
+    if not argument:
+        raise UsageError("the generator swapped needs answers to the same queries: write swapped:DIR")
+    return Swapped(Path(argument).expanduser(), setting.queries, setting.queries_sha256)
+
+
 GENERATORS: dict[str, Callable[[str, Setting], Generator]] = {
     "ground_truth": lambda argument, setting: GroundTruth(setting.audio),
     "random": lambda argument, setting: Random(setting.audio),
     "degraded": lambda argument, setting: make_degraded(argument, setting.audio),
+    "noise": lambda argument, setting: Noise(setting.audio),
     "folder": _make_folder,
+    "swapped": _make_swapped,
     "msdm": lambda argument, setting: make_msdm(argument, setting.device),
     "componet": lambda argument, setting: make_componet(argument, setting.device),
 }

@@ -160,7 +160,7 @@ def generate_stage(
         CocolaError: a generator cannot be opened, or fails.
     """
     answered = []
-    setting = Setting(manifest.audio, manifest.sha256, device)
+    setting = Setting(manifest.audio, manifest.sha256, device, manifest.queries)
     conditioning = ConditioningAudio(manifest.audio.tracks)
     for entry in entries:
         if system_without_weights(entry.spec):

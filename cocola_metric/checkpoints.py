@@ -41,7 +41,7 @@ _PAPER_ONLY = (
 )
 _EARLIER = ", in its README at commit 0ec9436 of June 2024"
 CHECKPOINTS: dict[str, Checkpoint] = {
-    "embedded": Checkpoint("rendered music, see the model card", "hps", folder=EMBEDDED_FOLDER),
+    "embedded": Checkpoint("rendered music, see the model card", "pitch_onset", folder=EMBEDDED_FOLDER),
     "all": Checkpoint(
         "MoisesDB, Slakh2100 and the random ensembles of CocoChorales (section 5)",
         "mel",

@@ -78,7 +78,8 @@ class PitchOnset(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        return filterbank @ modulus(spectrum[:, : filterbank.shape[1]])
+        rows: Tensor = filterbank @ modulus(spectrum[:, : filterbank.shape[1]])
+        return rows
 
 
 def pitch_filterbank() -> Tensor:
@@ -88,4 +89,5 @@ def pitch_filterbank() -> Tensor:
     half_widths = (centres * math.log(2) / ROWS_PER_OCTAVE).clamp(min=SAMPLE_RATE / PITCH_WINDOW)
     triangles = (1 - (bins - centres[:, None]).abs() / half_widths[:, None]).clamp(min=0)
     heard = int(triangles.any(0).nonzero().max()) + 1
-    return (triangles / triangles.sum(1, keepdim=True))[:, :heard].float().contiguous()
+    filterbank: Tensor = (triangles / triangles.sum(1, keepdim=True))[:, :heard].float().contiguous()
+    return filterbank

@@ -53,7 +53,7 @@ def test_every_recorded_stem_can_be_scored(shared) -> None:
 
 def test_the_weights_are_small_and_whole() -> None:
     folder = hub.EMBEDDED_FOLDER
-    assert (folder / hub.WEIGHTS_FILE).stat().st_size < 11e6
+    assert (folder / hub.WEIGHTS_FILE).stat().st_size < 13e6
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     state = hub.load("embedded").model.state_dict()
     assert all(tensor.isfinite().all() for tensor in state.values() if tensor.is_floating_point())

@@ -192,7 +192,7 @@ class _Run:
             if not kept:
                 kept.extend(example(self.music.watched_bank, pairs, None) for pairs in self.watched())
             with self.accelerator.autocast():
-                return {"validation_loss": validation_loss(prompted, kept, schedule, prediction)} if kept else {}  # type: ignore[arg-type]
+                return {"validation_loss": validation_loss(prompted, kept, schedule, prediction)} if kept else {}
 
         stage = Stage("U-Net", dict(prompted.named_parameters()), self.draws(self.config.unet.steps), loss, measure)
         self.run(stage, self.config.unet, BASE, minutes)

@@ -1,4 +1,4 @@
-"""What makes a fitting accompaniment wrong: another key, another tempo, another sound, no notes. Batched, on any device."""
+"""What makes a fitting accompaniment wrong: another key, tempo or sound, no notes. Batched, on any device."""
 
 import math
 from fractions import Fraction
