@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test check bench examples corpora clean
+.PHONY: demo test check bench examples corpora table3 clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -40,6 +40,16 @@ FETCH ?=
 corpora: $(VENV)/test system
 	$(PIP_INSTALL) --editable '.[corpora]'
 	$(BIN)/python -m cocola_metric.training.rendering corpora --sources $(SOURCES) $(FETCH)
+
+# Table 3 in miniature: the small models in benchmarks/weights, on rendered bands that none of them was trained on.
+TABLE3 := build/table3
+TABLE3_ROWS := $(BIN)/python -m cocola_metric.benchmarks.table3 --queries docs/table3/bands.jsonl --corpus corpora/bands \
+	--embedders cocola timbre --batch-size 8 --out $(TABLE3) --generators ground_truth random noise echo degraded \
+	msdm:benchmarks/weights/msdm,steps=32,resamples=4 componet:benchmarks/weights/componet
+table3: $(VENV)/test
+	$(TABLE3_ROWS) --until generate
+	$(TABLE3_ROWS) $$(for kind in msdm componet; do echo swapped:$$(echo $(TABLE3)/*/answers/$$kind-*); done)
+	cp $(TABLE3)/table3.md $(TABLE3)/table3.json docs/table3/
 
 .PHONY: system
 system:

@@ -46,6 +46,29 @@ class Noise:
         return answers
 
 
+@dataclass(frozen=True)
+class Echo:
+    """The conditioning itself, played back: it fits in time and key, and is not what was asked for.
+
+    A system whose answers score well may have done no more: compare how like its conditioning they are.
+    """
+
+    name: str = "Echo"
+    content: Content = "accompaniment"
+
+    def unsupported(self, query: Query) -> None:
+        """Every query has an answer."""
+
+    def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
+        """Depend on the conditioning."""
+        return {"conditioning": audio.fingerprint(query)}
+
+    def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
+        """Return m_Y at the rate of its files."""
+        rates = [audio.native_rate(query) for query in queries]
+        return [Generated(audio.conditioning(query, rate), rate) for query, rate in zip(queries, rates, strict=True)]
+
+
 class Swapped:
     """Somebody's answers, each given to another query: of another track, and of tags as like as there are.
 

@@ -11,7 +11,7 @@ from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.identity import file_sha256
 
 from .componet_generator import make_componet
-from .controls import Noise, Swapped
+from .controls import Echo, Noise, Swapped
 from .degraded import make_degraded
 from .generated import Content, Generated, accompaniment_of, fit_length, open_generated
 from .msdm_generator import make_msdm
@@ -221,6 +221,7 @@ GENERATORS: dict[str, Callable[[str, Setting], Generator]] = {
     "random": lambda argument, setting: Random(setting.audio),
     "degraded": lambda argument, setting: make_degraded(argument, setting.audio),
     "noise": lambda argument, setting: Noise(setting.audio),
+    "echo": lambda argument, setting: Echo(),
     "folder": _make_folder,
     "swapped": _make_swapped,
     "msdm": lambda argument, setting: make_msdm(argument, setting.device),

@@ -16,6 +16,8 @@ Damage = Callable[[Tensor, np.random.Generator], Tensor]
 """A clip (L,) at 16 kHz, and the source of what is random -> the damaged clip (L,)."""
 MP3_RATES = (8, 160)
 """kbit/s at 16 kHz (MPEG-2 layer III), to which libsndfile maps its compression levels 1 and 0."""
+MP3_DELAY = 576 + 529
+"""Samples by which encoder and decoder delay the sound."""
 
 
 def add_noise(clip: Tensor, generator: np.random.Generator, *, decibels: float) -> Tensor:
@@ -40,6 +42,8 @@ def through_mp3(clip: Tensor, _: np.random.Generator, *, kilobits: int) -> Tenso
     soundfile.write(file, clip.numpy(), SAMPLE_RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=level)
     file.seek(0)
     decoded = torch.from_numpy(soundfile.read(file, dtype="float32")[0])
+    if len(decoded) > len(clip):  # at low rates the file has no room to say how much of its beginning is delay
+        decoded = decoded[MP3_DELAY:]
     return pad(decoded, (0, max(0, len(clip) - len(decoded))))[: len(clip)]
 
 

@@ -12,6 +12,7 @@ from .errors import UsageError
 from .fad_package import CLAP, ENCODEC, VGGISH, PackageEmbedder
 from .frechet import Array
 from .scorer import CocolaScorer
+from .timbre import TimbreEmbedder
 
 
 class Embedder(Protocol):
@@ -70,6 +71,7 @@ EMBEDDERS: dict[str, Callable[..., Embedder]] = {
     "clap": partial(PackageEmbedder, CLAP),
     "encodec": partial(PackageEmbedder, ENCODEC),
     "vggish": partial(PackageEmbedder, VGGISH),
+    "timbre": TimbreEmbedder,
 }
 
 

@@ -9,7 +9,7 @@ from . import program
 from .errors import AudioError
 
 # Written out, so that --help imports no torch; a test compares them.
-EMBEDDERS = ("cocola", "clap", "encodec", "vggish")
+EMBEDDERS = ("cocola", "clap", "encodec", "vggish", "timbre")
 MODES = ("both", "harmonic", "percussive")
 CLAP_SUBMODELS = ("630k-audioset", "630k", "music_audioset", "music_speech", "music_speech_audioset")
 EXAMPLES = """examples:

@@ -87,6 +87,8 @@ def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], s
 def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if name == "cocola":
         return {"model": options.model, "mode": options.mode, "device": options.device}
+    if name == "timbre":
+        return {}
     chosen: dict[str, Any] = {"weights": options.weights, "download": options.download}
     if name == "clap":
         chosen["submodel"] = options.clap_submodel

@@ -26,6 +26,13 @@ def test_noise_is_as_loud_as_what_was_played(bench: Benchmark, setting: Setting,
         assert abs(np.corrcoef(noise, target)[0, 1]) < 0.05
 
 
+def test_an_echo_is_the_conditioning(bench: Benchmark, setting: Setting, tmp_path: Path) -> None:  # noqa: F811
+    run(bench, open_generator("echo", setting), tmp_path / "echo")
+    for query in bench.queries:
+        played, rate = soundfile.read(tmp_path / "echo" / f"{query.id}.wav")
+        np.testing.assert_allclose(played, bench.audio.conditioning(query, rate), atol=1e-6)
+
+
 def test_swapped_answers_are_those_to_other_tracks(bench: Benchmark, setting: Setting, tmp_path: Path) -> None:  # noqa: F811
     run(bench, GroundTruth(bench.audio), tmp_path / "own")
     swapped = open_generator(f"swapped:{tmp_path / 'own'}", setting)

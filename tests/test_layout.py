@@ -15,7 +15,7 @@ CORE_ORDER = [  # a module may import those of lower ranks
     {"backbones", "checkpoints", "errors", "functional", "identity", "signature", "median"},
     {"audio", "frechet", "hub_errors"},
     {"clips", "damage", "embedding_cache", "fad_estimates", "fad_package", "features", "hub_client", "windows"},
-    {"pitch_onset"},
+    {"pitch_onset", "timbre"},
     {"model"},
     {"hub", "convert", "embedding", "model_card"},
     {"catalogue", "compare", "publish"},
