@@ -21,6 +21,10 @@ cp -r "$repository/cocola_metric" "$home/site/"
 cp -r "$repository/training" "$repository/benchmarks" "$home/site/cocola_metric/"
 cp -r "$repository/training/configs" "$here/run.sh" "$here/changes" "$home/"
 cp -rL "$sources" "$home/sources"
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$repository/pyproject.toml")
+mkdir "$home/site/cocola_metric-$version.dist-info"  # the package asks for its own version
+printf 'Metadata-Version: 2.1\nName: cocola-metric\nVersion: %s\n' "$version" \
+    >"$home/site/cocola_metric-$version.dist-info/METADATA"
 rm -rf "$home/sources/stems/recorded"  # held out: it has no business on a machine that trains
 
 # Python packages that machines with torch tend to lack

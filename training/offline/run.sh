@@ -3,9 +3,8 @@
 #
 #   bash /opt/cocola/run.sh RESULTS SECONDS HOURS LANE...
 #
-# A lane is trainings one after the other, NAME:MINUTES[:SHARE] with a configuration's name; the lanes run side by side.
-# SHARE is how many per cent of the GPU a training may take. NAME=BASE:... is configuration BASE changed by
-# the words of changes/NAME. Progress: RESULTS/job.log. A training that is stopped goes on when it is started again.
+# A lane is trainings one after the other, NAME:MINUTES with a configuration's name; the lanes run side by side.
+# NAME=BASE:MINUTES is configuration BASE changed by the words of changes/NAME. Progress: RESULTS/job.log.
 set -u
 results=$(realpath -m "$1") seconds=$2 hours=$3
 shift 3
@@ -20,7 +19,8 @@ export PYTHONPATH=$here/site PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2
 say() { echo "[$(($(date +%s) - begun))] $*" | tee -a "$results/job.log"; }
 least() { python3 -c "print(round(min($1, ($seconds - 20 - $(date +%s) + $begun) / 60), 2))"; }
 
-# Several processes share a GPU well only through NVIDIA's MPS, where it runs.
+# Several processes share a GPU well only through NVIDIA's MPS, where it runs. They get no shares of their own by
+# CUDA_MPS_ACTIVE_THREAD_PERCENTAGE: with 30 to 40 %, every training that had one gave NaN (torch 2.11, driver 580).
 if command -v nvidia-cuda-mps-control >/dev/null; then
     nvidia-cuda-mps-control -d
     timeout 25 python3 -c "import torch; torch.zeros(1).cuda()" || echo quit | nvidia-cuda-mps-control
@@ -39,13 +39,13 @@ for split in ('train', 'validation'):
     open_banks(['corpora/$1'], split, Path('cache'), workers=$cores)" >>"$results/render_$1.log" 2>&1
     say "decoded $1: $?"
 }
-train() { # NAME[=BASE] MINUTES SHARE
+train() { # NAME[=BASE] MINUTES
     local name=${1%%=*} base=${1##*=} module=train changes=() minutes
     minutes=$(least "$2")
     case $base in msdm*) module=train_msdm ;; componet*) module=componet_small ;; esac
     if [ -e "changes/$name" ]; then read -ra changes <"changes/$name" && changes=(--set "${changes[@]}"); fi
     say "training $name for at most $minutes minutes"
-    CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=$3 python3 -W ignore -m "cocola_metric.training.$module" "configs/$base.toml" \
+    python3 -W ignore -m "cocola_metric.training.$module" "configs/$base.toml" \
         "${changes[@]}" --out "runs/$name" --cache cache --workers 3 --minutes "$minutes" >"$results/train_$name.log" 2>&1
     say "trained $name: $?"
     keep "$name"
@@ -58,8 +58,7 @@ keep() { # what is worth keeping of a run, without optimiser states
 for corpus in desk chorus bands; do render "$corpus"; done
 for lane in "$@"; do
     (for job in $lane; do
-        IFS=: read -r name minutes share <<<"$job"
-        train "$name" "$minutes" "${share:-100}"
+        train "${job%:*}" "${job#*:}"
     done) &
 done
 wait
