@@ -19,6 +19,7 @@ mkdir -p "$home"/{site,lib,wheels} "$out"
 
 cp -r "$repository/cocola_metric" "$home/site/"
 cp -r "$repository/training" "$repository/benchmarks" "$home/site/cocola_metric/"
+rm -rf "$home/site/cocola_metric/benchmarks/weights"
 cp -r "$repository/training/configs" "$here/run.sh" "$here/changes" "$home/"
 cp -rL "$sources" "$home/sources"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$repository/pyproject.toml")
