@@ -124,7 +124,7 @@ class CompoNetGenerator:
         seeds = [int(seed) for seed in rng.integers(2**63, size=2)]
         drawn = torch.Generator(device).manual_seed(seeds[0]) if how.posterior else None
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bool(how.bfloat16)):
-            condition = encode_audio(vae, given, generator=drawn, multiple=ROWS)
+            condition = encode_audio(vae, given, generator=drawn, multiple=ROWS).float()  # as trained; DDIM needs it
             noise = torch.randn(condition.shape, generator=torch.Generator().manual_seed(seeds[1])).to(condition)
             prompts = [query.prompt for query in queries]
             predictor = self._predictor(given / how.gain)

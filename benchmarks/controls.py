@@ -56,8 +56,9 @@ class Echo:
     name: str = "Echo"
     content: Content = "accompaniment"
 
-    def unsupported(self, query: Query) -> None:
-        """Every query has an answer."""
+    def unsupported(self, query: Query) -> str | None:
+        """Leave out what has no conditioning."""
+        return None if query.conditioning.parts else "there is no conditioning to play back"
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
         """Depend on the conditioning."""

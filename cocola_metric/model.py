@@ -45,6 +45,11 @@ class EncoderConfig:
             value = getattr(self, field)
             if value not in known:
                 raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
+        if self.backbone == "placed_efficientnet_b0" and self.front_end != "pitch_onset":
+            raise CheckpointError(
+                f"backbone {self.backbone!r} takes the 128 rows of front end 'pitch_onset', not {self.front_end!r}: "
+                "choose that front end, or backbone 'efficientnet_b0'"
+            )
 
 
 FRONT_ENDS: dict[str, type[LogMel] | type[HarmonicPercussive] | type[PitchOnset]] = {

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from cocola_metric.errors import CheckpointError
 from cocola_metric.model import CocolaModel, EncoderConfig, fold_batch_norm
 
 PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
@@ -71,3 +72,9 @@ def test_half_a_beat_of_delay_moves_an_embedding_further() -> None:
     clicks[0, ::8_000] += 1.0
     late = clicks.roll(4_000, dims=1)
     assert movement("placed_efficientnet_b0", clicks, late) > 1.5 * movement("efficientnet_b0", clicks, late)
+
+
+@pytest.mark.parametrize("front_end", ["mel", "hps"])
+def test_images_of_other_rows_are_refused_at_once(front_end: str) -> None:
+    with pytest.raises(CheckpointError, match="takes the 128 rows of front end 'pitch_onset'"):
+        EncoderConfig(front_end=front_end, backbone="placed_efficientnet_b0")

@@ -21,6 +21,7 @@ from cocola_metric.benchmarks.query_manifest import Part, Query
 from cocola_metric.benchmarks.tasks import Task, classify
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.model import CocolaModel, EncoderConfig
+from cocola_metric.training import componet_base
 from cocola_metric.training.componet import CompoNet
 from cocola_metric.training.componet_audio import log_mel
 from cocola_metric.training.componet_base import open_base
@@ -137,6 +138,21 @@ def test_the_gain_is_taken_back(small: Path, queries: list[Query], audio: QueryA
         return float(np.abs(answer.samples).max())
 
     assert level("steps=1,gain=2") == pytest.approx(level("steps=1") / 2, rel=1e-4)
+
+
+def test_latents_stay_in_float32_where_networks_compute_in_bfloat16(
+    small: Path, queries: list[Query], audio: QueryAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dtypes: list[torch.dtype] = []
+    generate_latents = componet_base.generate_latents
+
+    def noted(base, componet, prompts, condition, noise, *, steps: int):  # type: ignore[no-untyped-def]
+        dtypes.extend([condition.dtype, noise.dtype])
+        return generate_latents(base, componet, prompts, condition, noise, steps=steps)
+
+    monkeypatch.setattr(componet_base, "generate_latents", noted)
+    (answer,) = generator(small, "steps=2,bfloat16=1").generate(queries[:1], audio, np.random.default_rng(0))
+    assert dtypes == [torch.float32] * 2 and np.isfinite(answer.samples).all()
 
 
 def test_unknown_tags_are_not_supported(small: Path, queries: list[Query]) -> None:

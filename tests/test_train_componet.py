@@ -15,7 +15,7 @@ from tiny_corpus import write_corpus
 
 from cocola_metric.benchmarks.tasks import classify
 from cocola_metric.errors import CheckpointError, CocolaError, UsageError
-from cocola_metric.training import componet_loop, componet_small, train_componet
+from cocola_metric.training import componet_loop, componet_small, componet_small_files, train_componet
 from cocola_metric.training.componet import CompoNet
 from cocola_metric.training.componet_base import open_base
 from cocola_metric.training.componet_checkpoint import load_weights
@@ -190,6 +190,19 @@ def test_a_stage_that_is_over_is_not_done_again(small_run: Path, monkeypatch: py
     monkeypatch.setattr(train_componet, "open_music", lambda *arguments, **options: nothing)
     componet_small.train(SmallConfig(config, SHAPE), small_run, workers=0, cpu=True)
     assert (small_run / "model" / "componet.safetensors").stat().st_mtime_ns == before
+
+
+def test_weights_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage counts as over where its file is: an interrupted one must not leave it."""
+
+    def cut(state: object, path: Path, metadata: object = None) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(componet_small_files, "save_file", cut)
+    with pytest.raises(KeyboardInterrupt):
+        componet_small_files.save_half({"weight": torch.zeros(1)}, tmp_path / "vae.safetensors")
+    assert not (tmp_path / "vae.safetensors").exists()
 
 
 def test_a_damaged_small_model_says_so(small_run: Path, tmp_path: Path) -> None:

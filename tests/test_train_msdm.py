@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,9 @@ def test_noise_levels_are_log_normal(stratified: bool) -> None:
 def test_the_clock_and_the_learning_rate() -> None:
     assert Clock(100).share(25) == 0.25
     assert Clock(100, minutes=1e-9).share(1) >= 1
+    clocks = [Clock(100, minutes=minutes) for minutes in (0.0, -3.0)]
+    time.sleep(1e-4)
+    assert all(clock.share(1) >= 1 for clock in clocks)
     rates = [scheduled_rate(step, step / 100, 10) for step in range(101)]
     assert rates[0] == 0.1 and rates[50] == pytest.approx(0.5) and rates[100] == 0
     assert {scheduled_rate(step, step / 9, 0) for step in range(10)} == {1.0}

@@ -1,8 +1,8 @@
 """Training in small: runs that go on, several processes, what the loss is of."""
 
 import csv
-import dataclasses
 import json
+import math
 import os
 import socket
 import subprocess
@@ -16,7 +16,7 @@ from tiny_corpus import RATE, write_corpus
 from cocola_metric import CocolaScorer, functional, hub
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.model import CocolaModel, EncoderConfig
-from cocola_metric.training import train, validation
+from cocola_metric.training import componet_small, train, train_componet, validation
 from cocola_metric.training.config import SamplingConfig, TrainingConfig, load_config
 
 CONFIGS = Path(train.__file__).parent / "configs"
@@ -125,13 +125,41 @@ def test_what_is_no_negative() -> None:
     assert plain.shape == (3, 3) and torch.allclose(plain[:2, :2], mixed[:2, :2], atol=1e-4)
 
 
-def test_learning_rate(corpus: Path) -> None:
-    config = config_of(corpus, steps=100, warmup_steps=10)
-    factors = [train.learning_rate_factor(step, step / 100, config) for step in range(101)]
-    assert factors[0] == 0.1 and factors[50] == pytest.approx(0.5) and factors[100] == pytest.approx(0.0)
-    assert max(factors) == factors[9] > 0.97
-    constant = dataclasses.replace(config, warmup_steps=0)
-    assert {train.learning_rate_factor(step, step / 100, constant) for step in range(9)} == {1.0}
+@pytest.mark.parametrize("warmup_steps", [0, 2])
+def test_learning_rate(corpus: Path, cache: Path, tmp_path: Path, monkeypatch, warmup_steps: int) -> None:
+    """Every step of a run has the rate that the published encoders were trained with."""
+    rates: list[list[float]] = []
+    adam_step = torch.optim.Adam.step
+
+    def noted(self: torch.optim.Adam, closure: None = None) -> object:
+        rates.append([group["lr"] for group in self.param_groups])
+        return adam_step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    config = config_of(corpus, steps=5, warmup_steps=warmup_steps, learning_rate=1e-3, similarity_learning_rate=1e-2)
+    train.train(config, tmp_path, cache=cache, workers=0, cpu=True)
+    cosine = [0.5 * (1 + math.cos(math.pi * step / 5)) for step in range(5)]
+    wanted = [min((step + 1) / 2, value) for step, value in enumerate(cosine)] if warmup_steps else [1.0] * 5
+    assert [rate for rate, _ in rates] == pytest.approx([1e-3 * factor for factor in wanted])
+    assert [rate for _, rate in rates] == pytest.approx([1e-2 * factor for factor in wanted])
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0])
+def test_a_run_without_time_ends_after_its_next_step(corpus: Path, cache: Path, tmp_path: Path, minutes: float) -> None:
+    train.train(config_of(corpus, steps=500), tmp_path, cache=cache, minutes=minutes, workers=0, cpu=True)
+    assert [row["step"] for row in log_rows(tmp_path)] == ["1"]
+
+
+def test_a_config_that_cannot_be_read_is_said(tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        train.main([str(tmp_path / "absent.toml"), "--out", str(tmp_path)])
+    assert "absent.toml: cannot be read" in capsys.readouterr().err
+    (tmp_path / "wrong.toml").write_text("steps = \n")
+    for load in (load_config, train_componet.load_config, componet_small.load_config):
+        with pytest.raises(UsageError, match=r"wrong\.toml: cannot be read"):
+            load(tmp_path / "wrong.toml")
+    with pytest.raises(UsageError, match="steps is no table"):
+        load_config(Path(train.__file__).parent / "configs" / "embedded.toml", ["steps.more=1"])
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import math
 import time
 
+LEAST_SECONDS = 1e-6
+
 
 class Clock:
     """Tells how much of a run is over: by steps, or by time where that is scarcer."""
@@ -12,9 +14,10 @@ class Clock:
 
         Args:
             steps: of the whole run.
-            minutes: that this process may take; None, any.
+            minutes: that this process may take; None, any. With none left, the run is over after its next step.
         """
-        self.steps, self.seconds, self.started = steps, 60 * minutes if minutes else math.inf, time.monotonic()
+        self.steps, self.started = steps, time.monotonic()
+        self.seconds = math.inf if minutes is None else max(60 * minutes, LEAST_SECONDS)
 
     def share(self, step: int) -> float:
         """Return what share of the run is over after ``step`` steps: 1 or more at its end."""

@@ -1,7 +1,5 @@
 """The loop in which CompoNet and what it stands on are trained: a clock, a log, checkpoints, the same on many GPUs."""
 
-import csv
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +9,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from cocola_metric.errors import UsageError
 
 from .clock import Clock, scheduled_rate
 from .componet_data import PairDraws, Pairs
+from .processes import agreed, load_ahead, rows_of_process
+from .run_files import Log
 
 Optimizer = Literal["adam", "adamw"]
 
@@ -97,11 +96,12 @@ def run_stage(
     done = _resume(out / "checkpoint.pt", stage.trained, optimizer)
     clock = Clock(config.steps, minutes)
     log = StageLog(out / "log.csv", done) if accelerator.is_main_process else None
-    share = _share(stage.draws.config.batch_size, accelerator)
-    batches = _loaded(stage.draws, done, config.steps, workers)
+    share = rows_of_process(stage.draws.config.batch_size, accelerator)
+    over = agreed(accelerator, clock.share(done))
+    batches = load_ahead(stage.draws, done, min(config.steps, len(stage.draws)), workers)
     progress = tqdm(batches, desc=stage.name, unit="step", disable=None if log else True, initial=done)
     for step, draw in enumerate(progress, done + 1):
-        rate = config.learning_rate * scheduled_rate(step - 1, clock.share(step - 1), config.warmup_steps)
+        rate = config.learning_rate * scheduled_rate(step - 1, over, config.warmup_steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss = stage.loss(step, draw.part(share))
@@ -111,14 +111,15 @@ def run_stage(
             nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
         optimizer.step()
         mean = accelerator.reduce(loss.detach(), "mean")
-        ends = _agreed(accelerator, step >= config.steps or clock.share(step) >= 1.0)
+        over = agreed(accelerator, clock.share(step))
+        ends = over >= 1
         if log is not None:
             log.add(mean, len(draw.prompts))
             if step % config.checkpoint_every == 0 or ends:
-                progress.set_postfix(log.write(step, rate, stage.measure()))
+                progress.set_postfix(log.write(step, {"learning_rate": rate, **stage.measure()}))
                 _save(out / "checkpoint.pt", step, stage.trained, optimizer)
             elif step % config.log_every == 0:
-                progress.set_postfix(log.write(step, rate, {}))
+                progress.set_postfix(log.write(step, {"learning_rate": rate}))
             stage.sample(step)
         if ends:
             break
@@ -140,45 +141,12 @@ def step_generator(device: torch.device, seed: int, step: int, process: int = 0)
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
-class StageLog:
-    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+class StageLog(Log):
+    """The log of a stage."""
 
     columns = ("step", "loss", "learning_rate", "pairs_per_second", "validation_loss")
-
-    def __init__(self, path: Path, done: int) -> None:
-        kept: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(kept)
-        self.path = path
-        self._start_over()
-
-    def add(self, loss: Tensor, pairs: int) -> None:
-        """Take note of a step; nothing is fetched from the device before `write`."""
-        self._losses.append(loss)
-        self._pairs += pairs
-
-    def write(self, step: int, rate: float, measured: Mapping[str, float]) -> dict[str, str]:
-        """Write the mean since the last line, and what validation measured; return the line."""
-        row = {
-            "loss": torch.stack(self._losses).mean().item(),
-            "learning_rate": rate,
-            "pairs_per_second": self._pairs / max(time.monotonic() - self._started, 1e-9),
-            **measured,
-        }
-        line = {"step": str(step), **{name: f"{value:.5g}" for name, value in row.items()}}
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(line)
-        self._start_over()
-        return line
-
-    def _start_over(self) -> None:
-        self._losses: list[Tensor] = []
-        self._pairs, self._started = 0, time.monotonic()
+    means = ("loss",)
+    digits = 5
 
 
 def _save(path: Path, step: int, trained: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
@@ -199,28 +167,3 @@ def _resume(path: Path, trained: Mapping[str, nn.Parameter], optimizer: torch.op
             parameter.copy_(state["trained"][name])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
-
-
-def _loaded(draws: PairDraws, done: int, steps: int, workers: int) -> DataLoader[Pairs]:
-    """Draw the batches that are left in processes of their own, so that the device never waits."""
-    return DataLoader(
-        Subset(draws, range(done, max(done, min(steps, len(draws))))),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-        generator=torch.Generator(),
-    )
-
-
-def _share(batch_size: int, accelerator: Accelerator) -> slice:
-    if batch_size % accelerator.num_processes:
-        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
-    rows = batch_size // accelerator.num_processes
-    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
-
-
-def _agreed(accelerator: Accelerator, ends: bool) -> bool:
-    """Return whether any process's time is up; alone, without waiting for the device."""
-    if accelerator.num_processes == 1:
-        return ends
-    return bool(accelerator.reduce(torch.tensor(float(ends), device=accelerator.device)).item())

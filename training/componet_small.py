@@ -10,14 +10,13 @@ import json
 import shutil
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cocola_metric.audio import SAMPLE_RATE
@@ -34,14 +33,15 @@ from .componet_small_files import (
     ADAPTER_FILE,
     SmallShape,
     build_small_pipeline,
-    half,
     load_small_pipeline,
+    save_half,
     save_small_pipeline,
 )
 from .componet_tags import TagEncoder
 from .componet_unet import Text, decode, encode
 from .componet_vae import Autoencoding, normalise_latents, spectrograms, start_at_the_mean
-from .train_componet import ROWS, CompoNetConfig, Music, add_run_options, build, config_of, latent_example
+from .config import build_settings, read_settings
+from .train_componet import ROWS, CompoNetConfig, Music, add_run_options, config_of, latent_example
 
 NORMALISING_BATCHES = 16
 PLAYED_BATCHES = 4
@@ -59,7 +59,7 @@ class SmallConfig:
         vae_batch_size: pairs in a batch of the first stage.
         vae: how the VAE is trained.
         unet: how the U-Net and the embeddings are trained.
-        componet: how the adapter is trained, and the corpora and pairs of all stages.
+        componet: how the adapter is trained, and the corpora, pairs and precision of all stages.
     """
 
     componet: CompoNetConfig
@@ -166,7 +166,7 @@ class _Run:
             batches = min(NORMALISING_BATCHES, len(draws))
             with self.accelerator.autocast():
                 normalise_latents(vae, (self.mels(self.music.bank, draws[number]) for number in range(batches)))
-            save_file(half(vae.state_dict()), self.out / VAE / "vae.safetensors")
+            save_half(vae.state_dict(), self.out / VAE / "vae.safetensors")
 
     def train_unet(self, minutes: float | None) -> None:
         torch.manual_seed(self.seed)
@@ -224,7 +224,7 @@ class _Run:
         for folder, name in ((VAE, "vae"), (BASE, "unet"), ("adapter", "adapter")):
             shutil.copyfile(self.out / folder / "log.csv", model / f"{name}.log.csv")
         state = {f"controlnet.{key}": value for key, value in componet.controlnet.state_dict().items()}  # type: ignore[union-attr]
-        save_file(half(state), model / ADAPTER_FILE, metadata={"format": "pt", "model": "componet"})
+        save_half(state, model / ADAPTER_FILE, {"format": "pt", "model": "componet"})
 
     def draws(self, steps: int, batch_size: int | None = None) -> PairDraws:
         pairs: PairConfig = self.config.componet.pairs
@@ -252,17 +252,14 @@ def load_config(path: Path) -> SmallConfig:
     """Read a TOML file with the tables [small], [vae] and [unet], and the settings of `CompoNetConfig`.
 
     Raises:
-        CocolaError: a key that no setting has.
+        CocolaError: the file is missing or no TOML, or a key that no setting has.
     """
-    values = tomllib.loads(path.read_text())
+    values = read_settings(path)
     small = values.pop("small", {})
     own = {name: small.pop(name) for name in ("shares", "vae_batch_size") if name in small}
-    parts = {name: build(LoopConfig, values.pop(name, {}), path) for name in (VAE, "unet")}
-    shape = build(SmallShape, small, path)
-    config: SmallConfig = build(
-        SmallConfig, {"componet": config_of(values, path), "shape": shape, **own, **parts}, path
-    )
-    return config
+    parts = {name: build_settings(LoopConfig, values.pop(name, {}), path) for name in (VAE, "unet")}
+    shape = build_settings(SmallShape, small, path)
+    return build_settings(SmallConfig, {"componet": config_of(values, path), "shape": shape, **own, **parts}, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -116,7 +116,7 @@ def save_small_pipeline(folder: Path, shape: SmallShape, pipeline: Any) -> None:
     """Write a folder that `load_small_pipeline` opens, the weights in float16."""
     folder.mkdir(parents=True, exist_ok=True)
     for part, file in PARTS.items():
-        save_file(half(getattr(pipeline, part).state_dict()), folder / file)
+        save_half(getattr(pipeline, part).state_dict(), folder / file)
     config = {"shape": asdict(shape), "vocabulary": pipeline.text_encoder_2.vocabulary}
     unfinished = folder / f".{CONFIG_FILE}.partial"
     unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -142,6 +142,8 @@ def load_small_pipeline(folder: Path) -> Any:
     return pipeline
 
 
-def half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights in float16."""
-    return {name: value.to(torch.float16).contiguous() for name, value in state.items()}
+def save_half(state: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write weights in float16 as safetensors, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    save_file({name: value.to(torch.float16).contiguous() for name, value in state.items()}, partial, metadata)
+    partial.replace(path)

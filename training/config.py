@@ -106,18 +106,27 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
         changes: settings in place of the file's, as ``sampling.noise=0.01``; a value is TOML.
 
     Raises:
-        CocolaError: a key that no setting has, or a change that is no TOML.
+        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
     """
-    values: dict[str, Any] = tomllib.loads(path.read_text())
+    values = read_settings(path, changes)
+    encoder = build_settings(EncoderConfig, values.pop("encoder", {}), path)
+    sampling = build_settings(SamplingConfig, values.pop("sampling", {}), path)
+    return build_settings(TrainingConfig, {**values, "encoder": encoder, "sampling": sampling}, path)
+
+
+def read_settings(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a TOML file and put changes, ``table.key=value`` with the value in TOML, in place of what it says.
+
+    Raises:
+        UsageError: the file is missing or no TOML, or a change is none.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}); pass a TOML file as those in training/configs") from error
     for change in changes:
         _apply(values, change)
-    encoder = _build(EncoderConfig, values.pop("encoder", {}), path)
-    drawing = values.pop("sampling", {})
-    if "mode_shares" in drawing:
-        drawing["mode_shares"] = tuple(drawing["mode_shares"])
-    sampling = _build(SamplingConfig, drawing, path)
-    values["corpora"] = tuple(values.get("corpora", ()))
-    return _build(TrainingConfig, {**values, "encoder": encoder, "sampling": sampling}, path)
+    return values
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
@@ -130,12 +139,19 @@ def _apply(values: dict[str, Any], change: str) -> None:
         raise UsageError(f"--set {change}: {error}; write KEY=VALUE, texts in quotes") from error
     for table in tables:
         values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise UsageError(f"--set {change}: {table} is no table; write KEY=VALUE as in the file")
     values[name] = parsed
 
 
-def _build(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:
+def build_settings(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:
+    """Make settings, a dataclass, from what a TOML file says; lists become tuples.
+
+    Raises:
+        CocolaError: a key that no setting has.
+    """
     known = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
         raise CocolaError(f"{path}: unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    return kind(**values)
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -1,14 +1,10 @@
 """What a training run of MSDM is made of: the published values are the defaults, a TOML file lists what differs."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from cocola_metric.errors import UsageError
-
-from .config import _apply, _build
+from .config import build_settings, read_settings
 from .msdm import MSDMConfig
 from .msdm_unet import UNetConfig
 
@@ -60,17 +56,8 @@ def load_msdm_config(path: Path, changes: Sequence[str] = ()) -> MSDMTraining:
         CocolaError: the file is missing or no TOML, a key that no setting has, a change that is no TOML, or sizes that
             do not fit each other.
     """
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}); pass a TOML file such as msdm_small.toml") from error
-    for change in changes:
-        _apply(values, change)
+    values = read_settings(path, changes)
     model = values.pop("model", {})
-    unet = _build(UNetConfig, _with_tuples(model.pop("unet", {})), path)
-    values["model"] = _build(MSDMConfig, {**_with_tuples(model), "unet": unet}, path)
-    return _build(MSDMTraining, _with_tuples(values), path)
-
-
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    unet = build_settings(UNetConfig, model.pop("unet", {}), path)
+    values["model"] = build_settings(MSDMConfig, {**model, "unet": unet}, path)
+    return build_settings(MSDMTraining, values, path)

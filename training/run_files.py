@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -33,13 +34,23 @@ def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> in
 
 
 class Log:
-    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of.
 
-    columns = (
+    Attributes:
+        columns: of the file.
+        means: those that are means over the steps since the last line.
+        rate: the one that tells how many pairs or windows a second takes.
+        digits: that count.
+    """
+
+    columns: tuple[str, ...] = (
         *("step", "loss", "accuracy", "pairs_per_second"),
         *("validation_loss", "validation_accuracy", "other_track", "same_track"),
         *("shift", "transpose", "stretch", "noise"),
     )
+    means: tuple[str, ...] = ("loss", "accuracy")
+    rate = "pairs_per_second"
+    digits = 4
 
     def __init__(self, path: Path, done: int) -> None:
         kept: list[dict[str, str]] = []
@@ -53,21 +64,22 @@ class Log:
         self.path = path
         self._start_over()
 
-    def add(self, loss_and_accuracy: Tensor, pairs: int) -> None:
-        """Take note of a step; nothing is fetched from the device before `write`."""
-        self._steps.append(loss_and_accuracy)
-        self._pairs += pairs
+    def add(self, values: Tensor, count: int) -> None:
+        """Take note of a step of so many pairs or windows; nothing is fetched from the device before `write`.
 
-    def write(self, step: int, measured: dict[str, float]) -> dict[str, str]:
-        """Write the means since the last line, and what validation measured; return the line."""
-        loss, accuracy = torch.stack(self._steps).mean(0).tolist()
-        row = {
-            "loss": loss,
-            "accuracy": accuracy,
-            "pairs_per_second": self._pairs / (time.monotonic() - self._started),
-            **measured,
-        }
-        line = {"step": str(step), **{name: f"{value:.4g}" for name, value in row.items()}}
+        Args:
+            values: one for each of `means`; a scalar where there is one.
+            count: pairs or windows.
+        """
+        self._steps.append(values)
+        self._count += count
+
+    def write(self, step: int, measured: Mapping[str, float]) -> dict[str, str]:
+        """Write the means since the last line, and what else was measured; return the line."""
+        values = torch.stack(self._steps).reshape(len(self._steps), -1).mean(0).tolist()
+        row = dict(zip(self.means, values, strict=True))
+        row |= {self.rate: self._count / max(time.monotonic() - self._started, 1e-9), **measured}
+        line = {"step": str(step), **{name: f"{value:.{self.digits}g}" for name, value in row.items()}}
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerow(line)
         self._start_over()
@@ -75,4 +87,4 @@ class Log:
 
     def _start_over(self) -> None:
         self._steps: list[Tensor] = []
-        self._pairs, self._started = 0, time.monotonic()
+        self._count, self._started = 0, time.monotonic()

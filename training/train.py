@@ -7,9 +7,7 @@ import argparse
 import ctypes
 import dataclasses
 import json
-import math
 import sys
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -17,18 +15,19 @@ import torch
 import torch.distributed.nn.functional
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from cocola_metric import functional, hub
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import UsageError
+from cocola_metric.errors import CocolaError
 from cocola_metric.model import CocolaModel, Mode, select_mode
 
 from .bank import StemBank, open_banks
 from .batches import Draw, Draws
+from .clock import Clock, scheduled_rate
 from .config import TrainingConfig, load_config
 from .hearing import hear
+from .processes import agreed, load_ahead, rows_of_process
 from .run_files import Log, resume, save_checkpoint
 from .validation import Validation, front_end_features
 
@@ -94,8 +93,13 @@ def train(
         minutes: end after so long even if steps are left; the learning rate has fallen by then.
         workers: processes that decode stems and draw batches.
         cpu: keep off the GPU.
+
+    Raises:
+        AudioError: no track has two stems and is long enough.
+        UsageError: the batch cannot be shared among the processes.
     """
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
+    share = rows_of_process(config.sampling.batch_size, accelerator)
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
     with accelerator.main_process_first():
@@ -114,16 +118,17 @@ def train(
     )
     rates = [group["lr"] for group in optimizer.param_groups]
     done = resume(out / "checkpoint.pt", model, optimizer)
-    clock = _Clock(config.steps, minutes)
+    clock = Clock(config.steps, minutes)
     contrast = accelerator.prepare(Contrast(model))
     draws = Draws(bank.tracks, config.sampling, steps=config.steps, seed=config.seed)
     watching = Validation(watched, config, model) if accelerator.is_main_process else None
     log = Log(out / "log.csv", done) if accelerator.is_main_process else None
-    share = _share(config.sampling.batch_size, accelerator)
-    progress = tqdm(_loaded(draws, done, workers), desc="training", unit="step", disable=None if log else True)
+    over = agreed(accelerator, clock.share(done))
+    batches = load_ahead(draws, done, config.steps, workers)
+    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
     for step, draw in enumerate(progress, done + 1):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * learning_rate_factor(step - 1, clock.share(step - 1), config)
+            group["lr"] = rate * scheduled_rate(step - 1, over, config.warmup_steps)
         contrast.train()
         similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
         loss = functional.contrastive_loss(similarities, share.start)
@@ -132,7 +137,8 @@ def train(
         optimizer.step()
         accuracy = functional.accuracy(similarities.detach(), share.start)
         means = accelerator.reduce(torch.stack([loss.detach(), accuracy]), "mean")
-        ends = _agreed(accelerator, clock.share(step) >= 1.0)
+        over = agreed(accelerator, clock.share(step))
+        ends = over >= 1
         if log is None or watching is None:
             if ends:
                 break
@@ -199,52 +205,6 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
     model.eval()
 
 
-def learning_rate_factor(step: int, share: float, config: TrainingConfig) -> float:
-    """Return the learning rate of a step relative to ``config.learning_rate``: linear warm-up, then a cosine to 0.
-
-    ``share`` tells how much of the run is over.
-    """
-    if config.warmup_steps == 0:
-        return 1.0
-    return min((step + 1) / config.warmup_steps, 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
-
-
-class _Clock:
-    """Tells how much of a run is over: by steps, or by time where that is scarcer."""
-
-    def __init__(self, steps: int, minutes: float | None) -> None:
-        self.steps, self.seconds, self.started = steps, 60 * minutes if minutes else math.inf, time.monotonic()
-
-    def share(self, step: int) -> float:
-        return max(step / self.steps, (time.monotonic() - self.started) / self.seconds)
-
-
-def _loaded(draws: Draws, done: int, workers: int) -> DataLoader[Draw]:
-    """Draw the batches that are left in processes of their own, so that the device never waits."""
-    return DataLoader(
-        Subset(draws, range(done, len(draws))),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-        generator=torch.Generator(),  # else it takes a number from the generator that dropout draws from
-    )
-
-
-def _share(batch_size: int, accelerator: Accelerator) -> slice:
-    """Return the rows of each batch that are this process's."""
-    if batch_size % accelerator.num_processes:
-        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
-    rows = batch_size // accelerator.num_processes
-    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
-
-
-def _agreed(accelerator: Accelerator, ends: bool) -> bool:
-    """Return whether any process's time is up; alone, without waiting for the device."""
-    if accelerator.num_processes == 1:
-        return ends
-    return bool(accelerator.reduce(torch.tensor(float(ends), device=accelerator.device)).item())
-
-
 def _gathered(rows: Tensor) -> Tensor:
     """Return the rows of all processes, in order, with gradients."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
@@ -278,16 +238,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
     options = parser.parse_args(arguments)
     keep_freed_memory()
-    config = load_config(options.config, options.set)
-    train(
-        dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
-        options.out,
-        cache=options.cache,
-        start_from=options.start_from,
-        minutes=options.minutes,
-        workers=options.workers,
-        cpu=options.cpu,
-    )
+    try:
+        config = load_config(options.config, options.set)
+        train(
+            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+            options.out,
+            cache=options.cache,
+            start_from=options.start_from,
+            minutes=options.minutes,
+            workers=options.workers,
+            cpu=options.cpu,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train: {error}\n")
 
 
 if __name__ == "__main__":

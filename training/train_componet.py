@@ -7,7 +7,6 @@ import argparse
 import dataclasses
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ from .componet_loop import LoopConfig, Stage, run_stage, step_generator
 from .componet_loss import Example, NoiseSchedule
 from .componet_objective import training_loss, validation_loss
 from .componet_pipeline import AUDIOLDM2_LARGE
+from .config import build_settings, read_settings
 
 Trained = Literal["adapter", "attentions", "unet"]
 WEIGHTS_FILE = "componet.safetensors"
@@ -249,43 +249,30 @@ def _sampler(
 
 
 def halve_file(path: Path) -> None:
-    """Bring weights to float16, where they are."""
+    """Bring weights to float16, where they are, whole or not at all."""
     from safetensors.torch import load_file, save_file
 
     state = {name: value.to(torch.float16) for name, value in load_file(path).items()}
-    save_file(state, path, metadata={"format": "pt", "model": "componet"})
+    partial = path.with_suffix(".partial")
+    save_file(state, partial, metadata={"format": "pt", "model": "componet"})
+    partial.replace(path)
 
 
 def load_config(path: Path) -> CompoNetConfig:
     """Read a TOML file of differences from the paper; other tables than [pairs] and [loop] are not allowed.
 
     Raises:
-        CocolaError: a key that no setting has.
+        CocolaError: the file is missing or no TOML, or a key that no setting has.
     """
-    return config_of(tomllib.loads(path.read_text()), path)
+    return config_of(read_settings(path), path)
 
 
 def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
     """Build a configuration from the values of a TOML file."""
     rest = dict(values)
-    pairs = build(PairConfig, rest.pop("pairs", {}), path)
-    loop = build(LoopConfig, rest.pop("loop", {}), path)
-    rest["corpora"] = tuple(rest.get("corpora", ()))
-    config: CompoNetConfig = build(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)
-    return config
-
-
-def build(kind: Any, values: dict[str, Any], path: Path) -> Any:
-    """Make settings from values; lists become tuples.
-
-    Raises:
-        CocolaError: a key that no setting has.
-    """
-    known = {entry.name for entry in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise CocolaError(f"{path}: unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    pairs = build_settings(PairConfig, rest.pop("pairs", {}), path)
+    loop = build_settings(LoopConfig, rest.pop("loop", {}), path)
+    return build_settings(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

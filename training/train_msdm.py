@@ -4,20 +4,16 @@ On several GPUs or machines: accelerate launch -m cocola_metric.training.train_m
 """
 
 import argparse
-import csv
 import dataclasses
 import json
 import sys
-import time
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
-from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import CocolaError
 
 from .bank import StemBank
 from .clock import Clock, scheduled_rate
@@ -26,7 +22,8 @@ from .msdm_checkpoint import save_msdm
 from .msdm_config import MSDMTraining, load_msdm_config
 from .msdm_data import Resampler, StemDraws, StemTrack, open_stems
 from .msdm_loss import Denoising, Noise, draw_noise
-from .run_files import resume, save_checkpoint
+from .processes import agreed, load_ahead, rows_of_process
+from .run_files import Log, resume, save_checkpoint
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
@@ -65,7 +62,7 @@ def train_msdm(
     device = accelerator.device
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-    share = _share(config.batch_size, accelerator)
+    share = rows_of_process(config.batch_size, accelerator)
     resampler = Resampler(config.model.sample_rate, config.model.length, device)
     with accelerator.main_process_first():
         (bank, tracks), watched = (
@@ -83,8 +80,9 @@ def train_msdm(
     watching = Watch(*watched, config, resampler, accelerator) if accelerator.is_main_process else None
     log = DiffusionLog(out / "log.csv", done) if accelerator.is_main_process else None
     clock = Clock(config.steps, minutes)
-    over = _agreed(accelerator, clock.share(done))
-    progress = tqdm(_loaded(draws, done, workers), desc="training", unit="step", disable=None if log else True)
+    over = agreed(accelerator, clock.share(done))
+    batches = load_ahead(draws, done, config.steps, workers)
+    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
     for step, offsets in enumerate(progress, done + 1):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * scheduled_rate(step - 1, over, config.warmup_steps)
@@ -97,14 +95,14 @@ def train_msdm(
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.largest_gradient)
         optimizer.step()
         mean = accelerator.reduce(loss.detach(), "mean")
-        over = _agreed(accelerator, clock.share(step))
+        over = agreed(accelerator, clock.share(step))
         if log is not None and watching is not None:
             log.add(mean, config.batch_size)
             if step % STEPS_BETWEEN_CHECKPOINTS == 0 or over >= 1:
-                progress.set_postfix(log.write(step, watching.measure(model)))
+                progress.set_postfix(log.write(step, {"validation_loss": watching.measure(model)}))
                 save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
             elif step % STEPS_BETWEEN_LINES == 0:
-                progress.set_postfix(log.write(step, None))
+                progress.set_postfix(log.write(step, {}))
         if over >= 1:
             break
     if accelerator.is_main_process:
@@ -143,42 +141,13 @@ class Watch:
         return torch.stack(losses).mean().item()
 
 
-class DiffusionLog:
-    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+class DiffusionLog(Log):
+    """The log of a diffusion model."""
 
     columns = ("step", "loss", "validation_loss", "windows_per_second")
-
-    def __init__(self, path: Path, done: int) -> None:
-        kept: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(kept)
-        self.path = path
-        self._start_over()
-
-    def add(self, loss: Tensor, windows: int) -> None:
-        """Take note of a step; nothing is fetched from the device before `write`."""
-        self._losses.append(loss)
-        self._windows += windows
-
-    def write(self, step: int, validation_loss: float | None) -> dict[str, str]:
-        """Write the mean since the last line, and what validation measured; return the line."""
-        row = {"loss": torch.stack(self._losses).mean().item()}
-        row |= {} if validation_loss is None else {"validation_loss": validation_loss}
-        row["windows_per_second"] = self._windows / (time.monotonic() - self._started)
-        line = {"step": str(step), **{name: f"{value:.5g}" for name, value in row.items()}}
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(line)
-        self._start_over()
-        return line
-
-    def _start_over(self) -> None:
-        self._losses: list[Tensor] = []
-        self._windows, self._started = 0, time.monotonic()
+    means = ("loss",)
+    rate = "windows_per_second"
+    digits = 5
 
 
 def _draws(tracks: list[StemTrack], config: MSDMTraining, resampler: Resampler, steps: int) -> StemDraws:
@@ -192,35 +161,9 @@ def _draws(tracks: list[StemTrack], config: MSDMTraining, resampler: Resampler, 
     )
 
 
-def _loaded(draws: StemDraws, done: int, workers: int) -> DataLoader[Tensor]:
-    """Draw the batches that are left in processes of their own, so that the device never waits."""
-    return DataLoader(
-        Subset(draws, range(done, len(draws))),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-    )
-
-
 def _seed(config: MSDMTraining, step: int) -> int:
     """Return the seed of a step's noise."""
     return config.seed * 2**32 + step
-
-
-def _share(batch_size: int, accelerator: Accelerator) -> slice:
-    """Return the rows of each batch that are this process's."""
-    if batch_size % accelerator.num_processes:
-        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
-    rows = batch_size // accelerator.num_processes
-    return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
-
-
-def _agreed(accelerator: Accelerator, over: float) -> float:
-    """Return the share of the run that is over, the same in every process; alone, without waiting for the device."""
-    if accelerator.num_processes == 1:
-        return over
-    mean = accelerator.reduce(torch.tensor(over, dtype=torch.float64, device=accelerator.device), "mean")
-    return float(mean.item())
 
 
 def main(arguments: list[str] | None = None) -> None:
