@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from cocola_metric import CocolaScorer, hub
+from cocola_metric.errors import CheckpointError
 from cocola_metric.hub import CONFIG_FILE, EMBEDDED_FOLDER
+from cocola_metric.model import FRONT_ENDS
 from cocola_metric.signature import signature
 
 RATE = 16_000
@@ -126,9 +128,12 @@ def test_every_other_field_of_the_configuration_needs_other_weights() -> None:
     """So the hash of the weights covers config.json, as far as it matters."""
     model = hub.load("embedded").model
     shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    others = {"front_end": "mel", "embedding_dim": 256, "similarity": "cosine"}
-    free = {"dropout", "drop_connect", "backbone"}  # of backbones there is one
-    assert others.keys() | free == {field.name for field in dataclasses.fields(model.config)}
+    others = {"backbone": "efficientnet_b0", "embedding_dim": 256, "similarity": "cosine"}
+    free = {"dropout", "drop_connect"}
+    assert others.keys() | free | {"front_end"} == {field.name for field in dataclasses.fields(model.config)}
+    for front_end in FRONT_ENDS.keys() - {model.config.front_end}:  # this backbone takes one alone
+        with pytest.raises(CheckpointError, match="choose that front end"):
+            dataclasses.replace(model.config, front_end=front_end)
     for field, value in others.items():
         other = type(model)(dataclasses.replace(model.config, **{field: value}))
         assert {key: tensor.shape for key, tensor in other.state_dict().items()} != shapes
