@@ -1,4 +1,5 @@
 import ctypes
+import dataclasses
 import struct
 from pathlib import Path
 
@@ -165,13 +166,13 @@ def test_works_are_named_after_their_package(tmp_path, monkeypatch):
 @needs_library
 def test_installed_packages_are_found(tmp_path, monkeypatch):
     installed = write_module(tmp_path / "installed" / "theme.mod", {(0, 0): 1})
-    monkeypatch.setattr(modules, "PACKAGES", (modules.Package("game", installed.parent, "GPL"),))
+    monkeypatch.setattr(modules, "PACKAGES", (modules.Package("game", installed.parent, "GPL", "1", ""),))
     assert find_works(tmp_path) == [Work("game-theme", (installed,))]
 
 
 @needs_library
 def test_absent_modules_name_their_packages(tmp_path, monkeypatch):
-    absent = tuple(modules.Package(package.name, tmp_path / package.name, package.licence) for package in PACKAGES)
+    absent = tuple(dataclasses.replace(package, folder=tmp_path / package.name) for package in PACKAGES)
     monkeypatch.setattr(modules, "PACKAGES", absent)
     with pytest.raises(SourceAbsent, match=r"scores/modules: run there `apt-get download .*pingus-data"):
         find_works(tmp_path)

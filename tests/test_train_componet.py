@@ -258,3 +258,12 @@ def test_unknown_settings_fail(tmp_path: Path) -> None:
         PairConfig(law="any")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="trained"):
         CompoNetConfig(trained="all")  # type: ignore[arg-type]
+
+
+def test_settings_can_be_changed_for_a_run() -> None:
+    """All training commands have the same options, so that one script can start any of them."""
+    small = componet_small.load_config(CONFIGS / "componet_small.toml", ["vae.steps=3", "pairs.batch_size=2"])
+    assert (small.vae.steps, small.componet.pairs.batch_size) == (3, 2)
+    assert train_componet.load_config(CONFIGS / "componet.toml", ["loop.steps=7"]).loop.steps == 7
+    with pytest.raises(CocolaError, match="unknown setting step;"):
+        train_componet.load_config(CONFIGS / "componet.toml", ["loop.step=7"])

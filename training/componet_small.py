@@ -41,7 +41,8 @@ from .componet_tags import TagEncoder
 from .componet_unet import Text, decode, encode
 from .componet_vae import Autoencoding, normalise_latents, spectrograms, start_at_the_mean
 from .config import build_settings, read_settings
-from .train_componet import ROWS, CompoNetConfig, Music, add_run_options, config_of, latent_example
+from .run_options import add_run_options
+from .train_componet import ROWS, CompoNetConfig, Music, config_of, latent_example
 
 NORMALISING_BATCHES = 16
 PLAYED_BATCHES = 4
@@ -248,13 +249,17 @@ def _latents_of(mel: Tensor) -> tuple[int, int, int, int]:
     return (len(mel), 8, mel.shape[2] // 4, mel.shape[3] // 4)
 
 
-def load_config(path: Path) -> SmallConfig:
+def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
     """Read a TOML file with the tables [small], [vae] and [unet], and the settings of `CompoNetConfig`.
 
+    Args:
+        path: of the file.
+        changes: settings in place of the file's, as ``vae.steps=100``; a value is TOML.
+
     Raises:
-        CocolaError: the file is missing or no TOML, or a key that no setting has.
+        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
     """
-    values = read_settings(path)
+    values = read_settings(path, changes)
     small = values.pop("small", {})
     own = {name: small.pop(name) for name in ("shares", "vae_batch_size") if name in small}
     parts = {name: build_settings(LoopConfig, values.pop(name, {}), path) for name in (VAE, "unet")}
@@ -272,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
+        config = load_config(options.config, options.set)
         if options.corpus:
             componet = dataclasses.replace(config.componet, corpora=tuple(options.corpus))
             config = dataclasses.replace(config, componet=componet)

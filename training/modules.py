@@ -29,24 +29,83 @@ LARGEST_RESIDUE = 10 ** (-30 / 20)  # of the RMS of the mix; exact stems leave -
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package with modules, the folder it installs them in and their licence."""
+    """A Debian package with modules, the folder it installs them in and their licence.
+
+    The checksum (`source_files.manifest_sha256`) is of the modules in the version named.
+    """
 
     name: str
     folder: Path
     licence: str
+    version: str
+    sha256: str
 
 
 GAMES = Path("/usr/share/games")
 PACKAGES = (
-    Package("circuslinux-data", GAMES / "circuslinux/data/music", "GPL"),
-    Package("criticalmass-data", GAMES / "criticalmass", "GPL-2.0-or-later"),
-    Package("gltron", GAMES / "gltron/music", "GPL-2.0-or-later"),
-    Package("heroes-sound-tracks", GAMES / "heroes/mod", "GPL-2.0-or-later"),
-    Package("madbomber-data", GAMES / "madbomber/music", "GPL-2.0"),
-    Package("open-invaders-data", Path("/usr/share/open-invaders"), "GPL-2.0-or-later"),
-    Package("pingus-data", GAMES / "pingus/data/music", "GPL-2.0-or-later"),
-    Package("tecnoballz-data", GAMES / "tecnoballz/musics", "GPL-3.0-or-later"),
-    Package("vectoroids", GAMES / "vectoroids/music", "GPL"),
+    Package(
+        "circuslinux-data",
+        GAMES / "circuslinux/data/music",
+        "GPL",
+        "1.0.3-34.1",
+        "8510abfc5ec1210c04efdd3d30752dc74e00fd803c64dec6d4505652c0d1b42b",
+    ),
+    Package(
+        "criticalmass-data",
+        GAMES / "criticalmass",
+        "GPL-2.0-or-later",
+        "1:1.0.2-3",
+        "c02a55d2225ac362af779cf7e547c284c864cd762add878b12902c280ffb2704",
+    ),
+    Package(
+        "gltron",
+        GAMES / "gltron/music",
+        "GPL-2.0-or-later",
+        "0.70final-12.4",
+        "7d61136d32704846da0dbad0fc75d48f1d97391e833bd2f5493f82a31b9add63",
+    ),
+    Package(
+        "heroes-sound-tracks",
+        GAMES / "heroes/mod",
+        "GPL-2.0-or-later",
+        "1.0-6",
+        "288f3dfed810763cd787a0ceae8ae15cc632466d2c693f594166b1b64e126531",
+    ),
+    Package(
+        "madbomber-data",
+        GAMES / "madbomber/music",
+        "GPL-2.0",
+        "0.2.5-9",
+        "7dfc408e44546a1579a2d48d6f3111efe2fbac1cf6bb1050ba97db3f15e69f8c",
+    ),
+    Package(
+        "open-invaders-data",
+        Path("/usr/share/open-invaders"),
+        "GPL-2.0-or-later",
+        "0.3-8",
+        "e66b10dd954abedc682dd37c029a91a3eb4cb702e8c6cb933046871c2d4766a6",
+    ),
+    Package(
+        "pingus-data",
+        GAMES / "pingus/data/music",
+        "GPL-2.0-or-later",
+        "0.7.6-5.1",
+        "2d88f5e6c7cc4917648ad2ca2f58428653b9b20eb0123245226696bc8014b81b",
+    ),
+    Package(
+        "tecnoballz-data",
+        GAMES / "tecnoballz/musics",
+        "GPL-3.0-or-later",
+        "0.93.1-10",
+        "b7b613074298de9d249dfc504a8b4e9936ed5cbe31cf072d92c2f1a4eeecd6b5",
+    ),
+    Package(
+        "vectoroids",
+        GAMES / "vectoroids/music",
+        "GPL",
+        "1.1.0-16",
+        "d59df838f43d58a140d0f0aac6fde73213c9a4e40421d007611850f77d114273",
+    ),
 )
 LICENCES = {f"modules of Debian's {package.name}": package.licence for package in PACKAGES}
 ARRANGEMENTS = {"tecnoballz-data-area1-game2": "tecnoballz-data-area1-game"}  # the same tune with other samples

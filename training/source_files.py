@@ -75,11 +75,11 @@ class Source:
         return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in self.suffixes and path.is_file()]
 
 
-def _module_source(package: modules.Package, package_version: str, sha256: str) -> Source:
+def _module_source(package: modules.Package) -> Source:
     return Source(
         licence=package.licence,
-        origin=DebianPackage(package.name, package_version),
-        sha256=(sha256,),
+        origin=DebianPackage(package.name, package.version),
+        sha256=(package.sha256,),
         folder=f"scores/modules/{package.name}",
         installed=package.folder,
         suffixes=modules.MODULE_SUFFIXES,
@@ -95,17 +95,6 @@ def _music21_folder() -> Path | None:
 
 
 # Debian package -> the version whose modules were counted, and their checksum.
-MODULES = {
-    "circuslinux-data": ("1.0.3-34.1", "8510abfc5ec1210c04efdd3d30752dc74e00fd803c64dec6d4505652c0d1b42b"),
-    "criticalmass-data": ("1:1.0.2-3", "c02a55d2225ac362af779cf7e547c284c864cd762add878b12902c280ffb2704"),
-    "gltron": ("0.70final-12.4", "7d61136d32704846da0dbad0fc75d48f1d97391e833bd2f5493f82a31b9add63"),
-    "heroes-sound-tracks": ("1.0-6", "288f3dfed810763cd787a0ceae8ae15cc632466d2c693f594166b1b64e126531"),
-    "madbomber-data": ("0.2.5-9", "7dfc408e44546a1579a2d48d6f3111efe2fbac1cf6bb1050ba97db3f15e69f8c"),
-    "open-invaders-data": ("0.3-8", "e66b10dd954abedc682dd37c029a91a3eb4cb702e8c6cb933046871c2d4766a6"),
-    "pingus-data": ("0.7.6-5.1", "2d88f5e6c7cc4917648ad2ca2f58428653b9b20eb0123245226696bc8014b81b"),
-    "tecnoballz-data": ("0.93.1-10", "b7b613074298de9d249dfc504a8b4e9936ed5cbe31cf072d92c2f1a4eeecd6b5"),
-    "vectoroids": ("1.1.0-16", "d59df838f43d58a140d0f0aac6fde73213c9a4e40421d007611850f77d114273"),
-}
 HELLAND_TITLES = (
     *("A Memory Away", "Aerith's Theme - Piano arrangement", "Alagaesia and Eragon - Piano arrangement"),
     *("Assault on Mist Castle", "Carol Of The Bells (Christmas)", "Clowns", "Crossroads"),
@@ -206,10 +195,7 @@ SOURCES: dict[str, Source] = {
         folder="stems/desk",
         suffixes=frozenset({".ogg"}),
     ),
-    **{
-        f"modules of Debian's {package.name}": _module_source(package, *MODULES[package.name])
-        for package in modules.PACKAGES
-    },
+    **{f"modules of Debian's {package.name}": _module_source(package) for package in modules.PACKAGES},
 }
 
 

@@ -29,6 +29,7 @@ from .config import TrainingConfig, load_config
 from .hearing import hear
 from .processes import agreed, load_ahead, rows_of_process
 from .run_files import Log, resume, save_checkpoint
+from .run_options import add_run_options
 from .validation import Validation, front_end_features
 
 SPLITS = ("train", "validation")
@@ -225,17 +226,8 @@ def keep_freed_memory() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train", description=__doc__)
-    parser.add_argument("config", type=Path, help="TOML file of what differs from the paper")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
-    parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
-    parser.add_argument(
-        "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
-    )
+    add_run_options(parser)
     parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
-    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
-    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
     options = parser.parse_args(arguments)
     keep_freed_memory()
     try:

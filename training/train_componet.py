@@ -31,6 +31,7 @@ from .componet_loss import Example, NoiseSchedule
 from .componet_objective import training_loss, validation_loss
 from .componet_pipeline import AUDIOLDM2_LARGE
 from .config import build_settings, read_settings
+from .run_options import add_run_options
 
 Trained = Literal["adapter", "attentions", "unet"]
 WEIGHTS_FILE = "componet.safetensors"
@@ -258,13 +259,17 @@ def halve_file(path: Path) -> None:
     partial.replace(path)
 
 
-def load_config(path: Path) -> CompoNetConfig:
+def load_config(path: Path, changes: Sequence[str] = ()) -> CompoNetConfig:
     """Read a TOML file of differences from the paper; other tables than [pairs] and [loop] are not allowed.
 
+    Args:
+        path: of the file.
+        changes: settings in place of the file's, as ``pairs.batch_size=5``; a value is TOML.
+
     Raises:
-        CocolaError: the file is missing or no TOML, or a key that no setting has.
+        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
     """
-    return config_of(read_settings(path), path)
+    return config_of(read_settings(path, changes), path)
 
 
 def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
@@ -275,19 +280,6 @@ def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
     return build_settings(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that all training commands of CompoNet have."""
-    parser.add_argument("config", type=Path, help="TOML file of what differs from the paper")
-    parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
-    parser.add_argument(
-        "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
-    )
-    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
-    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train_componet", description=__doc__)
@@ -295,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", help="instead of the config's: folder or Hub repository")
     options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
+        config = load_config(options.config, options.set)
         changes: dict[str, Any] = {"corpora": tuple(options.corpus)} if options.corpus else {}
         changes |= {"base": options.base} if options.base else {}
         train(

@@ -24,6 +24,7 @@ from .msdm_data import Resampler, StemDraws, StemTrack, open_stems
 from .msdm_loss import Denoising, Noise, draw_noise
 from .processes import agreed, load_ahead, rows_of_process
 from .run_files import Log, resume, save_checkpoint
+from .run_options import add_run_options
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
@@ -169,16 +170,7 @@ def _seed(config: MSDMTraining, step: int) -> int:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training.train_msdm", description=__doc__)
-    parser.add_argument("config", type=Path, help="TOML file of what differs from the published run")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
-    parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
-    parser.add_argument(
-        "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
-    )
-    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
-    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
+    add_run_options(parser)
     options = parser.parse_args(arguments)
     torch.backends.cudnn.benchmark = True  # all batches have one shape, and convolutions of four channels are odd ones
     try:
