@@ -19,9 +19,7 @@ from .query_audio import ConditioningAudio
 from .query_manifest import Query
 
 OFFICIAL_STEPS = 150
-ROWS = 8  # latents are a multiple of so many rows, so that the U-Net halves them exactly
 ADAPTER_FILE = "componet.safetensors"
-SLOTS = 20  # tags that the small model takes
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,8 @@ class CompoNetGenerator:
 
     def unsupported(self, query: Query) -> str | None:
         """Say whether the model does not know a tag, or nothing is asked for."""
+        from cocola_metric.training.componet_tags import SLOTS
+
         known, asked = self.base.tags, {*query.conditioning.tags, *query.accompaniment.tags}
         if known is not None and asked - known:
             return f"this CompoNet knows no {', '.join(sorted(asked - known))}"
@@ -113,7 +113,7 @@ class CompoNetGenerator:
     def _generate(
         self, queries: Sequence[Query], audio: ConditioningAudio, seconds: float, rng: np.random.Generator
     ) -> list[Generated]:
-        from cocola_metric.training.componet_audio import SAMPLE_RATE, decode_audio, encode_audio
+        from cocola_metric.training.componet_audio import ROWS, SAMPLE_RATE, decode_audio, encode_audio
         from cocola_metric.training.componet_base import generate_latents
 
         vae, how = self.base.pipeline.vae, self.answering

@@ -10,6 +10,7 @@ from torch import Tensor
 from cocola_metric.errors import UsageError
 
 SAMPLE_RATE = 16_000
+ROWS = 8  # latents are a multiple of so many rows, so that the U-Net halves them exactly
 N_FFT = 1024
 HOP_LENGTH = 160
 N_MELS = 64

@@ -24,6 +24,7 @@ from cocola_metric.errors import CocolaError
 
 from . import train_componet
 from .bank import StemBank
+from .componet_audio import ROWS
 from .componet_base import Base
 from .componet_data import PairConfig, PairDraws, Pairs
 from .componet_loop import LoopConfig, Stage, run_stage, step_generator
@@ -42,7 +43,7 @@ from .componet_unet import Text, decode, encode
 from .componet_vae import Autoencoding, normalise_latents, spectrograms, start_at_the_mean
 from .config import build_settings, read_settings
 from .run_options import add_run_options
-from .train_componet import ROWS, CompoNetConfig, Music, config_of, latent_example
+from .train_componet import CompoNetConfig, Music, config_of, latent_example
 
 NORMALISING_BATCHES = 16
 PLAYED_BATCHES = 4

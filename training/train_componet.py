@@ -22,7 +22,7 @@ from cocola_metric.errors import CocolaError, UsageError
 
 from .bank import StemBank
 from .componet import CompoNet
-from .componet_audio import decode_audio, encode_audio
+from .componet_audio import ROWS, decode_audio, encode_audio
 from .componet_base import Base, generate_latents, open_base
 from .componet_checkpoint import save_weights
 from .componet_data import NamedTrack, PairConfig, PairDraws, Pairs, open_named_banks, task_mix
@@ -35,7 +35,6 @@ from .run_options import add_run_options
 
 Trained = Literal["adapter", "attentions", "unet"]
 WEIGHTS_FILE = "componet.safetensors"
-ROWS = 8  # latents are a multiple of so many rows, so that the U-Net halves them exactly
 SAMPLES = 4  # pairs of the validation split that are played every so often
 VALIDATION_SEED = 1
 
