@@ -38,7 +38,7 @@ def draws(bank: StemBank, seed: int = 0, steps: int = 40, **settings) -> Draws:
 def test_a_bank_holds_the_stems(corpus: Path, bank: StemBank) -> None:
     track = bank.tracks[2]
     for number, name in enumerate(("drums", "high", "low")):
-        stored = bank.samples[track.offsets(0)[number] :][: 8 * RATE].float() / 2**15
+        stored = bank.arrays[0][track.offsets(0)[number] :][: 8 * RATE].float() / 2**15
         written, _ = soundfile.read(corpus / "train" / "track2" / f"{name}.flac", dtype="float32")
         assert np.abs(stored.numpy() - written).max() < 1e-4
         assert track.power(RATE, RATE)[number] == pytest.approx(np.square(written[RATE : 2 * RATE]).mean(), rel=1e-2)
@@ -47,7 +47,7 @@ def test_a_bank_holds_the_stems(corpus: Path, bank: StemBank) -> None:
 def test_sub_mixes_are_sums_and_rows_may_be_of_different_lengths(bank: StemBank) -> None:
     first, second, third = bank.tracks[0].offsets(RATE).tolist()
     mixed = bank.gather(torch.tensor([[first, second, third], [second, NO_STEM, NO_STEM]]), 100)
-    stems = torch.stack([bank.samples[place : place + 100].float() / 2**15 for place in (first, second, third)])
+    stems = torch.stack([bank.arrays[0][place : place + 100].float() / 2**15 for place in (first, second, third)])
     assert torch.allclose(mixed, torch.stack([stems.sum(0), stems[1]]), atol=1e-6)
 
 
@@ -131,8 +131,8 @@ def test_one_partition_per_track_keeps_a_stem_on_its_side(bank: StemBank) -> Non
 def test_silent_stems_are_not_drawn(tmp_path: Path) -> None:
     powers = np.full((3, 80), 1e-2, np.float32)
     powers[1] = 1e-6
-    track = BankTrack("song", 0, 80 * BLOCK, powers)
-    silent = StemBank(torch.zeros(3 * 80 * BLOCK, dtype=torch.int16), [track, track])
+    track = BankTrack("song", 0, 80 * BLOCK, powers, beat=0.5)
+    silent = StemBank([torch.zeros(3 * 80 * BLOCK, dtype=torch.int16)], [track, track])
     for draw in map(draws(silent, batch_size=2).__getitem__, range(10)):
         assert all(1 not in stems_of(draw, silent, row, side) for row in range(2) for side in range(2))
     powers[2] = 1e-6
@@ -150,6 +150,30 @@ def test_a_shifted_accompaniment_is_the_right_one_early_or_late(bank: StemBank) 
         signs |= set((wrong - right)[present].sign().tolist())
         assert hear(bank, draw, CONFIG)[0].shape == (8, 3, RATE)
     assert signs == {-1, 1}
+
+
+def test_a_shift_on_the_beat_is_a_part_of_the_beat(bank: StemBank) -> None:
+    tracks = [dataclasses.replace(track, beat=beat) for track, beat in zip(bank.tracks, (0.4, 0.6, 0.8), strict=False)]
+    config = dataclasses.replace(CONFIG, alterations={"shift": 1.0}, shifts_on_beat=1.0)
+    parts = set()
+    for draw in map(Draws(tracks, config, steps=20, seed=0).__getitem__, range(20)):
+        right, wrong = draw.offsets[:, 1, 0], draw.offsets[:, 2, 0]
+        for row in (wrong != NO_STEM).nonzero()[:, 0].tolist():
+            seconds = abs(int(wrong[row] - right[row])) / RATE
+            parts.add(round(seconds / tracks[draw.tracks[row]].beat, 3))
+    assert parts == {0.25, 0.5, 1.0}
+
+
+def test_a_bank_knows_the_beat(tmp_path: Path) -> None:
+    clicks = np.zeros(10 * RATE, np.float32)
+    for beat in range(20):
+        clicks[beat * RATE // 2 :][:400] = np.random.default_rng(beat).normal(0, 0.2, 400)
+    folder = tmp_path / "train" / "song"
+    folder.mkdir(parents=True)
+    for name in ("left", "right"):
+        soundfile.write(folder / f"{name}.flac", clicks, RATE)
+    (track,) = open_banks([str(tmp_path)], "train", tmp_path / "cache", workers=0)[0].tracks
+    assert track.beat == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["transpose", "stretch"])
@@ -198,4 +222,4 @@ def test_settings_that_make_no_sense() -> None:
     with pytest.raises(UsageError, match="sum to at most 1"):
         SamplingConfig(alterations={"shift": 0.7, "stretch": 0.7})
     with pytest.raises(AudioError, match="no track of two stems lasts"):
-        Draws([BankTrack("short", 0, BLOCK, np.ones((2, 1), np.float32))], CONFIG, steps=1, seed=0)
+        Draws([BankTrack("short", 0, BLOCK, np.ones((2, 1), np.float32), beat=0.5)], CONFIG, steps=1, seed=0)

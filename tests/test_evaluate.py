@@ -251,6 +251,7 @@ def test_validity_of_one_that_hears_onsets_and_of_one_that_hears_nothing(corpus:
     assert onsets.wins["shift"].percent > 90
     assert onsets.wins["stretch"].percent > 90
     assert onsets.wins["shift"].tracks == TRACKS
+    assert onsets.track_wins["shift"] == onsets.track_wins["stretch"] == 100 and not baselines[0].track_wins
     assert onsets.gain.change < 1e-3
     [deaf] = (r for r in validity.measure_validity(encoder_that(Deaf()), tracks, hop=3.0) if r.mode)
     assert deaf.gain.change > 0 and not deaf.gain.passed
@@ -259,6 +260,7 @@ def test_validity_of_one_that_hears_onsets_and_of_one_that_hears_nothing(corpus:
     table = validity.print_validity([*heard, deaf])
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert rows[1].startswith("| toy | songs | both |")
+    assert "; 100 |" in rows[1] and ";" not in rows[2]
     assert rows[2].startswith("| *loudness* | songs | - |") and rows[-1].endswith("failed |")
 
 

@@ -20,12 +20,13 @@ from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
 from cocola_metric.errors import AudioError
 
 from .corpora import Track, open_corpora
+from .cues import beat_period
 
 logger = logging.getLogger(__name__)
 
 BLOCK = SAMPLE_RATE // 10  # loudness is known per tenth of a second; every stem fills whole blocks
 FULL_SCALE = 2**15
-SAMPLES, LEVELS, TRACKS = "samples.npy", "levels.npy", "tracks.json"
+SAMPLES, LEVELS, TRACKS = "samples.npy", "levels.npy", "bank.json"
 NO_STEM = -1
 
 
@@ -38,12 +39,14 @@ class BankTrack:
         first: sample at which the first stem begins.
         length: of every stem, samples.
         powers: mean square of every block, full scale 1, (N, length / BLOCK).
+        beat: period of the beat as `cues.beat_period` hears it in the full mix, seconds.
     """
 
     name: str
     first: int
     length: int
     powers: NDArray[np.float32]
+    beat: float
 
     def offsets(self, start: int) -> NDArray[np.int64]:
         """Return where each stem's sample ``start`` is in the bank: (N,)."""
@@ -56,31 +59,32 @@ class BankTrack:
 
 
 class StemBank:
-    """A corpus in one array: in the memory of a GPU where there is one, else mapped from a file.
+    """A corpus in a few arrays: in the memory of a GPU where there is one, else mapped from files.
 
     Attributes:
-        samples: every stem of every track, int16, (n,).
+        arrays: every stem of every track, int16, (n,) each; places are counted through all of them.
         tracks: where they are.
     """
 
-    def __init__(self, samples: Tensor, tracks: Sequence[BankTrack]) -> None:
-        self.samples, self.tracks = samples, list(tracks)
+    def __init__(self, arrays: Sequence[Tensor], tracks: Sequence[BankTrack]) -> None:
+        self.arrays, self.tracks = list(arrays), list(tracks)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the samples are."""
+        return self.arrays[0].device
 
     @classmethod
     def join(cls, banks: Sequence["StemBank"], device: str | torch.device) -> "StemBank":
         """Return one bank on a device that holds the tracks of several."""
-        sizes = [0, *np.cumsum([len(bank.samples) for bank in banks]).tolist()]
+        arrays = [samples.to(device) for bank in banks for samples in bank.arrays]
+        before = [0, *np.cumsum([sum(map(len, bank.arrays)) for bank in banks]).tolist()]
         tracks = [
             replace(track, first=track.first + size)
-            for size, bank in zip(sizes, banks, strict=False)
+            for size, bank in zip(before, banks, strict=False)
             for track in bank.tracks
         ]
-        if len(banks) == 1:
-            return cls(banks[0].samples.to(device), tracks)
-        samples = torch.empty(sizes[-1], dtype=torch.int16, device=device)
-        for size, bank in zip(sizes, banks, strict=False):
-            samples[size : size + len(bank.samples)] = bank.samples
-        return cls(samples, tracks)
+        return cls(arrays, tracks)
 
     def gather(self, offsets: Tensor, length: int) -> Tensor:
         """Sum stems to sub-mixes (Eq. 1).
@@ -92,13 +96,18 @@ class StemBank:
         Shape:
             (..., S) -> (..., length), float32.
         """
-        windows = self.samples.as_strided((len(self.samples) - length + 1, length), (1, 1))
-        mixed = torch.zeros(*offsets.shape[:-1], length, device=self.samples.device)
+        mixed = torch.zeros(*offsets.shape[:-1], length, device=self.device)
         rows = mixed.view(-1, length)
-        for stem in offsets.reshape(-1, offsets.shape[-1]).unbind(-1):
-            present = (stem != NO_STEM).nonzero()[:, 0]
-            places = stem[present].to(self.samples.device)
-            rows.index_add_(0, present.to(self.samples.device), windows[places].float() / FULL_SCALE)
+        first = 0
+        for samples in self.arrays:
+            windows = samples.as_strided((len(samples) - length + 1, length), (1, 1))
+            places = offsets.reshape(-1, offsets.shape[-1]) - first
+            for place in places.unbind(-1):
+                present = ((place >= 0) & (place < len(samples))).nonzero()[:, 0]
+                if len(present):
+                    heard = windows[place[present].to(self.device)].float() / FULL_SCALE
+                    rows.index_add_(0, present.to(self.device), heard)
+            first += len(samples)
         return mixed
 
 
@@ -118,10 +127,10 @@ def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, worke
     samples = np.load(folder / SAMPLES, mmap_mode="c")  # copy on write: torch wants arrays that can be written
     levels = np.load(folder / LEVELS)
     places = []
-    for name, first, length, stems in json.loads((folder / TRACKS).read_text()):
+    for name, first, length, stems, beat in json.loads((folder / TRACKS).read_text()):
         powers = levels[first // BLOCK : (first + stems * length) // BLOCK].reshape(stems, -1)
-        places.append(BankTrack(name, first, length, powers))
-    return StemBank(torch.from_numpy(samples), places)
+        places.append(BankTrack(name, first, length, powers, beat))
+    return StemBank([torch.from_numpy(samples)], places)
 
 
 def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
@@ -136,9 +145,10 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     samples = np.lib.format.open_memmap(folder / SAMPLES, mode="w+", dtype=np.int16, shape=(total,))
     levels = np.zeros(total // BLOCK, np.float32)
     decoded = DataLoader(_Decoder(tracks, lengths), batch_size=None, num_workers=workers)
-    places: list[tuple[str, int, int, int]] = []
+    places: list[tuple[str, int, int, int, float]] = []
     first, damaged = 0, 0
-    for stems, problem in tqdm(decoded, desc=f"reading {folder.parent.name}/{folder.name}", unit="track", disable=None):
+    description = f"reading {folder.parent.name}/{folder.name}"
+    for stems, beat, problem in tqdm(decoded, desc=description, unit="track", disable=None):
         if problem:
             logger.warning("left out: %s", problem)
             damaged += 1
@@ -148,7 +158,7 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
         samples[first:end] = stems.numpy().ravel()
         blocks = (samples[first:end].astype(np.float32) / FULL_SCALE).reshape(-1, BLOCK)
         levels[first // BLOCK : end // BLOCK] = np.square(blocks).mean(axis=1)
-        places.append((tracks[len(places) + damaged].name, first, length, count))
+        places.append((tracks[len(places) + damaged].name, first, length, count, beat))
         first = end
     if not places:
         raise AudioError(f"{folder}: none of {len(tracks)} tracks could be read; the messages above say why")
@@ -161,8 +171,8 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     unfinished.replace(folder / TRACKS)
 
 
-class _Decoder(Dataset[tuple[Tensor, str]]):
-    """The stems of a track as int16 samples (N, L), or why they cannot be had."""
+class _Decoder(Dataset[tuple[Tensor, float, str]]):
+    """The stems of a track as int16 samples (N, L) and its beat period in seconds, or why they cannot be had."""
 
     def __init__(self, tracks: Sequence[Track], lengths: Sequence[int]) -> None:
         self.tracks, self.lengths = tracks, lengths
@@ -170,7 +180,7 @@ class _Decoder(Dataset[tuple[Tensor, str]]):
     def __len__(self) -> int:
         return len(self.tracks)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, str]:
+    def __getitem__(self, index: int) -> tuple[Tensor, float, str]:
         track, length = self.tracks[index], self.lengths[index]
         stems = torch.zeros(len(track.stems), length, dtype=torch.int16)
         try:
@@ -178,5 +188,5 @@ class _Decoder(Dataset[tuple[Tensor, str]]):
                 mixed = mix_stems([read_audio(file) for file in stem.files])[:length]
                 row[: len(mixed)] = (mixed * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).to(torch.int16)
         except AudioError as error:
-            return stems[:0], f"{track.name}: {error}"
-        return stems, ""
+            return stems[:0], 0.0, f"{track.name}: {error}"
+        return stems, beat_period(stems.sum(0, dtype=torch.float32) / FULL_SCALE), ""

@@ -25,6 +25,7 @@ TRANSPOSED_CUTOFF_RANGE_HZ = (4000.0, 6500.0)  # below what any transposition le
 LARGEST_STRETCH = 0.08
 MARGIN = 1 + LARGEST_STRETCH / 2  # how much longer than a window the music must go on
 GRID = SAMPLE_RATE // 100
+PARTS_OF_A_BEAT = (0.25, 0.5, 1.0)
 DRAWS_PER_WINDOW = 50
 DRAWS_FROM_TRACK = 6
 KINDS = ("none", *ALTERATIONS)
@@ -204,7 +205,11 @@ class Draws(Dataset[Draw]):
     def _draw_shift(self, window: _Window, rng: np.random.Generator) -> int:
         """Draw by how many samples the wrong accompaniment is late or early; 0 where there is nothing to be heard."""
         track, stems = self.tracks[window.track], window.sides[1]
-        shift = round(rng.uniform(self.config.smallest_shift, self.config.largest_shift) * SAMPLE_RATE)
+        if rng.random() < self.config.shifts_on_beat:
+            seconds = track.beat * rng.choice(PARTS_OF_A_BEAT)
+        else:
+            seconds = rng.uniform(self.config.smallest_shift, self.config.largest_shift)
+        shift = round(seconds * SAMPLE_RATE)
         for candidate in rng.permutation([shift, -shift]).tolist():
             start = window.start + candidate
             if 0 <= start <= track.length - self.reach and track.power(start, self.length)[stems].max() > SILENCE_POWER:

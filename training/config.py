@@ -38,6 +38,8 @@ class SamplingConfig:
         smallest_stretch: difference of tempo; the largest is 8 %.
         smallest_shift: seconds.
         largest_shift: seconds.
+        shifts_on_beat: share of shifts by a quarter of the track's beat, a half or a whole one, instead of any time
+            between these two: what is wrong still keeps to the grid of the music, and so is the harder to hear.
         equaliser_db: standard deviation of the slowest of the random filters on every sub-mix; 0, no filter.
         low_pass: share of sub-mixes with a random low-pass.
     """
@@ -55,6 +57,7 @@ class SamplingConfig:
     smallest_stretch: float = 0.02
     smallest_shift: float = 0.06
     largest_shift: float = 0.6
+    shifts_on_beat: float = 0.0
     equaliser_db: float = 0.0
     low_pass: float = 0.0
 
@@ -81,6 +84,8 @@ class TrainingConfig:
         short_steps: the first steps hear only ``short_window`` of each window, drawn anew each step, and both channels:
             they cost less, and the encoder learns the same first things from them.
         short_window: seconds, with ``short_steps``.
+        frozen_stages: stages of the backbone, the stem and the first ones, that keep the weights they start from. What
+            they see is small marks in large images: to learn these costs most, and they are the same in all music.
         bfloat16: run the backbone in bfloat16.
         seed: of everything drawn.
     """
@@ -94,6 +99,7 @@ class TrainingConfig:
     warmup_steps: int = 0
     short_steps: int = 0
     short_window: float = 2.0
+    frozen_stages: int = 0
     bfloat16: bool = False
     seed: int = 0
 

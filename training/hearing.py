@@ -18,7 +18,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     Returns:
         Waveforms (K, 2, L), or (K, 3, L) with wrong accompaniments; whether each pair has a wrong one, (K,).
     """
-    device = bank.samples.device
+    device = bank.device
     length = round(config.window * SAMPLE_RATE)
     kind = KINDS[draw.alteration]
     sides = 2 if kind == "none" else 3

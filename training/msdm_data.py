@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,13 +95,13 @@ def open_stems(
     samples = torch.empty(sum(place.length * len(rows) for _, place, rows in chosen), dtype=torch.int16, device=device)
     first, tracks = 0, []
     for bank, place, rows in chosen:
-        kept = BankTrack(place.name, first, place.length, place.powers[list(rows)])
+        kept = replace(place, first=first, powers=place.powers[list(rows)])
         for row in rows:
             begin = place.first + row * place.length
-            samples[first : first + place.length] = bank.samples[begin : begin + place.length]
+            samples[first : first + place.length] = bank.arrays[0][begin : begin + place.length]
             first += place.length
         tracks.append(StemTrack(kept, tuple(rows.values())))
-    return StemBank(samples, tracks=[track.place for track in tracks]), tracks
+    return StemBank([samples], tracks=[track.place for track in tracks]), tracks
 
 
 class StemDraws(Dataset[Tensor]):

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 import torch.distributed.nn.functional
@@ -111,9 +111,10 @@ def train(
     if start_from is not None:
         model.load_state_dict(hub.load(start_from).model.state_dict())
     model.to(accelerator.device).to(memory_format=torch.channels_last)
+    frozen = freeze_stages(model, config.frozen_stages)
     optimizer = torch.optim.Adam(
         [
-            {"params": model.encoder.parameters(), "lr": config.learning_rate},
+            {"params": [part for part in model.encoder.parameters() if part.requires_grad], "lr": config.learning_rate},
             {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
         ]
     )
@@ -131,6 +132,7 @@ def train(
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * scheduled_rate(step - 1, over, config.warmup_steps)
         contrast.train()
+        frozen.eval()
         similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
         loss = functional.contrastive_loss(similarities, share.start)
         optimizer.zero_grad(set_to_none=True)
@@ -189,12 +191,18 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
 
     Running statistics trail behind weights that change, and know the short pieces of the short steps only.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.weight.requires_grad
+    ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
-    model.train()
+    model.eval()
+    for norm in norms:
+        norm.train()
     sampling = dataclasses.replace(config.sampling, alterations={})
     plain = dataclasses.replace(config, sampling=sampling, short_steps=0)
     draws = Draws(bank.tracks, sampling, steps=CALIBRATION_BATCHES, seed=config.seed + config.steps)
@@ -204,6 +212,15 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()
+
+
+def freeze_stages(model: CocolaModel, count: int) -> nn.ModuleList:
+    """Let the stem and the first stages of a model's backbone keep their weights; they are returned."""
+    backbone: Any = model.encoder.backbone
+    network = getattr(backbone, "network", backbone)
+    frozen = nn.ModuleList([network.conv_stem, network.bn1, *network.blocks[:count]] if count else [])
+    frozen.requires_grad_(False)
+    return frozen
 
 
 def _gathered(rows: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ half the amount, the wrong accompaniment by half the amount in the other directi
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ COMPARISONS: dict[str, tuple[tuple[str, str, str], ...]] = {
 """Kind -> versions of conditioning, right accompaniment, wrong accompaniment; both directions count the same."""
 NOTE = """\
 Share of windows (%) in which the coherent pair beats the same pair made wrong; chance is 50, in brackets the 95 %
-interval, resampling tracks. The gain test is passed where the median change of a score is at most a quarter of the
+interval, resampling tracks. Behind it the share of tracks (%) in which the mean of the windows does, which is how a
+whole file is scored. The gain test is passed where the median change of a score is at most a quarter of the
 standard deviation of coherent scores. In italics: logistic regressions on a few cues of the same sub-mixes, fitted to
 each test and cross-validated by track. Loudness or spectral shape far above 50 would mean that the processing gives
 itself away."""
@@ -81,6 +82,7 @@ class Validity:
         mode: what it heard; None for baselines.
         wins: per kind, how often the coherent pair scored higher than the one made wrong; chance is 50 %.
         gain: None for baselines.
+        track_wins: per kind, in how many tracks (%) the mean over the windows of a track did; empty for baselines.
     """
 
     encoder: str
@@ -88,6 +90,7 @@ class Validity:
     mode: Mode | None
     wins: dict[str, Accuracy | None]
     gain: GainEffect | None
+    track_wins: dict[str, float] = field(default_factory=dict)
 
 
 def measure_validity(
@@ -139,7 +142,7 @@ def print_validity(results: Sequence[Validity]) -> str:
     rows = [
         [
             *(result.encoder if result.mode else f"*{result.encoder}*", result.test, result.mode or NOTHING),
-            *(str(accuracy) if accuracy else NOTHING for accuracy in result.wins.values()),
+            *(_wins_cell(accuracy, result.track_wins.get(kind)) for kind, accuracy in result.wins.items()),
             _gain_cell(result.gain),
         ]
         for result in results
@@ -210,17 +213,17 @@ def _judge(
     def score(conditioning: str, accompaniment: str) -> NDArray[np.float32]:
         return scores[:, CONDITIONING.index(conditioning), ACCOMPANIMENT.index(accompaniment)]
 
-    wins = {
-        kind: accuracy_with_interval(
-            np.mean([compare(score(left, right), score(left, wrong)) for left, right, wrong in versions], axis=0),
-            track,
-            seed=seed,
-        )
-        for kind, versions in COMPARISONS.items()
-    }
+    wins, track_wins = {}, {}
+    for kind, versions in COMPARISONS.items():
+        right = np.stack([score(left, accompaniment) for left, accompaniment, _ in versions])  # (2, n)
+        wrong = np.stack([score(left, accompaniment) for left, _, accompaniment in versions])
+        wins[kind] = accuracy_with_interval(compare(right, wrong).mean(0), track, seed=seed)
+        means = [[side[:, track == number].mean(1) for number in np.unique(track)] for side in (right, wrong)]
+        track_wins[kind] = float(100 * compare(*map(np.stack, means)).mean())
     coherent = score("plain", "plain")
     changes = np.abs(np.stack([score("quiet", "plain"), score("plain", "quiet")]) - coherent)
-    return Validity(encoder, test, mode, wins, GainEffect(float(np.median(changes)), float(coherent.std())))
+    gain = GainEffect(float(np.median(changes)), float(coherent.std()))
+    return Validity(encoder, test, mode, wins, gain, track_wins)
 
 
 def _measure_comparisons(measure: Measure, cues: SubmixCues) -> NDArray[np.float32]:
@@ -245,6 +248,12 @@ def _judge_baseline(
         for row, kind in enumerate(COMPARISONS)
     }
     return Validity(name, test, None, wins, None)
+
+
+def _wins_cell(windows: Accuracy | None, tracks: float | None) -> str:
+    if windows is None:
+        return NOTHING
+    return str(windows) if tracks is None else f"{windows}; {tracks:.0f}"
 
 
 def _gain_cell(gain: GainEffect | None) -> str:
