@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test check bench examples corpora table3 clean
+.PHONY: demo test check bench examples corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -50,6 +50,25 @@ table3: $(VENV)/test
 	$(TABLE3_ROWS) --until generate
 	$(TABLE3_ROWS) $$(for kind in msdm componet; do echo swapped:$$(echo $(TABLE3)/*/answers/$$kind-*); done)
 	cp $(TABLE3)/table3.md $(TABLE3)/table3.json docs/table3/
+
+# All that the documents say about the embedded encoder, after it was replaced and make table3 done: half an hour.
+RESULTS := build/documents
+TESTS := chorus=corpora/chorus/test bands=corpora/bands/test desk=corpora/desk/test recorded=$(SOURCES)/stems/recorded
+EVALUATE := $(BIN)/python -m cocola_metric.training.evaluate
+BEHAVIOUR := $(BIN)/python -m cocola_metric.fad_behaviour $(SOURCES)/stems/recorded
+ENCODERS ?= embedded
+documents: $(VENV)/test
+	mkdir -p $(RESULTS)
+	$(EVALUATE) $(TESTS) --plot docs/score-distributions.png >$(RESULTS)/accuracy.json
+	$(EVALUATE) --validity embedded --max-windows 6 --test $(TESTS) --json $(RESULTS)/validity.json >$(RESULTS)/validity.md
+	$(EVALUATE) --table2 $(ENCODERS) --test $(TESTS) --json $(RESULTS)/table2.json >$(RESULTS)/table2.md
+	$(BEHAVIOUR) --plot docs/fad-behaviour.png >$(RESULTS)/behaviour.md
+	$(BEHAVIOUR) --embedder timbre --plot docs/fad-behaviour-timbre.png >$(RESULTS)/behaviour_timbre.md
+	$(BIN)/python -m cocola_metric.benchmarks.queries $(SOURCES)/stems/recorded --seconds 5.944 --out $(RESULTS)/recorded.jsonl
+	$(BIN)/python -m cocola_metric.benchmarks.table3 --queries $(RESULTS)/recorded.jsonl --embedders cocola timbre \
+		--generators ground_truth random noise echo degraded degraded:snr=20 --out $(RESULTS)/recorded
+	cp $(RESULTS)/recorded/table3.md docs/table3/recorded.md
+	$(BIN)/python -m cocola_metric.training.documents $(RESULTS)
 
 .PHONY: system
 system:
