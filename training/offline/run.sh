@@ -13,7 +13,6 @@ begun=$(date +%s)
 cores=$(nproc)
 mkdir -p "$results"
 cd "$here" || exit 1
-python3 -m pip install --quiet --no-index --no-deps --no-compile --target site wheels/*.whl
 export PYTHONPATH=$here/site PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2
 
 say() { echo "[$(($(date +%s) - begun))] $*" | tee -a "$results/job.log"; }
