@@ -227,7 +227,7 @@ def test_table_2_from_the_command_line(corpus: Path, weights: Path, tmp_path: Pa
     tests = ["--test", f"songs={corpus}", f"again={corpus}", "--max-tracks", "3", "--max-windows", "1"]
     evaluate.main([*models, *tests, "--json", str(file)])
     printed = capsys.readouterr().out
-    assert printed.count("### ") == 5
+    assert printed.count("## ") == 5
     [header, *_] = (line for line in printed.splitlines() if line.startswith("| accuracy"))
     assert header == "| accuracy (%), K = 2 | songs (3 tracks, 3 windows) | again (3 tracks, 3 windows) |"
     rows = [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")]

@@ -93,6 +93,20 @@ def test_a_run_can_start_from_other_weights_and_end_in_time(corpus: Path, cache:
         assert torch.equal(value, trained.get_parameter(key)), key
 
 
+def test_a_run_can_end_between_its_start_and_what_it_learned(corpus: Path, cache: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    hub.save(CocolaModel(ENCODER), tmp_path / "start")
+    options = {"cache": cache, "start_from": str(tmp_path / "start"), "workers": 0, "cpu": True}
+    start = hub.load(tmp_path / "start").model
+    learned = train.train(config_of(corpus, steps=2), tmp_path / "run", **options)
+    between = train.train(config_of(corpus, steps=2, start_share=0.25), tmp_path / "between", **options)
+    for name, weights in between.named_parameters():
+        expected = 0.25 * start.get_parameter(name) + 0.75 * learned.get_parameter(name)
+        assert torch.allclose(weights, expected, atol=1e-6), name
+    with pytest.raises(UsageError, match="name them by --start-from"):
+        train.train(config_of(corpus, start_share=0.25), tmp_path / "nowhere", cache=cache, workers=0, cpu=True)
+
+
 def test_frozen_stages_keep_what_they_know(corpus: Path, cache: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     start = CocolaModel(ENCODER)

@@ -86,6 +86,8 @@ class TrainingConfig:
         short_window: seconds, with ``short_steps``.
         frozen_stages: stages of the backbone, the stem and the first ones, that keep the weights they start from. What
             they see is small marks in large images: to learn these costs most, and they are the same in all music.
+        start_share: of the weights that a run starts from, in those that it ends with; the rest is what it learned. In
+            between an encoder forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
         bfloat16: run the backbone in bfloat16.
         seed: of everything drawn.
     """
@@ -100,6 +102,7 @@ class TrainingConfig:
     short_steps: int = 0
     short_window: float = 2.0
     frozen_stages: int = 0
+    start_share: float = 0.0
     bfloat16: bool = False
     seed: int = 0
 

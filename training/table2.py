@@ -151,11 +151,11 @@ def print_table(results: Sequence[Result]) -> str:
             for listener, is_baseline in listeners
         ]
         blocks.append(
-            f"### {TITLES[negatives].capitalize()}, {TITLES[partition]}\n\n"
+            f"## {TITLES[negatives].capitalize()}, {TITLES[partition]}\n\n"
             + markdown_table(["accuracy (%), K = 2", *(_with_size(test, chosen) for test in tests)], rows)
         )
     blocks.append(NOTE)
-    blocks.append("### As published (Table 2 of the paper, its own test sets)\n\n" + _published())
+    blocks.append("## As published (Table 2 of the paper, its own test sets)\n\n" + _published())
     return "\n\n".join(blocks)
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from cocola_metric import functional, hub
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import CocolaError
+from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.model import CocolaModel, Mode, select_mode
 
 from .bank import StemBank, open_banks
@@ -97,8 +97,10 @@ def train(
 
     Raises:
         AudioError: no track has two stems and is long enough.
-        UsageError: the batch cannot be shared among the processes.
+        UsageError: the batch cannot be shared among the processes, or a share of no start is asked for.
     """
+    if config.start_share and start_from is None:
+        raise UsageError("start_share is a share of weights to start from: name them by --start-from")
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
     share = rows_of_process(config.sampling.batch_size, accelerator)
     out.mkdir(parents=True, exist_ok=True)
@@ -110,6 +112,7 @@ def train(
     model = CocolaModel(config.encoder)
     if start_from is not None:
         model.load_state_dict(hub.load(start_from).model.state_dict())
+    start = {name: weights.detach().clone() for name, weights in model.named_parameters()}
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     frozen = freeze_stages(model, config.frozen_stages)
     optimizer = torch.optim.Adam(
@@ -155,6 +158,9 @@ def train(
         if ends:
             break
     if watching is not None:
+        with torch.no_grad():
+            for name, weights in model.named_parameters():
+                weights.lerp_(start[name].to(weights.device), config.start_share)
         calibrate_batch_norm(model, bank, config)
         print(json.dumps(watching.measure(model)), file=sys.stderr)
         hub.save(model, out, dtype=torch.float16)
