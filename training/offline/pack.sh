@@ -39,7 +39,7 @@ rm -rf "$home/site/bin" "$home/site/pretty_midi/TimGM6mb.sf2"
 
 # libfluidsynth and libopenmpt with all they link to, but for the C library's own
 for library in libfluidsynth.so.3 libopenmpt.so.0; do
-    path=$(ldconfig -p | awk -v name="$library" '$1 == name {print $NF; exit}')
+    path=$(ldconfig -p | awk -v name="$library" '$1 == name && !path {path = $NF} END {print path}')
     cp -L "$path" "$home/lib/"
     ldd "$path" | awk '$2 == "=>" {print $3}' | grep -vE '/(libc|libm|libpthread|libdl|librt|libgcc_s|libstdc\+\+)\.so' |
         xargs -I{} cp -nL {} "$home/lib/"
@@ -60,12 +60,14 @@ if [ ! -e "$home/sources/scores/chorales" ]; then
     "$python" -c 'from cocola_metric.training.chorales import cached_chorales; print(cached_chorales())' |
         xargs -I{} cp {} "$home/sources/scores/chorales/" || echo "not here, left out: Bach chorales" >&2
 fi
-"$python" -c '
+if [ ! -e "$home/sources/scores/modules" ]; then
+    "$python" -c '
 from pathlib import Path
 from cocola_metric.training.source_files import SOURCES
 for name, source in SOURCES.items():
     if name.startswith("modules"):
         print(*source.find_files(Path("/nowhere")), sep="\n")' | sed /^$/d | xargs -d '\n' -I{} cp --parents {} "$root"
+fi
 
 "$python" "$here/compact.py" "$root" "$home/sources"
 rm -f "$out"/part?
