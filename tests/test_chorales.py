@@ -4,23 +4,16 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
+from fluidsynth_library import needs_library
 
-from cocola_metric.errors import MissingExtraError
 from cocola_metric.training import chorales
 from cocola_metric.training.scores import Note, Part, ScoreError
 from cocola_metric.training.studio import Studio
-from cocola_metric.training.synth import SAMPLE_RATE, load_library
+from cocola_metric.training.synth import SAMPLE_RATE
 from cocola_metric.training.works import SourceAbsent, Work
 
 FONT = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
 VOICES = [[(float(beat), beat + 1.0, pitch + beat % 5) for beat in range(24)] for pitch in (70, 64, 58, 48)]
-
-try:
-    load_library()
-    LIBRARY_IS_MISSING = False
-except MissingExtraError:
-    LIBRARY_IS_MISSING = True
-needs_library = pytest.mark.skipif(LIBRARY_IS_MISSING, reason="libfluidsynth is not installed (apt libfluidsynth3)")
 
 
 @pytest.fixture

@@ -10,21 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fluidsynth_library import needs_library
 from tiny_scores import musicxml_note, write_mxl
 
-from cocola_metric.errors import MissingExtraError
 from cocola_metric.training import desk
 from cocola_metric.training.drumkits import Drumkit, find_drumkits
 from cocola_metric.training.scores import Note, Part, read_musicxml
-from cocola_metric.training.synth import SAMPLE_RATE, Synthesizer, load_library
+from cocola_metric.training.synth import SAMPLE_RATE, Synthesizer
 from cocola_metric.training.works import split_of
-
-try:
-    load_library()
-    LIBRARY_IS_MISSING = False
-except MissingExtraError:
-    LIBRARY_IS_MISSING = True
-needs_library = pytest.mark.skipif(LIBRARY_IS_MISSING, reason="libfluidsynth is not installed (apt libfluidsynth3)")
 
 RATE, PERIOD = 44_100, 101  # an odd number of frames: half of it is none
 TEST_WORK, TRAIN_WORK = "dirtylove", "crunk-demo"

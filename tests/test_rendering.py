@@ -9,28 +9,23 @@ import numpy as np
 import pretty_midi
 import pytest
 import soundfile
+from fluidsynth_library import needs_library
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_scores import write_quartet, write_tune
 
-from cocola_metric.errors import CocolaError, MissingExtraError
+from cocola_metric.errors import CocolaError
 from cocola_metric.training import desk, drumkits, groove_bands, midi_bands, modules, quartets, rendering
 from cocola_metric.training.channel_strip import LOUDNESS_RANGE, active_loudness
 from cocola_metric.training.recipes import CORPORA, RECIPES
 from cocola_metric.training.studio import Studio
-from cocola_metric.training.synth import SAMPLE_RATE, SoundFont, load_library
+from cocola_metric.training.synth import SAMPLE_RATE, SoundFont
 from cocola_metric.training.track_plan import PlannedTrack, divide, plan_tracks
 from cocola_metric.training.works import SPLITS, Work, split_of
 
 FONT = SoundFont(Path(pretty_midi.__file__).parent / "TimGM6mb.sf2", "GPL-2")
 QUANTISATION = 0.5  # dB that 16 bits may move the loudness of a quiet stem
 
-try:
-    load_library()
-    LIBRARY_IS_MISSING = False
-except MissingExtraError:
-    LIBRARY_IS_MISSING = True
-needs_library = pytest.mark.skipif(LIBRARY_IS_MISSING, reason="libfluidsynth is not installed (apt libfluidsynth3)")
 needs_mma = pytest.mark.skipif(
     shutil.which("mma") is None or not groove_bands.MMA_LIBRARY.is_dir(), reason="mma is not installed (apt mma)"
 )

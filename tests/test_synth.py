@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
+from fluidsynth_library import needs_library
 
 from cocola_metric.errors import CocolaError, MissingExtraError
 from cocola_metric.training import synth
@@ -14,13 +15,6 @@ from cocola_metric.training.synth import SAMPLE_RATE, SoundFont, Synthesizer, fi
 
 FONT = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"  # every installation of pretty_midi brings this font
 FLUTE, ORGAN, PIANO = 73, 19, 0
-
-try:
-    load_library()
-    LIBRARY_IS_MISSING = False
-except MissingExtraError:
-    LIBRARY_IS_MISSING = True
-needs_library = pytest.mark.skipif(LIBRARY_IS_MISSING, reason="libfluidsynth is not installed (apt libfluidsynth3)")
 
 
 @pytest.fixture(scope="module")
