@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,32 @@ def test_a_damaged_track_is_named_and_left_out(tmp_path: Path, caplog) -> None:
     (corpus / "train" / "track1" / "low.flac").write_bytes(b"")
     with pytest.raises(AudioError, match="none of 2 tracks could be read"):
         banks.build_bank(tmp_path / "again", tracks, workers=0)
+
+
+def test_of_two_runs_that_share_a_cache_one_decodes(tmp_path: Path, caplog, monkeypatch) -> None:
+    corpus = write_corpus(tmp_path / "corpus", tracks=2, seconds=2.0)
+    begun, waited_for = threading.Event(), threading.Event()
+    decode, decoded = banks.build_bank, []
+
+    def slowly(*arguments, **options) -> None:
+        begun.set()
+        assert waited_for.wait(60)
+        decoded.append(arguments)
+        decode(*arguments, **options)
+
+    class Waiting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            waited_for.set()
+
+    monkeypatch.setattr(banks, "build_bank", slowly)
+    monkeypatch.setattr(banks.logger, "handlers", [Waiting()])
+    with ThreadPoolExecutor() as runs:
+        first = runs.submit(open_banks, [str(corpus)], "train", tmp_path / "cache", workers=0)
+        assert begun.wait(60)
+        second = runs.submit(open_banks, [str(corpus)], "train", tmp_path / "cache", workers=0)
+        tracks = [[track.name for track in run.result()[0].tracks] for run in (first, second)]
+    assert tracks == [["track0", "track1"]] * 2 and len(decoded) == 1
+    assert "waiting for another run" in caplog.text
 
 
 def test_a_draw_depends_on_seed_and_step_only(bank: StemBank) -> None:

@@ -4,13 +4,15 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -26,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 BLOCK = SAMPLE_RATE // 10  # loudness is known per tenth of a second; every stem fills whole blocks
 FULL_SCALE = 2**15
-SAMPLES, LEVELS, TRACKS = "samples.npy", "levels.npy", "bank.json"
+SAMPLES, LEVELS, TRACKS, LOCK = "samples.npy", "levels.npy", "bank.json", "bank.lock"
 NO_STEM = -1
 
 
@@ -121,9 +123,12 @@ def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -
 
 
 def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, workers: int) -> StemBank:
-    """Map the bank in ``folder``, decoding the tracks into it if it is not there yet."""
+    """Map the bank in ``folder``, decoding the tracks into it if it is not there yet; of several runs one does."""
     if not (folder / TRACKS).exists():
-        build_bank(folder, find_tracks(), workers=workers)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _turn(folder):
+            if not (folder / TRACKS).exists():
+                build_bank(folder, find_tracks(), workers=workers)
     samples = np.load(folder / SAMPLES, mmap_mode="c")  # copy on write: torch wants arrays that can be written
     levels = np.load(folder / LEVELS)
     places = []
@@ -169,6 +174,21 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     unfinished = folder / f"{TRACKS}.partial"
     unfinished.write_text(json.dumps(places))
     unfinished.replace(folder / TRACKS)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Keep other runs from writing into a folder; say so where another one is at it."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        logger.warning("%s: waiting for another run that decodes this corpus", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Decoder(Dataset[tuple[Tensor, float, str]]):
