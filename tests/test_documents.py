@@ -11,6 +11,7 @@ from cocola_metric import hub
 from cocola_metric.errors import UsageError
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training import documents
+from cocola_metric.training.validity import CUES
 
 ROOT = Path(__file__).parents[1]
 FILES = [file for pattern in documents.DOCUMENTS for file in sorted(ROOT.glob(pattern))]
@@ -42,6 +43,10 @@ def results(tmp_path: Path) -> Path:
             "test": test,
             "mode": mode,
             "wins": {kind: accuracy(70.0 + number) for kind in documents.KINDS},
+            "by_cue": {
+                kind: {names[0]: accuracy(90.0 + number), names[1]: accuracy(50.0 + number) if number else None}
+                for kind, (_, *names) in CUES.items()
+            },
             "track_wins": dict.fromkeys(documents.KINDS, 75.0),
         }
         for number, test in enumerate(documents.TESTS)
@@ -74,6 +79,8 @@ def test_every_document_is_filled(results: Path, tmp_path: Path) -> None:
     assert "1, 2.5, 4 | 1, 2.5, 4 |" in metric
     assert "12 tracks | 91.2 % [86.2, 96.2] | 80.0 % [75.0, 85.0] |" in readme
     assert "half a beat late or early in 70 to 72 % (73 %)" in readme
+    assert "90 to 92 % (93 %) of windows of rendered music" in metric and "in turn, in 51 to 52 % (53 %)." in metric
+    assert "where one is not, in 51 to 52 % (53 %)." in metric
     assert "weights:01234567|" in readme and "weights:01234567|" in metric
     assert "| 60.0 / 60.0 | 60.0 / 60.0 |" in (root / "docs" / "training.md").read_text()
     assert "| printed in behaviour.md |" in (root / "docs" / "fad.md").read_text()

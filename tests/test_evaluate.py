@@ -12,11 +12,11 @@ from torch import nn
 from cocola_metric import hub
 from cocola_metric.errors import UsageError
 from cocola_metric.model import CocolaModel, EncoderConfig
-from cocola_metric.training import evaluate, figure4, held_out, table2, validity
+from cocola_metric.training import evaluate, figure4, held_out, table2, validity, validity_report
 from cocola_metric.training.baselines import cross_validated_wins, fit_preference
 from cocola_metric.training.classification import accuracy_with_interval, compare, draw_negatives, share_of_wins
 from cocola_metric.training.corpora import index_stem_folder
-from cocola_metric.training.cues import beat_period, coherence, hear_cues, onset_envelope
+from cocola_metric.training.cues import beat_period, coherence, hear_cues, onset_envelope, pitchedness
 from cocola_metric.training.encoders import Encoders
 from cocola_metric.training.paper_tables import PUBLISHED_TABLE_2
 
@@ -252,16 +252,40 @@ def test_validity_of_one_that_hears_onsets_and_of_one_that_hears_nothing(corpus:
     assert onsets.wins["stretch"].percent > 90
     assert onsets.wins["shift"].tracks == TRACKS
     assert onsets.track_wins["shift"] == onsets.track_wins["stretch"] == 100 and not baselines[0].track_wins
+    assert onsets.by_cue["shift"] == {"onsets together": onsets.wins["shift"], "onsets in turn": None}
     assert onsets.gain.change < 1e-3
     [deaf] = (r for r in validity.measure_validity(encoder_that(Deaf()), tracks, hop=3.0) if r.mode)
     assert deaf.gain.change > 0 and not deaf.gain.passed
     wins = [deaf.wins[kind].percent for kind in ("shift", "transpose", "stretch")]
     assert np.mean(wins) == pytest.approx(50, abs=15)
-    table = validity.print_validity([*heard, deaf])
+    table = validity_report.print_validity([*heard, deaf])
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert rows[1].startswith("| toy | songs | both |")
     assert "; 100 |" in rows[1] and ";" not in rows[2]
-    assert rows[2].startswith("| *loudness* | songs | - |") and rows[-1].endswith("failed |")
+    assert rows[2].startswith("| *loudness* | songs | - |") and rows[5].endswith("failed |")
+    assert rows[6].endswith("| onsets together | onsets in turn | both sides pitched | one is not |")
+    assert f"] of {onsets.wins['shift'].windows} | - |" in rows[7] and len(rows) == 9
+
+
+def test_wins_are_told_apart_by_what_cues_say() -> None:
+    scores = np.zeros((2, len(validity.CONDITIONING), len(validity.ACCOMPANIMENT)), np.float32)
+    scores[:, 0, validity.ACCOMPANIMENT.index("plain")] = 1
+    scores[:, 0, validity.ACCOMPANIMENT.index("early")] = 2  # both windows win against "late" only
+    cued = {"shift": np.array([[True, False], [False, False]]), "transpose": np.zeros((2, 2), bool)}
+    judged = validity._judge("toy", "songs", "both", scores, cued, np.arange(2), seed=0)
+    assert judged.wins["shift"].percent == 50
+    together, in_turn = judged.by_cue["shift"].values()
+    assert (together.percent, together.windows, in_turn.percent, in_turn.windows) == (100, 1, 25, 2)
+    pitched, unpitched = judged.by_cue["transpose"].values()
+    assert pitched is None and unpitched.percent == 50 and unpitched.windows == 2
+
+
+def test_noise_and_a_chord_are_told_apart_by_pitch() -> None:
+    time = torch.arange(2 * RATE) / RATE
+    chord = sum(torch.sin(2 * torch.pi * hertz * time) for hertz in (220, 277, 330))
+    heard = hear_cues(torch.stack([torch.randn(2 * RATE, generator=torch.Generator().manual_seed(0)), chord]))
+    noise, pitched = pitchedness(heard).tolist()
+    assert noise < validity.PITCHED / 2 and pitched > 2 * validity.PITCHED
 
 
 def test_validity_hears_every_mode_that_an_encoder_knows() -> None:

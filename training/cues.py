@@ -23,6 +23,7 @@ ROLLOFF = 0.85
 ACTIVE_DB = 50.0  # below the loudest frame
 LAGS = 40  # frames to either side
 TOGETHER = 2  # frames, 32 ms, within which onsets fall together
+NOW = slice(LAGS - TOGETHER, LAGS + TOGETHER + 1)
 TEMPOGRAM_LAGS = slice(8, 130)  # 0.13 to 2.1 s
 NEARLY_HIGHEST = 0.2
 SMOOTHED = 5  # frames, since a beat period is no whole number of them
@@ -101,6 +102,18 @@ def spectral_differences(first: SubmixCues, second: SubmixCues) -> Tensor:
     return (first.spectrum - second.spectrum).abs()
 
 
+def onsets_together(first: SubmixCues, second: SubmixCues) -> Tensor:
+    """Return how much the onsets of two sub-mixes fall together, within 32 ms: correlation of the envelopes, (B,)."""
+    together: Tensor = _cross_correlation(first.onsets, second.onsets)[:, NOW].amax(1)
+    return together
+
+
+def pitchedness(cues: SubmixCues) -> Tensor:
+    """Return how far pitch classes stand out in a frame: deviation over mean of the chroma, (B,); noise has 0.1."""
+    spread: Tensor = cues.chroma.std(1).sum(1) / cues.chroma.mean(1).sum(1).clamp(min=1e-9)
+    return spread
+
+
 def coherence(first: SubmixCues, second: SubmixCues) -> Tensor:
     """Return what speaks for two sub-mixes belonging together: (B, 9).
 
@@ -110,8 +123,7 @@ def coherence(first: SubmixCues, second: SubmixCues) -> Tensor:
     """
     onsets = _cross_correlation(first.onsets, second.onsets)
     low = _cross_correlation(first.low_onsets, second.low_onsets)
-    now = slice(LAGS - TOGETHER, LAGS + TOGETHER + 1)
-    together = onsets[:, now].amax(1)
+    together = onsets[:, NOW].amax(1)
     elsewhere = torch.cat([onsets[:, : LAGS - 2 * TOGETHER], onsets[:, LAGS + 2 * TOGETHER + 1 :]], 1).amax(1)
     means = first.chroma.mean(2), second.chroma.mean(2)
     rotated = torch.stack([_cosine(means[0], means[1].roll(step, 1)) for step in range(12)], 1)
@@ -121,7 +133,7 @@ def coherence(first: SubmixCues, second: SubmixCues) -> Tensor:
         [
             together,
             together - elsewhere,
-            low[:, now].amax(1),
+            low[:, NOW].amax(1),
             rotated[:, 0],
             rotated[:, 0] - rotated[:, 1:].amax(1),
             _cosine(first.chroma.flatten(1), second.chroma.flatten(1)),

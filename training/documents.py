@@ -8,6 +8,7 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cocola_metric.signature import HASH_DIGITS
 
 from .classification import Accuracy
 from .markdown import NOTHING, markdown_table
+from .validity import CUES
 
 DOCUMENTS = ("README.md", "cocola_metric/weights/README.md", "docs/*.md")
 TESTS = {
@@ -61,14 +63,22 @@ def validity_table(results: Results) -> str:
 
 def validity_sentence(results: Results) -> str:
     """Return the same in one sentence, without intervals."""
-    *rendered, recorded = _in_both_parts(results)
-    parts = []
-    for kind, words in KINDS.items():
-        shares = sorted(round(test["wins"][kind]["percent"]) for test in rendered)
-        parts.append(f"{words} in {shares[0]} to {shares[-1]} % ({round(recorded['wins'][kind]['percent'])} %)")
+    parts = [f"{words} in {_range(results, 'wins', kind)}" for kind, words in KINDS.items()]
     return (
         "Of windows of held-out rendered music (in brackets: of recorded songs) it prefers the right accompaniment to\n"
         f"the same one {', '.join(parts)}."
+    )
+
+
+def cue_sentence(results: Results) -> str:
+    """Return what hearing depends on, from the JSON of `evaluate --validity`."""
+    (together, in_turn), (pitched, unpitched) = (
+        [_range(results, "by_cue", kind, name) for name in names] for kind, (_, *names) in CUES.items()
+    )
+    return (
+        "Where the onsets of the right pair fall together more than those of the wrong one, it hears half a beat in\n"
+        f"{together} of windows of rendered music (of recorded songs); where they rather play in turn, in {in_turn}.\n"
+        f"Where both sides are pitched, it hears a semitone in {pitched}; where one is not, in {unpitched}."
     )
 
 
@@ -105,6 +115,7 @@ BLOCKS: dict[str, tuple[str, Callable[[Results], str]]] = {
     "scores": ("accuracy.json", scores_table),
     "validity": ("validity.json", validity_table),
     "hears": ("validity.json", validity_sentence),
+    "by_cue": ("validity.json", cue_sentence),
     "short_table_2": ("table2.json", short_table_2),
 }
 PRINTED = {
@@ -156,6 +167,13 @@ def write_blocks(results: Path, root: Path) -> dict[str, str]:
 
 def _in_both_parts(results: Results) -> list[Results]:
     return [test for test in results["results"] if test["mode"] == "both"]
+
+
+def _range(results: Results, *keys: str) -> str:
+    """Return the smallest and the largest share of the rendered test sets, and that of the recorded songs."""
+    *rendered, recorded = (reduce(lambda level, key: level[key], keys, test) for test in _in_both_parts(results))
+    shares = [round(accuracy["percent"]) for accuracy in rendered if accuracy]
+    return f"{min(shares)} to {max(shares)} % ({round(recorded['percent'])} %)"
 
 
 def _percent(accuracy: Mapping[str, Any] | None) -> str:

@@ -28,7 +28,8 @@ from .corpora import Track
 from .encoders import Encoders, labelled
 from .held_out import HOP, hear_windows, in_batches, open_test_set
 from .table2 import measure_table, print_table, table_as_json
-from .validity import measure_validity, print_validity, validity_as_json
+from .validity import measure_validity
+from .validity_report import print_validity, validity_as_json
 
 __all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "main", "score_distributions"]
 

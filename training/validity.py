@@ -5,10 +5,8 @@ gives nothing away: where it is transposed or stretched, both sides of the right
 half the amount, the wrong accompaniment by half the amount in the other direction.
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,10 +21,9 @@ from cocola_metric.windows import WINDOW
 from .baselines import BASELINES, Measure, cross_validated_wins
 from .classification import Accuracy, accuracy_with_interval, compare
 from .corpora import Track
-from .cues import SubmixCues, beat_period, hear_cues
+from .cues import SubmixCues, beat_period, hear_cues, onsets_together, pitchedness
 from .encoders import MODES, Encoders
 from .held_out import HOP, LEVEL_DBFS, draw_split, sounding_sides, window_starts
-from .markdown import NOTHING, markdown_table
 from .sampling import audible, level_db
 from .transforms import stretch, transpose
 from .window_reader import read_window
@@ -50,13 +47,23 @@ COMPARISONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "stretch": (("fast", "fast", "slow"), ("slow", "slow", "fast")),
 }
 """Kind -> versions of conditioning, right accompaniment, wrong accompaniment; both directions count the same."""
-NOTE = """\
-Share of windows (%) in which the coherent pair beats the same pair made wrong; chance is 50, in brackets the 95 %
-interval, resampling tracks. Behind it the share of tracks (%) in which the mean of the windows does, which is how a
-whole file is scored. The gain test is passed where the median change of a score is at most a quarter of the
-standard deviation of coherent scores. In italics: logistic regressions on a few cues of the same sub-mixes, fitted to
-each test and cross-validated by track. Loudness or spectral shape far above 50 would mean that the processing gives
-itself away."""
+PITCHED = 0.3
+"""`cues.pitchedness` above which a sub-mix has a key to hear; noise has 0.1, drum kits 0.2 to 0.5."""
+
+
+def _onsets_together(conditioning: SubmixCues, right: SubmixCues, wrong: SubmixCues) -> Tensor:
+    return onsets_together(conditioning, right) > onsets_together(conditioning, wrong)
+
+
+def _both_pitched(conditioning: SubmixCues, right: SubmixCues, wrong: SubmixCues) -> Tensor:
+    return torch.minimum(pitchedness(conditioning), pitchedness(right)) > PITCHED
+
+
+CUES: dict[str, tuple[Callable[[SubmixCues, SubmixCues, SubmixCues], Tensor], str, str]] = {
+    "shift": (_onsets_together, "onsets together", "onsets in turn"),
+    "transpose": (_both_pitched, "both sides pitched", "one is not"),
+}
+"""Kind -> whether there is a plain cue of it, by conditioning, right and wrong accompaniment; both cases by name."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Validity:
         wins: per kind, how often the coherent pair scored higher than the one made wrong; chance is 50 %.
         gain: None for baselines.
         track_wins: per kind, in how many tracks (%) the mean over the windows of a track did; empty for baselines.
+        by_cue: wins of each kind of `CUES`, where there is that cue and where there is none; empty for baselines.
     """
 
     encoder: str
@@ -91,6 +99,7 @@ class Validity:
     wins: dict[str, Accuracy | None]
     gain: GainEffect | None
     track_wins: dict[str, float] = field(default_factory=dict)
+    by_cue: dict[str, dict[str, Accuracy | None]] = field(default_factory=dict)
 
 
 def measure_validity(
@@ -120,46 +129,24 @@ def measure_validity(
         owners: list[int] = []
         scores: dict[tuple[str, Mode], list[NDArray[np.float32]]] = {}
         measured: dict[str, list[NDArray[np.float32]]] = {}
+        cued: list[dict[str, NDArray[np.bool_]]] = []
         for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
             for waveforms in _versions(track, number, hop=hop, seed=seed, most=most_windows):
                 owners.append(number)
                 cues = hear_cues(waveforms)
                 for name, measure in BASELINES.items():
                     measured.setdefault(name, []).append(_measure_comparisons(measure, cues))
+                cued.append({kind: has(*_compared(cues, kind)).numpy() for kind, (has, *_) in CUES.items()})
                 for key, embedded in encoders.embed(waveforms, modes).items():
                     sides = embedded[: len(CONDITIONING)], embedded[len(CONDITIONING) :]
                     left, right = encoders.sides(key[0], *sides)
                     scores.setdefault(key, []).append((left[:, None] * right[None]).sum(-1).numpy())
         for (encoder, mode), tables in scores.items():
-            results.append(_judge(encoder, test, mode, np.stack(tables), np.asarray(owners), seed))
+            cases = {kind: np.stack([window[kind] for window in cued]) for kind in CUES}
+            results.append(_judge(encoder, test, mode, np.stack(tables), cases, np.asarray(owners), seed))
         for name, differences in measured.items():
             results.append(_judge_baseline(name, test, np.stack(differences), np.asarray(owners), seed))
     return results
-
-
-def print_validity(results: Sequence[Validity]) -> str:
-    """Return the results as Markdown."""
-    rows = [
-        [
-            *(result.encoder if result.mode else f"*{result.encoder}*", result.test, result.mode or NOTHING),
-            *(_wins_cell(accuracy, result.track_wins.get(kind)) for kind, accuracy in result.wins.items()),
-            _gain_cell(result.gain),
-        ]
-        for result in results
-    ]
-    header = ["encoder", "test set", "mode", "shift by ½ beat", "transpose by 1 semitone", "stretch by 5 %"]
-    return markdown_table([*header, f"gain of {GAIN_DB:.0f} dB: change / spread"], rows) + "\n\n" + NOTE
-
-
-def validity_as_json(results: Sequence[Validity]) -> list[dict[str, Any]]:
-    """Return the results as plain data."""
-    return [
-        {
-            **dataclasses.asdict(result),
-            "gain": result.gain and {**dataclasses.asdict(result.gain), "passed": result.gain.passed},
-        }
-        for result in results
-    ]
 
 
 def _versions(track: Track, number: int, *, hop: float, seed: int, most: int | None) -> Iterator[Tensor]:
@@ -206,35 +193,62 @@ def _low_pass(waveforms: Tensor) -> Tensor:
 
 
 def _judge(
-    encoder: str, test: str, mode: Mode, scores: NDArray[np.float32], track: NDArray[np.int64], seed: int
+    encoder: str,
+    test: str,
+    mode: Mode,
+    scores: NDArray[np.float32],
+    cued: Mapping[str, NDArray[np.bool_]],
+    track: NDArray[np.int64],
+    seed: int,
 ) -> Validity:
-    """Judge the scores of all versions with all versions, (n, 6, 8)."""
+    """Judge the scores of all versions with all, (n, 6, 8); ``cued``: where there are cues, (n, 2) a kind."""
 
     def score(conditioning: str, accompaniment: str) -> NDArray[np.float32]:
         return scores[:, CONDITIONING.index(conditioning), ACCOMPANIMENT.index(accompaniment)]
 
-    wins, track_wins = {}, {}
+    wins, track_wins, by_cue = {}, {}, {}
     for kind, versions in COMPARISONS.items():
         right = np.stack([score(left, accompaniment) for left, accompaniment, _ in versions])  # (2, n)
         wrong = np.stack([score(left, accompaniment) for left, _, accompaniment in versions])
-        wins[kind] = accuracy_with_interval(compare(right, wrong).mean(0), track, seed=seed)
+        compared = compare(right, wrong)
+        wins[kind] = accuracy_with_interval(compared.mean(0), track, seed=seed)
+        if kind in CUES:
+            there = cued[kind].T
+            by_cue[kind] = {
+                name: accuracy_with_interval(_mean_where(chosen, compared), track, seed=seed)
+                for name, chosen in zip(CUES[kind][1:], (there, ~there), strict=True)
+            }
         means = [[side[:, track == number].mean(1) for number in np.unique(track)] for side in (right, wrong)]
         track_wins[kind] = float(100 * compare(*map(np.stack, means)).mean())
     coherent = score("plain", "plain")
     changes = np.abs(np.stack([score("quiet", "plain"), score("plain", "quiet")]) - coherent)
     gain = GainEffect(float(np.median(changes)), float(coherent.std()))
-    return Validity(encoder, test, mode, wins, gain, track_wins)
+    return Validity(encoder, test, mode, wins, gain, track_wins, by_cue)
+
+
+def _mean_where(chosen: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of what is chosen of each column, NaN where nothing is."""
+    mean: NDArray[np.float64] = np.where(chosen, values, 0).sum(0) / np.where(chosen.any(0), chosen.sum(0), np.nan)
+    return mean
+
+
+def _compared(cues: SubmixCues, *kinds: str) -> list[SubmixCues]:
+    """Return the cues of conditioning, right and wrong accompaniment in every comparison of some kinds."""
+    versions = [names for kind in kinds for names in COMPARISONS[kind]]
+    rows = [
+        [
+            CONDITIONING.index(conditioning),
+            len(CONDITIONING) + ACCOMPANIMENT.index(right),
+            len(CONDITIONING) + ACCOMPANIMENT.index(wrong),
+        ]
+        for conditioning, right, wrong in versions
+    ]
+    return [cues.rows(chosen) for chosen in np.asarray(rows).T]
 
 
 def _measure_comparisons(measure: Measure, cues: SubmixCues) -> NDArray[np.float32]:
     """Return what is measured in the right pair of every comparison, minus the same in the wrong one: (3, 2, J)."""
-
-    def rows(side: tuple[str, ...], first: int, position: int) -> SubmixCues:
-        chosen = [first + side.index(versions[position]) for kind in COMPARISONS.values() for versions in kind]
-        return cues.rows(np.asarray(chosen))
-
-    conditioning = rows(CONDITIONING, 0, 0)
-    right, wrong = (rows(ACCOMPANIMENT, len(CONDITIONING), position) for position in (1, 2))
+    conditioning, right, wrong = _compared(cues, *COMPARISONS)
     differences: NDArray[np.float32] = (measure(conditioning, right) - measure(conditioning, wrong)).numpy()
     return differences.reshape(len(COMPARISONS), -1, differences.shape[1])
 
@@ -248,13 +262,3 @@ def _judge_baseline(
         for row, kind in enumerate(COMPARISONS)
     }
     return Validity(name, test, None, wins, None)
-
-
-def _wins_cell(windows: Accuracy | None, tracks: float | None) -> str:
-    if windows is None:
-        return NOTHING
-    return str(windows) if tracks is None else f"{windows}; {tracks:.0f}"
-
-
-def _gain_cell(gain: GainEffect | None) -> str:
-    return f"{gain.change:.3g} / {gain.spread:.3g}, {'passed' if gain.passed else 'failed'}" if gain else NOTHING
