@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
-from fluidsynth_library import needs_library
+from native_libraries import needs_fluidsynth
 
 from cocola_metric.training import chorales
 from cocola_metric.training.scores import Note, Part, ScoreError
@@ -62,7 +62,7 @@ def test_a_short_score_is_repeated_and_a_long_one_is_not():
     ]
 
 
-@needs_library
+@needs_fluidsynth
 def test_a_short_chorale_sounds_to_the_end(cached):
     chorales.write_chorales({"bwv1-6": VOICES}, cached)
     work = Work("bwv1-6", (cached,))

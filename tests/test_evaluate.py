@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cocola_metric import hub
+from cocola_metric.audio import read_audio
 from cocola_metric.errors import UsageError
 from cocola_metric.model import CocolaModel, EncoderConfig
 from cocola_metric.training import evaluate, figure4, held_out, table2, validity, validity_report
@@ -20,6 +21,7 @@ from cocola_metric.training.cues import beat_period, coherence, hear_cues, onset
 from cocola_metric.training.encoders import Encoders
 from cocola_metric.training.paper_tables import PUBLISHED_TABLE_2
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE = 16_000
 SECONDS = 13
 TRACKS = 5
@@ -286,6 +288,11 @@ def test_noise_and_a_chord_are_told_apart_by_pitch() -> None:
     heard = hear_cues(torch.stack([torch.randn(2 * RATE, generator=torch.Generator().manual_seed(0)), chord]))
     noise, pitched = pitchedness(heard).tolist()
     assert noise < validity.PITCHED / 2 and pitched > 2 * validity.PITCHED
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/drums.flac")), ids=lambda file: file.parent.name)
+def test_drum_kits_lie_between_noise_and_a_chord(file: Path) -> None:
+    assert 0.2 < pitchedness(hear_cues(read_audio(file)[None])).item() < 0.5
 
 
 def test_validity_hears_every_mode_that_an_encoder_knows() -> None:

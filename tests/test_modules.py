@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from native_libraries import needs_openmpt
 
-from cocola_metric.errors import MissingExtraError
 from cocola_metric.training import modules, openmpt
 from cocola_metric.training.modules import PACKAGES, find_works, render
-from cocola_metric.training.openmpt import Module, Voices, load_library
+from cocola_metric.training.openmpt import Module, Voices
 from cocola_metric.training.scores import ScoreError
 from cocola_metric.training.synth import SAMPLE_RATE
 from cocola_metric.training.works import SourceAbsent, Work
@@ -18,13 +18,6 @@ ROWS = 64
 SECONDS = ROWS * 6 * 0.02  # speed 6 at 125 beats a minute: ticks of 20 ms
 RATE = 8287.14  # at which period 428 plays a sample (Amiga, PAL)
 PERIOD = 428
-
-try:
-    load_library()
-    LIBRARY_IS_MISSING = False
-except MissingExtraError:
-    LIBRARY_IS_MISSING = True
-needs_library = pytest.mark.skipif(LIBRARY_IS_MISSING, reason="libopenmpt is not installed (apt libopenmpt0)")
 
 
 def sample_header(name, length):
@@ -58,7 +51,7 @@ def fundamental(signal):
     return np.argmax(spectrum) * SAMPLE_RATE / len(signal)
 
 
-@needs_library
+@needs_openmpt
 def test_each_instrument_is_a_stem_and_the_stems_add_up(duet):
     module = Module(duet)
     assert module.duration == pytest.approx(SECONDS, abs=0.1)
@@ -74,14 +67,14 @@ def test_each_instrument_is_a_stem_and_the_stems_add_up(duet):
         assert np.linalg.norm(sum(stems.values()) - whole) < 1e-3 * np.linalg.norm(whole)
 
 
-@needs_library
+@needs_openmpt
 def test_pitch_is_right(duet):
     low, high = Module(duet).solo(Voices.INSTRUMENT, 0.0, SECONDS).values()
     assert fundamental(low) == pytest.approx(RATE * 2 / 64, rel=0.01)
     assert fundamental(high) == pytest.approx(RATE * 8 / 64, rel=0.01)
 
 
-@needs_library
+@needs_openmpt
 def test_an_excerpt_starts_where_it_is_asked_to(duet):
     whole = Module(duet).solo(Voices.INSTRUMENT, 0.0, SECONDS)["instrument-02"]
     start = 16 * 6 * 0.02  # row 16: the other sample has just begun again
@@ -92,7 +85,7 @@ def test_an_excerpt_starts_where_it_is_asked_to(duet):
     assert np.mean(sounding[0][first : first + 20] == sounding[1]) >= 0.8
 
 
-@needs_library
+@needs_openmpt
 def test_silence_follows_the_end(duet):
     played = Module(duet).play(SECONDS - 1.0, 3.0)
     assert played.shape == (3 * SAMPLE_RATE,)
@@ -100,7 +93,7 @@ def test_silence_follows_the_end(duet):
     assert not played[2 * SAMPLE_RATE :].any()
 
 
-@needs_library
+@needs_openmpt
 def test_a_track_is_decided_by_its_generator(duet):
     work = Work("duet", (duet,))
     first, again = (render(work, 3.0, None, np.random.default_rng(4)) for _ in range(2))
@@ -112,21 +105,21 @@ def test_a_track_is_decided_by_its_generator(duet):
     assert not np.array_equal(first["instrument-01"], other["instrument-01"])
 
 
-@needs_library
+@needs_openmpt
 def test_a_track_is_no_longer_than_its_module(duet):
     stems = render(Work("duet", (duet,)), 60.0, None, np.random.default_rng(0))
     for stem in stems.values():
         assert len(stem) / SAMPLE_RATE == pytest.approx(SECONDS, abs=0.1)
 
 
-@needs_library
+@needs_openmpt
 def test_channels_stand_in_for_a_single_instrument(tmp_path):
     path = write_module(tmp_path / "solo.mod", {(row, row // 8 % 2): 1 for row in range(0, ROWS, 8)})
     stems = render(Work("solo", (path,)), 3.0, None, np.random.default_rng(0))
     assert sorted(stems) == ["channel-01", "channel-02"]
 
 
-@needs_library
+@needs_openmpt
 @pytest.mark.parametrize("fault", ["lone", "apart"])
 def test_a_module_that_does_not_come_apart_is_refused(tmp_path, monkeypatch, duet, fault):
     if fault == "lone":
@@ -137,7 +130,7 @@ def test_a_module_that_does_not_come_apart_is_refused(tmp_path, monkeypatch, due
         render(Work("work", (duet,)), 2.0, None, np.random.default_rng(0))
 
 
-@needs_library
+@needs_openmpt
 def test_damaged_and_missing_files_are_named(tmp_path):
     (tmp_path / "broken.xm").write_bytes(b"Extended Module: nothing follows")
     with pytest.raises(ScoreError, match=r"broken\.xm.*not a tracker module"):
@@ -146,7 +139,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         Module(tmp_path / "absent.it")
 
 
-@needs_library
+@needs_openmpt
 def test_works_are_named_after_their_package(tmp_path, monkeypatch):
     monkeypatch.setattr(modules, "PACKAGES", ())
     folder = tmp_path / "scores" / "modules"
@@ -163,14 +156,14 @@ def test_works_are_named_after_their_package(tmp_path, monkeypatch):
     }
 
 
-@needs_library
+@needs_openmpt
 def test_installed_packages_are_found(tmp_path, monkeypatch):
     installed = write_module(tmp_path / "installed" / "theme.mod", {(0, 0): 1})
     monkeypatch.setattr(modules, "PACKAGES", (modules.Package("game", installed.parent, "GPL", "1", ""),))
     assert find_works(tmp_path) == [Work("game-theme", (installed,))]
 
 
-@needs_library
+@needs_openmpt
 def test_absent_modules_name_their_packages(tmp_path, monkeypatch):
     absent = tuple(dataclasses.replace(package, folder=tmp_path / package.name) for package in PACKAGES)
     monkeypatch.setattr(modules, "PACKAGES", absent)

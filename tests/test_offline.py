@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fluidsynth_library import needs_library
+from native_libraries import needs_fluidsynth
 from tiny_scores import musicxml_note, write_mxl
 
 from cocola_metric.training import desk
@@ -119,7 +119,7 @@ def test_a_compacted_font_gets_no_larger(compact):
     assert len(compact.compacted_font(once, 0.2, 22_050)) <= len(once)
 
 
-@needs_library
+@needs_fluidsynth
 def test_a_compacted_font_sounds_alike(compact, tmp_path):
     signals = []
     for name, font in (("large", write_font()), ("small", compact.compacted_font(write_font(), 0.5, 22_050))):

@@ -9,9 +9,9 @@ import numpy as np
 import pretty_midi
 import pytest
 import soundfile
-from fluidsynth_library import needs_library
 from hypothesis import given
 from hypothesis import strategies as st
+from native_libraries import needs_fluidsynth
 from tiny_scores import write_quartet, write_tune
 
 from cocola_metric.errors import CocolaError
@@ -190,7 +190,7 @@ def test_shared_sources_are_found(shared, recipe, folder, works):
 # --- recipes ------------------------------------------------------------------------------------------------------
 
 
-@needs_library
+@needs_fluidsynth
 @needs_mma
 def test_a_tune_gets_a_band(tmp_path, studio):
     work = Work("tune", (write_tune(tmp_path / "tune.mid", upbeat=1.0),))
@@ -250,7 +250,7 @@ def stem_bytes(output):
     return {path.relative_to(output): path.read_bytes() for path in output.rglob("*.flac")}
 
 
-@needs_library
+@needs_fluidsynth
 @pytest.mark.usefixtures("one_font", "nothing_installed")
 def test_a_corpus_is_the_same_for_any_number_of_jobs_and_is_resumed(tmp_path, caplog):
     sources, once = tmp_path / "sources", tmp_path / "once"

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
-from fluidsynth_library import needs_library
+from native_libraries import needs_fluidsynth
 
 from cocola_metric.errors import CocolaError, MissingExtraError
 from cocola_metric.training import synth
@@ -32,7 +32,7 @@ def fundamental(signal):
     return np.argmax(spectrum) * SAMPLE_RATE / len(signal)
 
 
-@needs_library
+@needs_fluidsynth
 def test_pitch_and_time_are_right(synthesizer):
     (signal,) = synthesizer.render([tone(69, start=0.5)], 2.0)
     assert signal.shape == (32_000,)
@@ -40,7 +40,7 @@ def test_pitch_and_time_are_right(synthesizer):
     assert fundamental(signal[int(0.6 * SAMPLE_RATE) : int(1.4 * SAMPLE_RATE)]) == pytest.approx(440, abs=4)
 
 
-@needs_library
+@needs_fluidsynth
 def test_bends_and_controllers_are_played(synthesizer):
     plain, bent, silent = synthesizer.render(
         [tone(69), tone(69, bends=(Bend(0.0, 4096),)), tone(69, controllers=(Controller(0.0, 7, 0),))], 1.0
@@ -49,7 +49,7 @@ def test_bends_and_controllers_are_played(synthesizer):
     assert np.abs(silent).max() < 0.01 * np.abs(plain).max()
 
 
-@needs_library
+@needs_fluidsynth
 def test_every_part_has_a_bus_of_its_own(synthesizer):
     parts = [tone(60 + number, program=number) for number in range(18)]  # more parts than buses
     together = synthesizer.render(parts, 1.0)
@@ -58,7 +58,7 @@ def test_every_part_has_a_bus_of_its_own(synthesizer):
         np.testing.assert_array_equal(together[number], synthesizer.render([parts[number]], 1.0)[0])
 
 
-@needs_library
+@needs_fluidsynth
 def test_nothing_of_the_piece_before_is_heard(synthesizer):
     first = synthesizer.render([tone(60, ORGAN)], 1.0)
     synthesizer.render([tone(40, ORGAN), tone(47, PIANO, bends=(Bend(0.1, 8000),))], 0.3)
@@ -67,21 +67,21 @@ def test_nothing_of_the_piece_before_is_heard(synthesizer):
     assert synthesizer.render([], 0.5).shape == (0, SAMPLE_RATE // 2)
 
 
-@needs_library
+@needs_fluidsynth
 def test_a_kit_that_the_font_lacks_is_replaced_by_its_standard_kit(synthesizer):
     snare = (Note(0.0, 0.1, 38, 100),)
     standard, unknown = (Part("drums", snare, program=program, is_drum=True) for program in (0, 77))
     np.testing.assert_array_equal(synthesizer.render([unknown], 0.5), synthesizer.render([standard], 0.5))
 
 
-@needs_library
+@needs_fluidsynth
 def test_a_damaged_font_is_named(tmp_path):
     (tmp_path / "broken.sf2").write_bytes(b"RIFF")
     with pytest.raises(CocolaError, match=r"broken\.sf2"):
         Synthesizer([tmp_path / "broken.sf2"])
 
 
-@needs_library
+@needs_fluidsynth
 def test_render_parts_sums_parts_of_one_name():
     parts = [tone(60), Part("bass", tone(36).notes, program=33), tone(64)]
     stems = render_parts(parts, [FONT])
@@ -91,7 +91,7 @@ def test_render_parts_sums_parts_of_one_name():
     np.testing.assert_array_equal(stems["tone"], low + high)
 
 
-@needs_library
+@needs_fluidsynth
 def test_render_parts_mixes_with_a_generator():
     parts = [tone(60), Part("silent", ())]
     stems = render_parts(parts, [FONT], duration=1.0, generator=np.random.default_rng(0))

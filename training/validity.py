@@ -141,8 +141,8 @@ def measure_validity(
                     sides = embedded[: len(CONDITIONING)], embedded[len(CONDITIONING) :]
                     left, right = encoders.sides(key[0], *sides)
                     scores.setdefault(key, []).append((left[:, None] * right[None]).sum(-1).numpy())
+        cases = {kind: np.stack([window[kind] for window in cued]) for kind in CUES} if cued else {}
         for (encoder, mode), tables in scores.items():
-            cases = {kind: np.stack([window[kind] for window in cued]) for kind in CUES}
             results.append(_judge(encoder, test, mode, np.stack(tables), cases, np.asarray(owners), seed))
         for name, differences in measured.items():
             results.append(_judge_baseline(name, test, np.stack(differences), np.asarray(owners), seed))
