@@ -39,11 +39,11 @@ SOURCES ?= ../shared
 FETCH ?=
 corpora: $(VENV)/test system
 	$(PIP_INSTALL) --editable '.[corpora]'
-	$(BIN)/python -m cocola_metric.training.rendering corpora --sources $(SOURCES) $(FETCH)
+	$(BIN)/python -m cocola_metric.training render corpora --sources $(SOURCES) $(FETCH)
 
 # Table 3 in miniature: the small models in benchmarks/weights, on rendered bands that none of them was trained on.
 TABLE3 := build/table3
-TABLE3_ROWS := $(BIN)/python -m cocola_metric.benchmarks.table3 --queries docs/table3/bands.jsonl --corpus corpora/bands \
+TABLE3_ROWS := $(BIN)/python -m cocola_metric.benchmarks table3 --queries docs/table3/bands.jsonl --corpus corpora/bands \
 	--embedders cocola timbre --batch-size 8 --out $(TABLE3) --generators ground_truth random noise echo degraded \
 	msdm:benchmarks/weights/msdm,steps=32,resamples=4 componet:benchmarks/weights/componet
 table3: $(VENV)/test
@@ -54,8 +54,8 @@ table3: $(VENV)/test
 # All that the documents say about the embedded encoder, after it was replaced and make table3 done: half an hour.
 RESULTS := build/documents
 TESTS := chorus=corpora/chorus/test bands=corpora/bands/test desk=corpora/desk/test recorded=$(SOURCES)/stems/recorded
-EVALUATE := $(BIN)/python -m cocola_metric.training.evaluate
-BEHAVIOUR := $(BIN)/python -m cocola_metric.fad_behaviour $(SOURCES)/stems/recorded
+EVALUATE := $(BIN)/python -m cocola_metric.training evaluate
+BEHAVIOUR := $(BIN)/python -m cocola_metric.benchmarks fad-behaviour $(SOURCES)/stems/recorded
 ENCODERS ?= embedded
 documents: $(VENV)/test
 	mkdir -p $(RESULTS)
@@ -64,11 +64,11 @@ documents: $(VENV)/test
 	$(EVALUATE) --table2 $(ENCODERS) --test $(TESTS) --json $(RESULTS)/table2.json >$(RESULTS)/table2.md
 	$(BEHAVIOUR) --plot docs/fad-behaviour.png >$(RESULTS)/behaviour.md
 	$(BEHAVIOUR) --embedder timbre --plot docs/fad-behaviour-timbre.png >$(RESULTS)/behaviour_timbre.md
-	$(BIN)/python -m cocola_metric.benchmarks.queries $(SOURCES)/stems/recorded --seconds 5.944 --out $(RESULTS)/recorded.jsonl
-	$(BIN)/python -m cocola_metric.benchmarks.table3 --queries $(RESULTS)/recorded.jsonl --embedders cocola timbre \
+	$(BIN)/python -m cocola_metric.benchmarks queries $(SOURCES)/stems/recorded --seconds 5.944 --out $(RESULTS)/recorded.jsonl
+	$(BIN)/python -m cocola_metric.benchmarks table3 --queries $(RESULTS)/recorded.jsonl --embedders cocola timbre \
 		--generators ground_truth random noise echo degraded degraded:snr=20 --out $(RESULTS)/recorded
 	cp $(RESULTS)/recorded/table3.md docs/table3/recorded.md
-	$(BIN)/python -m cocola_metric.training.documents $(RESULTS)
+	$(BIN)/python -m tools.documents $(RESULTS)
 
 .PHONY: system
 system:

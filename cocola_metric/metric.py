@@ -8,13 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import hub
-from .audio import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning, read_audio
-from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
+from . import checkpoints
+from .audio import (
+    HOP,
+    LENGTH_TOLERANCE,
+    MIN_SAMPLE_RATE,
+    SAMPLE_RATE,
+    WINDOW,
+    AudioWarning,
+    is_silent,
+    read_audio,
+    split_windows,
+)
+from .encoder import CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, MissingExtraError, UsageError
-from .model import CocolaModel, Mode, fold_batch_norm
 from .scorer import CocolaScorer
-from .windows import HOP, WINDOW, is_silent, split_windows
+from .scoring import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
 
 try:
     from torchmetrics import Metric
@@ -79,7 +88,7 @@ class CocolaMetric(Metric):
         super().__init__(**settings)
         if sample_rate < MIN_SAMPLE_RATE or not float(sample_rate).is_integer():
             raise UsageError(f"sample_rate={sample_rate}: pass a whole number of Hz, at least {MIN_SAMPLE_RATE}")
-        checkpoint = hub.load(name, revision=revision, token=token)
+        checkpoint = checkpoints.load(name, revision=revision, token=token)
         model = fold_batch_norm(checkpoint.model)
         scorer = CocolaScorer(
             model,

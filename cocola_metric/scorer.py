@@ -12,15 +12,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from . import functional, hub
-from .audio import SAMPLE_RATE, AudioInput, AudioWarning
-from .catalogue import Catalogue
-from .compare import mean_similarities, window_similarities
-from .embedding import Embedded, WindowEmbedder
+from . import checkpoints, functional
+from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan
+from .encoder import MIN_SAMPLES, MODES, CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, UsageError
-from .model import MIN_SAMPLES, MODES, CocolaModel, Mode, fold_batch_norm
+from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
 from .signature import signature
-from .windows import HOP, WINDOW, WindowPlan
 
 _Result = TypeVar("_Result")
 
@@ -123,7 +120,7 @@ class CocolaScorer:
         Raises:
             CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
         """
-        checkpoint = hub.load(name, revision=revision, token=token)
+        checkpoint = checkpoints.load(name, revision=revision, token=token)
         scorer = cls(
             checkpoint.model,
             name=checkpoint.name,
@@ -160,8 +157,7 @@ class CocolaScorer:
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        from .model_card import CardFacts  # huggingface_hub comes with it
-        from .publish import save_with_card
+        from .checkpoints import CardFacts, save_with_card
 
         facts = CardFacts(license, training_data, results or {})
         save_with_card(self._config, self._stored, Path(folder), facts, dtype=dtype)
@@ -196,8 +192,7 @@ class CocolaScorer:
         Raises:
             CheckpointError: the Hub refuses or does not answer.
         """
-        from .model_card import CardFacts
-        from .publish import push
+        from .checkpoints import CardFacts, push
 
         return push(
             self._config,

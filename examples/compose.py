@@ -21,10 +21,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from cocola_metric.training.channel_strip import reverberate, saturate
-from cocola_metric.training.scores import PITCH_CLASSES, Note, Part
-from cocola_metric.training.studio import Studio
-from cocola_metric.training.synth import SAMPLE_RATE, SoundFont, find_sound_fonts
+from cocola_metric.training.rendering.channel_strip import reverberate, saturate
+from cocola_metric.training.rendering.notation import PITCH_CLASSES, Note, Part
+from cocola_metric.training.rendering.studio import Studio
+from cocola_metric.training.rendering.synth import SAMPLE_RATE, SoundFont, find_sound_fonts
 
 FONT = SoundFont(Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), "MIT (apt fluid-soundfont-gm)")
 SECONDS = 20.0  # of every song, so that stems of two songs can be compared in full length

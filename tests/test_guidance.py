@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from cocola_metric import hub
-from cocola_metric.audio import read_audio
+from cocola_metric.audio.inputs import read_audio
+from cocola_metric.checkpoints import loading
+from cocola_metric.encoder.model import MIN_SAMPLES, CocolaModel, EncoderConfig
 from cocola_metric.errors import UsageError
-from cocola_metric.model import MIN_SAMPLES, CocolaModel, EncoderConfig
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE = 16_000
@@ -25,7 +25,7 @@ def models() -> dict[str, CocolaModel]:
 
 @pytest.fixture(scope="module")
 def embedded() -> CocolaModel:
-    return hub.load("embedded").model.requires_grad_(False)
+    return loading.load("embedded").model.requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,15 @@ import soundfile
 import torch
 
 from cocola_metric import CocolaScorer, __version__
-from cocola_metric.audio import AudioWarning, read_audio
+from cocola_metric.audio.inputs import AudioWarning, read_audio
+from cocola_metric.audio.windows import split_windows
+from cocola_metric.checkpoints.loading import EMBEDDED_FOLDER, WEIGHTS_FILE, file_sha256, load
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
-from cocola_metric.hub import EMBEDDED_FOLDER, WEIGHTS_FILE, file_sha256, load
-from cocola_metric.windows import split_windows
 
 TOLERANCE = 1e-4  # of scores, between batch sizes and ways of asking
 ROUNDING = 1e-5  # of the same computation: where memory lies decides how vectors are cut
 RATE = 16_000
-pytestmark = pytest.mark.filterwarnings("ignore::cocola_metric.audio.AudioWarning")  # clips of uneven length
+pytestmark = pytest.mark.filterwarnings("ignore::cocola_metric.audio.inputs.AudioWarning")  # clips of uneven length
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from cocola_metric import CocolaScorer, hub
+from cocola_metric import CocolaScorer
+from cocola_metric.checkpoints import loading
+from cocola_metric.checkpoints.loading import CONFIG_FILE, EMBEDDED_FOLDER
+from cocola_metric.encoder.model import FRONT_ENDS
 from cocola_metric.errors import CheckpointError
-from cocola_metric.hub import CONFIG_FILE, EMBEDDED_FOLDER
-from cocola_metric.model import FRONT_ENDS
 from cocola_metric.signature import signature
 
 RATE = 16_000
@@ -46,10 +47,10 @@ def reference(pairs) -> tuple[str, list[float]]:
 
 def other_weights(folder: Path) -> Path:
     """The embedded encoder with one weight matrix scaled, under a name of its own."""
-    model = hub.load("embedded").model
+    model = loading.load("embedded").model
     with torch.no_grad():
         model.similarity.weight.mul_(1.01)
-    hub.save(model, folder / "weights")
+    loading.save(model, folder / "weights")
     return folder / "weights"
 
 
@@ -126,7 +127,7 @@ def test_settings_of_training_only_are_not_in_it(reference, pairs, tmp_path: Pat
 
 def test_every_other_field_of_the_configuration_needs_other_weights() -> None:
     """So the hash of the weights covers config.json, as far as it matters."""
-    model = hub.load("embedded").model
+    model = loading.load("embedded").model
     shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
     others = {"backbone": "efficientnet_b0", "embedding_dim": 256, "similarity": "cosine"}
     free = {"dropout", "drop_connect"}
@@ -143,7 +144,7 @@ def test_every_other_field_of_the_configuration_needs_other_weights() -> None:
     "place",
     [
         lambda folder: shutil.copytree(EMBEDDED_FOLDER, folder / "copy"),
-        lambda folder: hub.save(hub.load("embedded").model, folder / "embedded") or folder / "embedded",
+        lambda folder: loading.save(loading.load("embedded").model, folder / "embedded") or folder / "embedded",
     ],
     ids=["another name", "the same weights in float32"],
 )

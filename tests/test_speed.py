@@ -11,24 +11,24 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from test_features import librosa_chain
+from original_recipe import librosa_chain
 
 from cocola_metric import CocolaScorer, functional
-from cocola_metric.features import HarmonicPercussive, LogMel
-from cocola_metric.median import running_median
-from cocola_metric.model import CocolaModel, EncoderConfig, fold_batch_norm
-from cocola_metric.pitch_onset import PitchOnset
+from cocola_metric.encoder.median import running_median
+from cocola_metric.encoder.mel import HarmonicPercussive, LogMel
+from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
+from cocola_metric.encoder.pitch_onset import PitchOnset
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
 COLD_START = {
-    "ours": "from cocola_metric.cli import main; main({files!r})",
+    "ours": "from cocola_metric.cli.score import main; main({files!r})",
     # The imports of the original repository's inference recipe, and its front end on both files.
     "original": (
         "import sys, torch, torchaudio, librosa, lightning, efficientnet_pytorch, soundfile\n"
         "sys.path.insert(0, {tests!r})\n"
-        "from test_features import librosa_chain\n"
-        "from cocola_metric.model import CocolaModel\n"
+        "from original_recipe import librosa_chain\n"
+        "from cocola_metric.encoder.model import CocolaModel\n"
         "model = CocolaModel().eval()\n"
         "clips = [soundfile.read(file, dtype='float32')[0][:80000] for file in {files!r}]\n"
         "features = torch.stack([torch.from_numpy(librosa_chain(clip)).float() for clip in clips])\n"
@@ -164,5 +164,5 @@ def test_cold_start(benchmark, data: Path, how: str) -> None:
         for package in ("lightning", "efficientnet_pytorch"):
             pytest.importorskip(package, reason="the original recipe imports it")
     files = [str(data / "conditioning.flac"), str(data / "accompaniment.flac")]
-    code = COLD_START[how].format(files=files, tests=str(Path(__file__).parent))
+    code = COLD_START[how].format(files=files, tests=str(Path(__file__).parent / "helpers"))
     benchmark(lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True))

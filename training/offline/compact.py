@@ -23,11 +23,11 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample
 
-from cocola_metric.training.drumkits import Drumkit, find_drumkits
-from cocola_metric.training.scores import read_musicxml
-from cocola_metric.training.studio import AUDIBLE_LEVEL
-from cocola_metric.training.synth import SAMPLE_RATE
-from cocola_metric.training.works import split_of, work_name
+from cocola_metric.training.rendering.drumkits import Drumkit, find_drumkits
+from cocola_metric.training.rendering.notation import read_musicxml
+from cocola_metric.training.rendering.studio import AUDIBLE_LEVEL
+from cocola_metric.training.rendering.synth import SAMPLE_RATE
+from cocola_metric.training.rendering.works import split_of, work_name
 
 Signal = NDArray[np.float32]  # (L,)
 

@@ -57,13 +57,13 @@ find "$root" -name __pycache__ -prune -exec rm -rf {} +
 # What a recipe would make from an installed library, or find in installed packages
 if [ ! -e "$home/sources/scores/chorales" ]; then
     mkdir -p "$home/sources/scores/chorales"
-    "$python" -c 'from cocola_metric.training.chorales import cached_chorales; print(cached_chorales())' |
+    "$python" -c 'from cocola_metric.training.rendering.recipes.chorales import cached_chorales; print(cached_chorales())' |
         xargs -I{} cp {} "$home/sources/scores/chorales/" || echo "not here, left out: Bach chorales" >&2
 fi
 if [ ! -e "$home/sources/scores/modules" ]; then
     "$python" -c '
 from pathlib import Path
-from cocola_metric.training.source_files import SOURCES
+from cocola_metric.training.rendering.sources import SOURCES
 for name, source in SOURCES.items():
     if name.startswith("modules"):
         print(*source.find_files(Path("/nowhere")), sep="\n")' | sed /^$/d | xargs -d '\n' -I{} cp --parents {} "$root"

@@ -26,14 +26,14 @@ if command -v nvidia-cuda-mps-control >/dev/null; then
 fi
 
 render() {
-    LD_LIBRARY_PATH=$here/lib OMP_NUM_THREADS=1 python3 -m cocola_metric.training.rendering corpora --sources sources \
+    LD_LIBRARY_PATH=$here/lib OMP_NUM_THREADS=1 python3 -m cocola_metric.training render corpora --sources sources \
         --hours "$(python3 -c "print($hours / 3)")" --corpora "$1" --splits train validation --jobs "$cores" \
         >"$results/render_$1.log" 2>&1
     say "rendered $1: $?"
     cp corpora/manifest.json "$results/manifest_$1.json"
     python3 -c "
 from pathlib import Path
-from cocola_metric.training.bank import open_banks
+from cocola_metric.training.corpora.bank import open_banks
 for split in ('train', 'validation'):
     open_banks(['corpora/$1'], split, Path('cache'), workers=$cores)" >>"$results/render_$1.log" 2>&1
     say "decoded $1: $?"

@@ -1,0 +1,187 @@
+"""What sub-FAD and the COCOLA score say of the same accompaniments: `benchmarks fad-behaviour FOLDER`.
+
+FOLDER holds one folder of stems a song. From each song excerpts are cut, and their stems dealt into conditioning and
+accompaniment. The real accompaniment is then damaged in known ways, or replaced by one of another song: whole and real,
+but not made for this music (the paper's "Random", section 4.3). Prints a Markdown table; ``--plot`` draws it.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_silent, read_clip
+from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.fad import EMBEDDERS, FadResult, SubFAD
+from cocola_metric.plot import new_figure
+from cocola_metric.scorer import CocolaScorer
+
+from .damage import DAMAGES
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
+RANDOM = "another song's"
+COLOURS = {"noise": "#1f5f8b", "low-pass": "#c06c3e", "MP3": "#4f8a4f"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """An excerpt: what is given, and what was played to it; mono at 16 kHz, (L,) each."""
+
+    song: str
+    conditioning: Tensor
+    accompaniment: Tensor
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is said of one kind of accompaniment."""
+
+    kind: str
+    strength: str
+    fad: FadResult
+    score: float
+
+
+def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> list[Query]:
+    """Cut excerpts at even distances from every song, and deal the stems that sound in two non-empty parts.
+
+    Raises:
+        UsageError: there are fewer than two songs of at least two stems.
+    """
+    generator = np.random.default_rng(seed)
+    queries = []
+    for song in sorted(path for path in folder.iterdir() if path.is_dir()):
+        stems = sorted(path for path in song.iterdir() if path.suffix.lower() in SUFFIXES)
+        length = min((soundfile.info(stem).duration for stem in stems), default=0.0)
+        count = min(per_song, int(length // seconds))
+        for start in np.linspace(0, length - seconds, count) if count > 1 else [0.0] * count:
+            queries += _dealt(song.name, stems, float(start), seconds, generator)
+    if len({query.song for query in queries}) < 2:
+        raise UsageError(f"{folder}: needs two folders or more, with two stems or more of {seconds:g} s in each")
+    return queries
+
+
+def measure(queries: Sequence[Query], metric: SubFAD, scorer: CocolaScorer, *, seed: int) -> list[Row]:
+    """Return sub-FAD to the real mixtures and mean COCOLA score of every kind of accompaniment, the real one first."""
+    generator = np.random.default_rng(seed)
+    conditionings = [query.conditioning for query in queries]
+    real = [query.accompaniment for query in queries]
+    reference = metric.embed(list(zip(conditionings, real, strict=True)), SAMPLE_RATE)
+
+    def rows(kind: str, accompaniments: dict[str, list[Tensor]]) -> list[Row]:
+        clips = [clip for clips in accompaniments.values() for clip in clips]
+        pairs = scorer.score_pairs(conditionings * len(accompaniments), clips, sample_rate=SAMPLE_RATE)
+        scores = pairs.reshape(len(accompaniments), -1).nanmean(dim=1).tolist()
+        mixes = list(zip(conditionings * len(accompaniments), clips, strict=True))
+        embedded, each = metric.embed(mixes, SAMPLE_RATE), len(conditionings)
+        fads = [metric.compare(embedded[at : at + each], reference) for at in range(0, len(clips), each)]
+        return [Row(kind, *entry) for entry in zip(accompaniments, fads, scores, strict=True)]
+
+    found = rows("real", {"": real}) + rows(RANDOM, {"": [real[index] for index in strangers(queries, generator)]})
+    for kind, strengths in DAMAGES.items():
+        found += rows(kind, {name: [damage(clip, generator) for clip in real] for name, damage in strengths.items()})
+    return found
+
+
+def strangers(queries: Sequence[Query], generator: np.random.Generator) -> list[int]:
+    """Draw, for every query, one of another song."""
+    songs = [query.song for query in queries]
+    return [int(generator.choice([j for j, other in enumerate(songs) if other != song])) for song in songs]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows in Markdown, with what they were measured by below."""
+    lines = ["| accompaniment | | sub-FAD | 95 % interval | COCOLA score |", "|---|---|---|---|---|"]
+    for row in rows:
+        low, high = row.fad.interval
+        lines.append(f"| {row.kind} | {row.strength} | {row.fad.fad:.2f} | {low:.2f} to {high:.2f} | {row.score:.2f} |")
+    fad = rows[0].fad
+    lines += ["", f"Floor (halves of the real mixtures): {fad.floor:.2f}; {fad.tracks} excerpts. `{fad.signature}`"]
+    return "\n".join(lines)
+
+
+def draw(file: Path, rows: Sequence[Row]) -> None:
+    """Draw sub-FAD against damage, and the COCOLA score against sub-FAD.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, (top, bottom) = new_figure(rows=2, height=7.5, heights=(1, 1.2))
+    real, random = rows[0], rows[1]
+    readable = 0.07 * max(row.fad.fad for row in rows)  # below it, labels would lie on each other
+    place = {"xytext": (4, 4), "textcoords": "offset points"}
+    for kind, colour in COLOURS.items():
+        damaged = [row for row in rows if row.kind == kind]
+        values, scores = [row.fad.fad for row in damaged], [row.score for row in damaged]
+        top.plot(range(len(damaged)), values, "o-", color=colour, label=kind)
+        for index, row in enumerate(damaged):
+            if row.fad.fad > readable:
+                top.annotate(row.strength, (index, row.fad.fad), fontsize=7, color=colour, **place)
+        bottom.plot([real.fad.fad, *values], [real.score, *scores], "o-", color=colour, label=kind)
+    top.axhline(random.fad.fad, color="black", linestyle="--", label="another song's accompaniment")
+    top.axhline(real.fad.floor, color="grey", linestyle=":", label="halves of the real mixtures")
+    top.set_xticks([])
+    top.set_xlabel("weak to strong damage")
+    top.set_ylabel("sub-FAD (lower is nearer)")
+    top.legend(frameon=False, fontsize=8)
+    bottom.plot(real.fad.fad, real.score, "*", color="black", markersize=12, label="real accompaniment")
+    bottom.plot(random.fad.fad, random.score, "X", color="black", markersize=9, label="another song's accompaniment")
+    bottom.set_xlabel("sub-FAD (lower is nearer)")
+    bottom.set_ylabel("COCOLA score (higher fits better)")
+    bottom.legend(frameon=False, fontsize=8, loc="center right")
+    figure.savefig(file, dpi=150)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, draw; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.benchmarks fad-behaviour", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of stems a song")
+    parser.add_argument("--embedder", choices=EMBEDDERS, default="cocola", help="of the sub-FAD (default: cocola)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of an excerpt (10)")
+    parser.add_argument("--per-song", type=int, default=8, help="most excerpts of a song (8)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw it, too (extra [plot])")
+    options = parser.parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AudioWarning)  # silence is dealt with here
+            queries = draw_queries(
+                options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed
+            )
+            rows = measure(
+                queries, SubFAD(options.embedder, cache=None), CocolaScorer.from_pretrained(), seed=options.seed
+            )
+        print(table(rows))
+        if options.plot is not None:
+            draw(options.plot, rows)
+    except CocolaError as error:
+        print(f"fad_behaviour: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator: np.random.Generator) -> list[Query]:
+    excerpts = [_excerpt(stem, start, seconds) for stem in stems]
+    sounding = [excerpt for excerpt in excerpts if not is_silent(excerpt[None]).item()]
+    if len(sounding) < 2:
+        return []
+    order = generator.permutation(len(sounding))
+    first = int(generator.integers(1, len(sounding)))
+    parts = [torch.stack([sounding[index] for index in chosen]).sum(dim=0) for chosen in (order[:first], order[first:])]
+    peak = max(1.0, (parts[0] + parts[1]).abs().max().item(), parts[1].abs().max().item())
+    return [Query(song, parts[0] / peak, parts[1] / peak)]
+
+
+def _excerpt(stem: Path, start: float, seconds: float) -> Tensor:
+    rate = soundfile.info(stem).samplerate
+    values, _ = soundfile.read(
+        stem, frames=round(seconds * rate), start=round(start * rate), dtype="float32", always_2d=True, fill_value=0.0
+    )
+    return read_clip(values.T, SAMPLE_RATE, sample_rate=rate)[: round(seconds * SAMPLE_RATE)]

@@ -1,0 +1,15 @@
+from .folder import GeneratedFolder, accompaniment_of, mix_of, open_generated, write_text_whole
+from .generate import generate_answers
+from .registry import GENERATORS, Setting, open_generator
+
+__all__ = [
+    "GENERATORS",
+    "GeneratedFolder",
+    "Setting",
+    "accompaniment_of",
+    "generate_answers",
+    "mix_of",
+    "open_generated",
+    "open_generator",
+    "write_text_whole",
+]

@@ -1,0 +1,92 @@
+"""A generator that plays the right notes with a bad sound: COCOLA should like it, a Fréchet distance should not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cocola_metric.errors import UsageError
+
+from ..queries import ConditioningAudio, Query, QueryAudio, limit_band
+from .folder import Content, Generated
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """What is done to the sound.
+
+    Attributes:
+        band: Hz above which nothing is left, as an encoder at a low bit rate leaves it.
+        snr: level of the music above that of noise, which is white up to the band, in dB, over the whole window.
+    """
+
+    band: float = 4_000.0
+    snr: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.band > 0 or not np.isfinite(self.snr):
+            raise UsageError(f"degraded: band={self.band:g}, snr={self.snr:g}: pass Hz above 0 and dB")
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """What was really played, through `Artefacts`: perfectly coherent, and audibly not a recording."""
+
+    audio: QueryAudio
+    artefacts: Artefacts = Artefacts()
+    name: str = "Degraded"
+    content: Content = "accompaniment"
+
+    def unsupported(self, query: Query) -> None:
+        """Every query has an answer."""
+
+    def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
+        """Depend on the target and the artefacts."""
+        return {"target": self.audio.target_fingerprint(query), **asdict(self.artefacts)}
+
+    def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
+        """Return m_X with artefacts, at the rate of its files."""
+        answers = []
+        for query in queries:
+            rate = self.audio.target_rate(query)
+            answers.append(Generated(degrade(self.audio.target(query, rate), rate, self.artefacts, rng), rate))
+        return answers
+
+
+def degrade(
+    samples: NDArray[np.float32], sample_rate: int, artefacts: Artefacts, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Cut off the high end of audio and add noise; the same at every sample rate that holds the band.
+
+    Shape:
+        (L,) -> (L,).
+    """
+    noise = limit_band(rng.standard_normal(len(samples), dtype=np.float32), sample_rate, artefacts.band)
+    gain = _rms(samples) / _rms(noise) * 10 ** (-artefacts.snr / 20)
+    return limit_band(samples, sample_rate, artefacts.band) + noise * np.float32(gain)
+
+
+def _rms(samples: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def make_degraded(argument: str, audio: QueryAudio) -> Degraded:
+    """Make the generator from what follows the colon in "degraded:band=4000,snr=0"; nothing means the defaults.
+
+    Raises:
+        UsageError: a setting is no good.
+    """
+    known = {field.name for field in fields(Artefacts)}
+    settings: dict[str, float] = {}
+    for text in filter(None, argument.split(",")):
+        name, _, value = text.partition("=")
+        try:
+            if name not in known:
+                raise ValueError(name)
+            settings[name] = float(value)
+        except ValueError:
+            raise UsageError(f"degraded: {text!r} is no setting; write band=HZ,snr=DB") from None
+    name = f"Degraded ({argument})" if argument else "Degraded"
+    return Degraded(audio, replace(Artefacts(), **settings), name)

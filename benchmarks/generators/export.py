@@ -1,0 +1,77 @@
+"""Export the queries of a manifest for any external system: what it hears, what it is asked, how to answer.
+
+Each query becomes a folder ``<query id>/`` with ``conditioning.wav``, ``stems/<tag>.wav``, ``prompt.txt`` and
+``query.json``. Answers go into another folder, as ``<query id>.wav``, with the ``generated.json`` exported here.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cocola_metric.errors import CocolaError
+from cocola_metric.identity import file_sha256
+
+from ..queries import ConditioningAudio, Query, find_tracks, query_as_json, read_queries
+from .folder import CONTENTS, Content, write_about, write_text_whole, write_wav_whole
+
+
+def export_query(
+    query: Query, audio: ConditioningAudio, out: Path, *, sample_rate: int | None = None, seconds: float | None = None
+) -> Path:
+    """Write the folder of a query; nothing in it tells how the accompaniment really was, but for its tags.
+
+    Args:
+        query: of a manifest.
+        audio: of the queries.
+        out: folder of the folders.
+        sample_rate: in Hz; None means that of the files.
+        seconds: of audio, for systems that want more than the query's window; answers are cut to it.
+
+    Returns:
+        The folder, ``<out>/<query id>``.
+
+    Raises:
+        AudioError: a file of the corpus is missing or damaged.
+    """
+    folder = out / query.id
+    (folder / "stems").mkdir(parents=True, exist_ok=True)
+    rate = sample_rate or audio.native_rate(query)
+    stems = audio.conditioning_stems(query, rate, seconds=seconds)
+    for tag, samples in stems.items():
+        write_wav_whole(folder / "stems" / f"{tag}.wav", samples, rate)
+    write_wav_whole(folder / "conditioning.wav", sum(list(stems.values())[1:], next(iter(stems.values()))), rate)
+    write_text_whole(folder / "prompt.txt", query.prompt + "\n")
+    write_text_whole(folder / "query.json", json.dumps(query_as_json(query), indent=2) + "\n")
+    return folder
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.benchmarks export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
+    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the queries")
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default: that of the files")
+    parser.add_argument("--seconds", type=float, help="more context than the query's window, from the same start on")
+    parser.add_argument("--generator", default="", help="name of the external system, for its row")
+    parser.add_argument("--content", choices=CONTENTS, default=CONTENTS[0], help="what its answers will hold")
+    options = parser.parse_args(arguments)
+    content: Content = options.content
+    try:
+        queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
+        audio = ConditioningAudio(find_tracks(options.queries, queries, options.corpus))
+        for query in tqdm(queries, desc="exporting", unit="query", disable=None):
+            export_query(query, audio, options.out, sample_rate=options.sample_rate, seconds=options.seconds)
+    except CocolaError as error:
+        parser.exit(1, f"export_queries: {error}\n")
+    write_about(options.out, sha256, content, {"generator": options.generator})
+    json.dump({"queries": len(queries), "queries_sha256": sha256, "out": str(options.out)}, sys.stdout)
+    print()

@@ -1,0 +1,175 @@
+"""A folder of generated audio: ``<query id>.wav`` and a ``generated.json`` that says what they answer."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from cocola_metric.errors import AudioError, UsageError
+
+from ..queries import Query
+
+Content = Literal["accompaniment", "full_mix"]
+"""Whether audio is the accompaniment alone (m_X), or plays the conditioning too (m_Y + m_X)."""
+CONTENTS: tuple[Content, ...] = get_args(Content)
+ABOUT_FILE = "generated.json"
+SUFFIXES = (".wav", ".flac")
+SHORTFALL = 0.1
+"""Seconds by which audio may be shorter than its query: it is padded with silence."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Audio that a generator made for a query.
+
+    Attributes:
+        samples: mono, (L,).
+        sample_rate: in Hz.
+        norms: L2 norms of all candidates among which it was chosen; empty where there was no choice.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    norms: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class GeneratedFolder:
+    """A folder of generated audio that belongs to a manifest of queries.
+
+    Attributes:
+        root: the folder.
+        content: of all its files.
+        about: all that ``generated.json`` says: generator, seed, …
+    """
+
+    root: Path
+    content: Content
+    about: Mapping[str, Any]
+
+    def path(self, query: Query) -> Path | None:
+        """Return the file that answers a query, or None."""
+        files = (self.root / f"{query.id}{suffix}" for suffix in SUFFIXES)
+        return next((file for file in files if file.is_file()), None)
+
+    def missing(self, queries: Iterable[Query]) -> list[Query]:
+        """Return the queries without a file."""
+        return [query for query in queries if self.path(query) is None]
+
+    def read(self, query: Query) -> Generated:
+        """Read the answer to a query: mono, at the rate of its file, cut to the length of the query.
+
+        Raises:
+            AudioError: there is none, or it is damaged or too short.
+        """
+        path = self.path(query)
+        if path is None:
+            raise AudioError(f"{self.root}: no {query.id}.wav: generate it")
+        try:
+            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path} is damaged ({error.error_string}): generate it again") from error
+        mono: NDArray[np.float32] = samples.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise AudioError(f"{path} holds NaN or infinite samples: generate it again")
+        return Generated(fit_length(mono, query, rate, str(path)), rate)
+
+
+def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:
+    """Open a folder of generated audio, and see that it answers the queries of a manifest.
+
+    Args:
+        root: the folder.
+        queries_sha256: of the manifest's file.
+
+    Raises:
+        UsageError: ``generated.json`` is missing or incomplete, or names another manifest.
+    """
+    file = root / ABOUT_FILE
+    if not file.is_file():
+        wanted = json.dumps({"queries_sha256": queries_sha256, "content": "accompaniment"})
+        raise UsageError(f"{root}: no {ABOUT_FILE}; write {wanted} there if its WAVs answer these queries")
+    try:
+        about = dict(json.loads(file.read_text(encoding="utf-8")))
+        content, answered = about["content"], about["queries_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file}: not an object with content and queries_sha256 ({error})") from error
+    if content not in CONTENTS:
+        raise UsageError(f"{file}: content {content!r} is unknown: write {' or '.join(CONTENTS)}")
+    if answered != queries_sha256:
+        raise UsageError(
+            f"{file}: answers the queries {str(answered)[:12]}…, not {queries_sha256[:12]}…: "
+            "generate for this manifest, or pass the one it was made for"
+        )
+    return GeneratedFolder(root, content, about)
+
+
+def write_about(root: Path, queries_sha256: str, content: Content, details: Mapping[str, Any]) -> None:
+    """Write ``generated.json``: which queries a folder answers, and whatever else is to be known."""
+    about = {"queries_sha256": queries_sha256, "content": content, **details}
+    write_text_whole(root / ABOUT_FILE, json.dumps(about, indent=2) + "\n")
+
+
+def fit_length(samples: NDArray[np.float32], query: Query, sample_rate: int, name: str) -> NDArray[np.float32]:
+    """Cut audio to the length of its query; audio a little too short is padded with silence.
+
+    Shape:
+        (L',) -> (L,), L = round(seconds * sample_rate).
+
+    Raises:
+        AudioError: it is shorter than the query by more than 0.1 s.
+    """
+    length = round(query.seconds * sample_rate)
+    if length - len(samples) > SHORTFALL * sample_rate:
+        raise AudioError(
+            f"{name} lasts {len(samples) / sample_rate:.3f} s, the query {query.id} {query.seconds:g} s: "
+            "generate at least as much"
+        )
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))
+
+
+def accompaniment_of(
+    generated: NDArray[np.float32], conditioning: NDArray[np.float32], content: Content
+) -> NDArray[np.float32]:
+    """Return what was generated without the conditioning, as the COCOLA score takes it (Eq. 4).
+
+    A full mix minus its conditioning is the accompaniment only where the system leaves the conditioning as it was, to
+    the sample; ask a system that does not for the accompaniment instead.
+
+    Shape:
+        (L,), (L,) -> (L,), at one rate.
+    """
+    return generated - conditioning if content == "full_mix" else generated
+
+
+def mix_of(generated: NDArray[np.float32], conditioning: NDArray[np.float32], content: Content) -> NDArray[np.float32]:
+    """Return what was generated together with the conditioning, as sub-FAD takes it.
+
+    Shape:
+        (L,), (L,) -> (L,), at one rate.
+    """
+    return generated if content == "full_mix" else generated + conditioning
+
+
+def write_wav_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
+    """Write 32-bit float WAV, whole or not at all."""
+    write_partial_wav(path, samples, sample_rate).replace(path)
+
+
+def write_partial_wav(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Path:
+    """Write 32-bit float WAV beside where it belongs, to be moved there; return where it is."""
+    partial = path.with_name(f".{path.name}.partial")
+    soundfile.write(partial, samples, sample_rate, format="WAV", subtype="FLOAT")
+    return partial
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,205 @@
+"""The first stage of Table 3: let a generator answer the queries of a manifest, into a folder.
+
+A run that was stopped goes on when the same command is given again; an answer is made anew only if its query, its
+audio, the generator or the seed has changed.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.identity import file_sha256
+
+from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
+from .folder import Generated, fit_length, write_about, write_partial_wav, write_text_whole
+from .registry import GENERATORS, Generator, Setting, open_generator
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GenerateCounts:
+    """How many queries were answered now, had been before, or cannot be."""
+
+    generated: int
+    kept: int
+    unsupported: int
+
+
+def generate_answers(
+    queries: Sequence[Query],
+    audio: ConditioningAudio,
+    generator: Generator,
+    out: Path,
+    *,
+    queries_sha256: str,
+    seed: int = 0,
+    batch_size: int = 1,
+) -> GenerateCounts:
+    """Write ``<out>/<query id>.wav`` for every query, and ``<query id>.json``, which says what it was made from.
+
+    Each file is written whole or not at all. A batch is a run of the manifest's queries, whatever exists already, and
+    its randomness comes from the seed and its queries: where a run was stopped does not tell in its results.
+
+    Args:
+        queries: of a manifest.
+        audio: that the generator may hear.
+        generator: to answer.
+        out: folder.
+        queries_sha256: of the manifest's file.
+        seed: of the answers.
+        batch_size: queries at a time.
+
+    Raises:
+        AudioError: audio is missing, damaged or too short.
+        UsageError: no batch, or the folder holds audio from elsewhere.
+    """
+    if batch_size < 1:
+        raise UsageError(f"a batch of {batch_size}: pass one or more")
+    out.mkdir(parents=True, exist_ok=True)
+    _refuse_foreign(queries, out)
+    reasons = {query.id: reason for query in queries if (reason := generator.unsupported(query)) is not None}
+    batches = list(_plan(queries, reasons, audio, generator, out, seed, batch_size))
+    kept = _remove_outdated(queries, batches, out)
+    details = {"generator": generator.name, "seed": seed, "batch_size": batch_size, "unsupported": reasons}
+    write_about(out, queries_sha256, generator.content, details)
+    generated = 0
+    total = len(queries) - len(reasons)
+    with tqdm(total=total, initial=kept, desc=generator.name, unit="query", disable=None) as progress:
+        for batch in batches:
+            if all(batch.current):
+                continue
+            rng = np.random.default_rng([seed, *(int(query.id.partition("_")[2], 16) for query in batch.queries)])
+            answers = generator.generate(batch.queries, audio, rng)
+            for query, key, current, answer in zip(batch.queries, batch.keys, batch.current, answers, strict=True):
+                if not current:
+                    _write_answer(out, query, key, answer, generator.name)
+                    generated += 1
+                    progress.update()
+    return GenerateCounts(generated, kept, len(reasons))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Queries that are answered together, a key of what each answer depends on, and whether it is there already."""
+
+    queries: list[Query]
+    keys: list[str]
+    current: list[bool]
+
+
+def _refuse_foreign(queries: Sequence[Query], out: Path) -> None:
+    foreign = [query.id for query in queries if _wav(out, query).exists() and not _note(out, query).exists()]
+    if foreign:
+        raise UsageError(f"{out}: {foreign[0]}.wav was not written by this stage: give another folder for the answers")
+
+
+def _plan(
+    queries: Sequence[Query],
+    unsupported: Container[str],
+    audio: ConditioningAudio,
+    generator: Generator,
+    out: Path,
+    seed: int,
+    batch_size: int,
+) -> Iterator[_Batch]:
+    supported = [query for query in queries if query.id not in unsupported]
+    starts = range(0, len(supported), batch_size)
+    for first in tqdm(starts, desc="checking", unit="batch", delay=2, disable=None):
+        batch = supported[first : first + batch_size]
+        content = [{"query": query_as_json(query), "recipe": dict(generator.recipe(query, audio))} for query in batch]
+        whole = {"generator": generator.name, "content": generator.content, "seed": seed, "batch": content}
+        keys = [_hash({**whole, "place": place}) for place in range(len(batch))]
+        yield _Batch(batch, keys, [_is_current(out, query, key) for query, key in zip(batch, keys, strict=True)])
+
+
+def _remove_outdated(queries: Sequence[Query], batches: Sequence[_Batch], out: Path) -> int:
+    """Leave nothing that is out of date beside what is not; return how many answers stay."""
+    stay = {query.id for batch in batches for query in compress(batch.queries, batch.current)}
+    for query in queries:
+        if query.id not in stay:
+            _wav(out, query).unlink(missing_ok=True)
+            _note(out, query).unlink(missing_ok=True)
+    return len(stay)
+
+
+def _hash(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _is_current(out: Path, query: Query, key: str) -> bool:
+    try:
+        note = json.loads(_note(out, query).read_text(encoding="utf-8"))
+        return bool(note["key"] == key and note["sha256"] == file_sha256(_wav(out, query)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _write_answer(out: Path, query: Query, key: str, answer: Generated, name: str) -> None:
+    samples = fit_length(answer.samples, query, answer.sample_rate, f"{name}: the answer")
+    partial = write_partial_wav(_wav(out, query), samples, answer.sample_rate)
+    note = {"id": query.id, "key": key, "sha256": file_sha256(partial), "norms": answer.norms}
+    write_text_whole(_note(out, query), json.dumps(note) + "\n")  # first, so that audio without a note is not ours
+    partial.replace(_wav(out, query))
+
+
+def _wav(out: Path, query: Query) -> Path:
+    return out / f"{query.id}.wav"
+
+
+def _note(out: Path, query: Query) -> Path:
+    return out / f"{query.id}.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.benchmarks generate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
+    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
+    parser.add_argument(
+        "--generator", required=True, help=f"{', '.join(GENERATORS)}; folder:DIR for WAVs made elsewhere"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the answers")
+    parser.add_argument("--candidates", type=int, default=1, help="take the loudest of so many answers (MSDM: 12)")
+    parser.add_argument("--seed", type=int, default=0, help="of the answers")
+    parser.add_argument("--batch-size", type=int, default=1, help="queries at a time")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    options = parser.parse_args(arguments)
+    if Path(options.generator.partition(":")[2] or ".").expanduser().resolve() == options.out.resolve():
+        parser.error("--out is the folder that is read: give another one")
+    try:
+        queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
+        audio = QueryAudio(find_tracks(options.queries, queries, options.corpus))
+        setting = Setting(audio, sha256, options.device, queries)
+        generator = open_generator(options.generator, setting, candidates=options.candidates)
+        counts = generate_answers(
+            queries,
+            ConditioningAudio(audio.tracks),
+            generator,
+            options.out,
+            queries_sha256=sha256,
+            seed=options.seed,
+            batch_size=options.batch_size,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"generate: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "generate: interrupted; the same command goes on from here\n")
+    report = {"generator": generator.name, **asdict(counts), "queries_sha256": sha256, "out": str(options.out)}
+    json.dump(report, sys.stdout)
+    print()

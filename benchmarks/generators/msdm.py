@@ -1,0 +1,127 @@
+"""MSDM as a generator of Table 3: the stems of the conditioning are given, those asked for are summed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cocola_metric.errors import UsageError
+from cocola_metric.training.msdm import MSDM, load_msdm, msdm_sha256
+
+from ..queries import ConditioningAudio, Query, Submix
+from .folder import Content, Generated
+from .msdm_sampler import PARTIAL, Sampling, generate_stems
+
+
+@dataclass(frozen=True)
+class MSDMGenerator:
+    """Partial generation by MSDM.
+
+    The model hears the stems of the conditioning one by one, and more of them than the query lasts: its own length,
+    from the same start. Stems that are neither given nor asked for are drawn as well, and left out of the answer. The
+    paper takes the best of 12 answers: wrap it in `generators.BestOf`.
+
+    Attributes:
+        model: in evaluation mode, where it computes.
+        weights_sha256: identity of its weights.
+        sampling: schedule.
+    """
+
+    model: MSDM
+    weights_sha256: str
+    sampling: Sampling = PARTIAL
+    name: str = "MSDM"
+    content: Content = "accompaniment"
+
+    def unsupported(self, query: Query) -> str | None:
+        """Say whether a query is too long, names other stems, or asks for a stem that is given already."""
+        config = self.model.config
+        given, wanted = _instruments(query.conditioning), _instruments(query.accompaniment)
+        foreign = sorted((given | wanted) - set(config.stems))
+        if foreign:
+            return f"MSDM plays {', '.join(config.stems)}, not {', '.join(foreign)}"
+        if given & wanted:
+            return f"MSDM plays one {sorted(given & wanted)[0]}, which is given"
+        if round(query.seconds * config.sample_rate) > config.length:
+            return f"MSDM plays {config.seconds:.3f} s, not {query.seconds:g} s"
+        return None
+
+    def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
+        """Depend on weights, sampling and all that is heard of the conditioning."""
+        heard = replace(query, conditioning=replace(query.conditioning, seconds=self.model.config.seconds))
+        return {
+            "weights": self.weights_sha256,
+            "sampling": asdict(self.sampling),
+            "conditioning": audio.fingerprint(heard),
+        }
+
+    def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
+        """Draw one answer to each query, of the model's length, at the model's rate."""
+        config = self.model.config
+        device = next(self.model.parameters()).device
+        heard = [self._given(query, audio) for query in queries]
+        given = torch.stack([stems for stems, _ in heard])  # (B, N, L)
+        mask = torch.stack([known for _, known in heard])  # (B, N)
+        noise = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        with torch.inference_mode():
+            drawn = generate_stems(self.model, given.to(device), mask, self.sampling, rng=noise).cpu()
+        answers = []
+        for query, stems in zip(queries, drawn, strict=True):
+            wanted = [config.stems.index(instrument) for instrument in sorted(_instruments(query.accompaniment))]
+            answers.append(Generated(stems[wanted].sum(dim=0).numpy(), config.sample_rate))
+        return answers
+
+    def _given(self, query: Query, audio: ConditioningAudio) -> tuple[Tensor, Tensor]:
+        """Return the given stems, (N, L), and which of the model's stems they are, (N,)."""
+        config = self.model.config
+        stems, mask = torch.zeros(len(config.stems), config.length), torch.zeros(len(config.stems), dtype=torch.bool)
+        for tag, samples in audio.conditioning_stems(query, config.sample_rate, seconds=config.seconds).items():
+            channel = config.stems.index(_instrument(tag))
+            stems[channel] += torch.from_numpy(samples)
+            mask[channel] = True
+        return stems, mask
+
+
+def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
+    """Make the generator from what follows the colon in "msdm:WEIGHTS,steps=64,resamples=4".
+
+    Args:
+        argument: a released .ckpt file or a folder of `msdm_checkpoint.save_msdm`; then fields of `Sampling`.
+        device: as torch names it.
+
+    Raises:
+        CheckpointError: the weights cannot be loaded.
+        UsageError: no weights are named, or a setting is no good.
+    """
+    place, *settings = argument.split(",")
+    if not place:
+        raise UsageError("the generator msdm needs weights: write msdm:FILE.ckpt or msdm:DIR")
+    sampling = replace(PARTIAL, **dict(_setting(text) for text in settings))
+    path = Path(place).expanduser()
+    return MSDMGenerator(load_msdm(path).to(device), msdm_sha256(path), sampling)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Sampling)}
+    try:
+        return name, kinds[name](value)
+    except (KeyError, ValueError):
+        raise UsageError(f"msdm: {text!r} is no setting; write {', '.join(f'{name}=…' for name in kinds)}") from None
+
+
+def _instruments(submix: Submix) -> set[str]:
+    return {_instrument(tag) for tag in submix.tags}
+
+
+def _instrument(tag: str) -> str:
+    """Return a tag without its number.
+
+    >>> _instrument("guitar_2")
+    'guitar'
+    """
+    return tag.rpartition("_")[0]

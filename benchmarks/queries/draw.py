@@ -1,0 +1,260 @@
+"""The evaluation queries that all generators share: drawn once per data set from a seed, kept as hashed JSON lines.
+
+The same seed and the same music give the same bytes on every machine: every draw comes from SHA-256, and nothing in a
+manifest depends on where the music lies.
+"""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cocola_metric.errors import AudioError, CocolaError, UsageError
+from cocola_metric.training.corpora import CORPORA, Stem, Track
+from cocola_metric.training.signal import SILENCE_DBFS
+
+from .audio import find_stems, note_corpus, open_tracks
+from .hashed_draws import HashedDraws
+from .manifest import GAIN, Part, Query, Submix, canonical_name, make_query, write_queries
+from .stem_windows import native_rate, read_mix
+
+logger = logging.getLogger(__name__)
+
+COUNT = 200
+"""Queries per data set in Table 3 (section 5.2)."""
+STARTS_PER_SECOND = 10
+"""Windows start at tenths of a second: whole samples at every usual rate, and exact in JSON."""
+ATTEMPTS = 32
+"""Windows of a track that are tried before it is given up."""
+MOST_OVERLAP = 0.5
+"""Share that two windows of a track have in common at most, where the track is long enough."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A track to draw from, and its parts."""
+
+    track: Track
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the track, as a manifest has it."""
+        return canonical_name(self.track.name)
+
+
+def draw_queries(
+    tracks: Sequence[Track],
+    *,
+    dataset: str,
+    split: str = "test",
+    count: int = COUNT,
+    seconds: float = 10.24,
+    seed: int = 0,
+    instruments: Sequence[str] | None = None,
+) -> list[Query]:
+    """Draw queries, spread evenly over the tracks; a larger count begins with the queries of a smaller one.
+
+    Of the parts that sound in a window (above -45 dBFS) Y is a random non-empty subset, X one of the rest; any size of
+    each is as likely as any other (as in section 3.1).
+
+    Args:
+        tracks: of one split of one data set.
+        dataset: its name.
+        split: of the data set.
+        count: number of queries.
+        seconds: length of the windows.
+        seed: of all draws.
+        instruments: if given, all stems of one of these instruments are summed to one part, and others are left out.
+
+    Raises:
+        AudioError: fewer than two tracks have a window in which two parts sound.
+        UsageError: no queries, or no length.
+    """
+    if count < 1 or not seconds > 0:
+        raise UsageError(f"{count} queries of {seconds} s: pass at least one, longer than 0 s")
+    seconds = float(seconds)  # 10 and 10.0 are one length, and have to be one in the manifest
+    candidates = [Candidate(track, parts_of(track, instruments)) for track in tracks]
+    usable = [one for one in candidates if len(one.parts) >= 2 and one.track.seconds >= seconds]
+    if len(usable) < len(candidates):
+        gone = len(candidates) - len(usable)
+        logger.warning("%d of %d tracks left out: under %g s, or under two stems", gone, len(candidates), seconds)
+    order = deque(sorted(usable, key=lambda one: HashedDraws(seed, "order", one.name).below(2**256)))
+    queries: list[Query] = []
+    starts: dict[str, list[float]] = {one.name: [] for one in usable}
+    with tqdm(total=count, desc="drawing", unit="query", delay=1, disable=None) as progress:
+        while len(queries) < count and order:
+            chosen = order.popleft()
+            earlier = starts[chosen.name]
+            draws = HashedDraws(seed, "query", chosen.name, len(earlier))
+            window = _draw_window(chosen, seconds, draws, earlier, least=2)
+            if window is None:
+                logger.warning("%s: left out: two stems were not found to sound together in it", chosen.name)
+                continue
+            earlier.append(window[0])
+            conditioning, accompaniment = _draw_sides(chosen, window, seconds, draws)
+            donor = _draw_donor(order, seconds, draws)
+            order.append(chosen)
+            if donor is None:
+                order.clear()
+                break
+            fields = {"dataset": dataset, "split": split, "seed": seed, "gain": GAIN}
+            fields |= {"conditioning": conditioning, "accompaniment": accompaniment, "donor": donor}
+            queries.append(make_query(len(queries), fields))
+            progress.update()
+    if len(queries) < count:
+        raise AudioError(
+            f"{dataset}: fewer than two of {len(tracks)} tracks have {seconds:g} s in which two stems sound: "
+            "give more music or shorter windows"
+        )
+    return queries
+
+
+def parts_of(track: Track, instruments: Sequence[str] | None = None) -> tuple[Part, ...]:
+    """Return what queries treat as the stems of a track.
+
+    Args:
+        track: to be queried.
+        instruments: None makes every stem a part of its own; else the stems of each instrument are summed to one.
+    """
+    stems = sorted(track.stems, key=lambda stem: canonical_name(stem.name))
+    if instruments is not None:
+        grouped = {tag_word(name): [stem for stem in stems if _word(stem) == tag_word(name)] for name in instruments}
+        return tuple(
+            Part(f"{word}_1", tuple(canonical_name(stem.name) for stem in members))
+            for word, members in grouped.items()
+            if members
+        )
+    numbers: Counter[str] = Counter()
+    parts = []
+    for stem in stems:
+        numbers[_word(stem)] += 1
+        parts.append(Part(f"{_word(stem)}_{numbers[_word(stem)]}", (canonical_name(stem.name),)))
+    return tuple(parts)
+
+
+def tag_word(name: str) -> str:
+    """Return a name as a tag: lower case, every run of other signs an underscore.
+
+    >>> tag_word("Chromatic Percussion")
+    'chromatic_percussion'
+    """
+    return re.sub(r"\W+", "_", canonical_name(name).lower()).strip("_") or "stem"
+
+
+def _word(stem: Stem) -> str:
+    return tag_word(stem.instrument or stem.name)
+
+
+Window = tuple[float, list[Part]]
+"""Start in seconds, and the parts that sound."""
+
+
+def _draw_window(
+    candidate: Candidate, seconds: float, draws: HashedDraws, earlier: Sequence[float], least: int
+) -> Window | None:
+    """Draw a window in which so many parts sound, overlapping an earlier one too much only if no other is found."""
+    last = int((candidate.track.seconds - seconds) * STARTS_PER_SECOND + 1e-6)
+    fallback: Window | None = None
+    for _ in range(ATTEMPTS):
+        start = draws.below(last + 1) / STARTS_PER_SECOND
+        crowded = any(abs(start - other) < (1 - MOST_OVERLAP) * seconds for other in earlier)
+        if crowded and fallback is not None:
+            continue
+        parts = _sounding(candidate, start, seconds)
+        if len(parts) >= least:
+            fallback = start, parts
+            if not crowded:
+                break
+    return fallback
+
+
+def _sounding(candidate: Candidate, start: float, seconds: float) -> list[Part]:
+    """Return the parts above -45 dBFS; their power is summed as exactly as can be, to be the same everywhere."""
+    sounding = []
+    for part in candidate.parts:
+        stems = find_stems(candidate.track, part)
+        samples = read_mix(candidate.track, stems, start, seconds, native_rate(stems)).astype(np.float64)
+        if np.mean(np.square(samples)) > 10 ** (SILENCE_DBFS / 10):
+            sounding.append(part)
+    return sounding
+
+
+def _draw_sides(candidate: Candidate, window: Window, seconds: float, draws: HashedDraws) -> tuple[Submix, Submix]:
+    start, parts = window
+    size = 1 + draws.below(len(parts) - 1)
+    given = draws.subset(parts, size)
+    rest = [part for part in parts if part not in given]
+    wanted = draws.subset(rest, 1 + draws.below(len(rest)))
+    return (
+        Submix(candidate.name, start, seconds, tuple(given)),
+        Submix(candidate.name, start, seconds, tuple(wanted)),
+    )
+
+
+def _draw_donor(others: Iterable[Candidate], seconds: float, draws: HashedDraws) -> Submix | None:
+    left = sorted(others, key=lambda one: one.name)
+    while left:
+        donor = left.pop(draws.below(len(left)))
+        window = _draw_window(donor, seconds, draws, (), least=1)
+        if window is not None:
+            start, parts = window
+            return Submix(donor.name, start, seconds, tuple(draws.subset(parts, 1 + draws.below(len(parts)))))
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line: draw a manifest, print its hash."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.benchmarks queries",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("corpus", help=f"reader:folder (readers: {', '.join(CORPORA)}), or a folder of stems")
+    parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="the manifest to write")
+    parser.add_argument("--split", default="test", help="of the data set (default: test)")
+    parser.add_argument("--name", help="of the data set (default: its reader, or its folder's name)")
+    parser.add_argument("--count", type=int, default=COUNT, help="queries (default: 200)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=10.24,
+        help="of a window: 10.24 (default; Slakh2100), 5.944 (MUSDB18-HQ) or other",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--instruments", nargs="+", help="only these, each summed to one stem (Slakh2100: bass drums guitar piano)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        tracks = open_tracks(options.corpus, options.split)
+        queries = draw_queries(
+            tracks,
+            dataset=options.name or _dataset_name(options.corpus),
+            split=options.split,
+            count=options.count,
+            seconds=options.seconds,
+            seed=options.seed,
+            instruments=options.instruments,
+        )
+        sha256 = write_queries(options.out, queries)
+    except CocolaError as error:
+        parser.exit(1, f"queries: {error}\n")
+    note_corpus(options.out, options.corpus)
+    tracks_used = len({query.conditioning.track for query in queries})
+    report = {"queries": len(queries), "tracks": tracks_used, "sha256": sha256, "out": str(options.out)}
+    json.dump(report, sys.stdout)
+    print()
+
+
+def _dataset_name(corpus: str) -> str:
+    reader, colon, _ = corpus.partition(":")
+    return reader if colon and reader in CORPORA else canonical_name(Path(corpus).expanduser().resolve().name)

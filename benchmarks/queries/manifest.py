@@ -1,0 +1,173 @@
+"""Queries as data, and the manifest that keeps them: JSON lines that depend on no machine."""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cocola_metric.errors import UsageError
+
+GAIN = "mean"
+"""The convention of level: channels averaged, stems as loud as in their files."""
+ID_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a query treats as one stem: one or more stems of a track, summed.
+
+    Attributes:
+        tag: instrument and number in lower case, as CompoNet's prompts have it ("guitar_1"); unique in its track.
+        stems: names of the track's stems.
+    """
+
+    tag: str
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Submix:
+    """A sum of parts of a track in a window (Eq. 1).
+
+    Attributes:
+        track: name in its corpus.
+        start: seconds from the beginning of the track.
+        seconds: length of the window.
+        parts: one or more.
+    """
+
+    track: str
+    start: float
+    seconds: float
+    parts: tuple[Part, ...]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the parts."""
+        return tuple(part.tag for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question to a generator: given ``conditioning``, play ``accompaniment``.
+
+    Attributes:
+        id: number in the manifest, and a hash of everything else: two queries of one id are the same.
+        dataset: name of the data set.
+        split: of the data set.
+        seed: of the draws.
+        gain: convention of level, "mean".
+        conditioning: Y, what the generator hears.
+        accompaniment: X, which has no part of Y; how it really was.
+        donor: what Random answers: a sub-mix of a window of another track.
+    """
+
+    id: str
+    dataset: str
+    split: str
+    seed: int
+    gain: str
+    conditioning: Submix
+    accompaniment: Submix
+    donor: Submix
+
+    @property
+    def seconds(self) -> float:
+        """Length of the window, in seconds."""
+        return self.conditioning.seconds
+
+    @property
+    def prompt(self) -> str:
+        """What is asked for in CompoNet's words (Eq. 7), as its released code writes it.
+
+        "in: other_1, vocals_1; out: drums_1".
+        """
+        return f"in: {', '.join(self.conditioning.tags)}; out: {', '.join(self.accompaniment.tags)}"
+
+
+def canonical_name(name: str) -> str:
+    """Return a name of a file in the one Unicode form (NFC) that manifests use; some systems store another."""
+    return unicodedata.normalize("NFC", name)
+
+
+def make_query(number: int, fields: Mapping[str, Any]) -> Query:
+    """Return a query, whose id is its number and the hash of its content.
+
+    Args:
+        number: in the manifest.
+        fields: those of a ``Query``, except for its id.
+    """
+    draft = Query(id="", **fields)
+    content = json.dumps(query_as_json(draft), sort_keys=True).encode()
+    return Query(id=f"{number:04d}_{hashlib.sha256(content).hexdigest()[:ID_DIGITS]}", **fields)
+
+
+def query_as_json(query: Query) -> dict[str, Any]:
+    """Return a query as plain data, in the order of a manifest's line."""
+    given, donor = query.conditioning, query.donor
+    return {
+        "id": query.id,
+        "dataset": query.dataset,
+        "split": query.split,
+        "track": given.track,
+        "start": given.start,
+        "seconds": given.seconds,
+        "conditioning": _parts_as_json(given.parts),
+        "accompaniment": _parts_as_json(query.accompaniment.parts),
+        "gain": query.gain,
+        "seed": query.seed,
+        "donor": {"track": donor.track, "start": donor.start, "parts": _parts_as_json(donor.parts)},
+    }
+
+
+def write_queries(path: Path, queries: Iterable[Query]) -> str:
+    """Write a manifest, one JSON object a line; return the SHA-256 of the file."""
+    data = "".join(json.dumps(query_as_json(query)) + "\n" for query in queries).encode("ascii")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_queries(path: Path) -> list[Query]:
+    """Read a manifest.
+
+    Raises:
+        UsageError: the file is missing or empty, or a line is no query, or was changed after it was drawn.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; draw it with python -m cocola_metric.benchmarks queries")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines:
+        raise UsageError(f"{path}: no queries in it; draw them again")
+    return [_read_query(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _read_query(line: str, place: str) -> Query:
+    try:
+        row = json.loads(line)
+        track, start, seconds, donor = row["track"], row["start"], row["seconds"], row["donor"]
+        fields = {
+            **{name: row[name] for name in ("dataset", "split", "seed", "gain")},
+            "conditioning": Submix(track, start, seconds, _parts(row["conditioning"])),
+            "accompaniment": Submix(track, start, seconds, _parts(row["accompaniment"])),
+            "donor": Submix(donor["track"], donor["start"], seconds, _parts(donor["parts"])),
+        }
+        query = make_query(int(row["id"].partition("_")[0]), fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{place}: not a query ({type(error).__name__}: {error}); draw the manifest again") from error
+    if query.id != row["id"]:
+        raise UsageError(f"{place}: changed after it was drawn ({row['id']} would be {query.id}); draw it again")
+    return query
+
+
+def _parts_as_json(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    return [{"tag": part.tag, "stems": list(part.stems)} for part in parts]
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+    return tuple(Part(row["tag"], tuple(row["stems"])) for row in rows)

@@ -1,0 +1,1 @@
+"""Table 3: answers scored, compared and shown."""

@@ -1,0 +1,285 @@
+"""The second stage of Table 3: what every answer is worth, kept on disk query by query.
+
+A row of numbers is kept with a key of everything it depends on: the audio of both sides as it sounds, what the
+answer holds, the band, and the recipe of the encoder. Only what has another key is computed again.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cocola_metric import __version__
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import AudioError
+from cocola_metric.fad import Array, Embedder, EmbeddingCache
+from cocola_metric.identity import file_sha256
+from cocola_metric.scorer import CocolaScorer
+from cocola_metric.training.corpora import Track
+
+from ..generators import GeneratedFolder, accompaniment_of, mix_of, write_text_whole
+from ..queries import ConditioningAudio, Query, QueryAudio, Submix, limit_band, resample_to
+
+AT_ONCE = 16
+"""Queries whose audio is in memory together."""
+Samples = NDArray[np.float32]
+
+
+class RememberingAudio(QueryAudio):
+    """Audio of queries whose fingerprints are taken once, for all generators and columns of a run."""
+
+    def __init__(self, tracks: Sequence[Track], *, band: float | None = None) -> None:
+        """Give access to tracks, as `QueryAudio` does."""
+        super().__init__(tracks, band=band)
+        self._taken: dict[tuple[Submix, float | None], str] = {}
+
+    def _fingerprint(self, submix: Submix, seconds: float | None = None) -> str:
+        if (submix, seconds) not in self._taken:
+            self._taken[submix, seconds] = super()._fingerprint(submix, seconds)
+        return self._taken[submix, seconds]
+
+
+class Accompaniments(Protocol):
+    """What accompanies the conditioning of queries: answers of a generator, or what was really played."""
+
+    def identity(self, query: Query) -> str:
+        """Return a hash of all that the audio of both sides depends on."""
+
+    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
+        """Return conditioning and accompaniment alone, (L,) each."""
+
+    def mix(self, query: Query, sample_rate: int) -> Samples:
+        """Return both together, (L,)."""
+
+
+Engine = Callable[[CocolaScorer, Sequence[Query], Accompaniments, Mapping[str, str]], Iterator[dict[str, Any]]]
+"""What computes rows of scores, in any order: here (`score_in_process`), or on other machines."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a generator beside the conditioning they were made for.
+
+    Attributes:
+        folder: of the answers.
+        audio: of the queries; its band limits the answers too.
+    """
+
+    folder: GeneratedFolder
+    audio: QueryAudio
+
+    @property
+    def whole(self) -> ConditioningAudio:
+        """The conditioning as generators heard it, without a limit."""
+        return self.audio if self.audio.band is None else ConditioningAudio(self.audio.tracks)
+
+    def identity(self, query: Query) -> str:
+        """Hash the file, the conditioning, what the file holds, and the band."""
+        path = self.folder.path(query)
+        if path is None:
+            raise AudioError(f"{self.folder.root}: no {query.id}.wav: generate it")
+        heard = self.audio.fingerprint(query)
+        return _hash([file_sha256(path), heard, self.folder.content, self.audio.band, query.seconds])
+
+    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
+        """Return conditioning and answer; the conditioning is taken out of a full mix, at the rate of its file."""
+        generated = self.folder.read(query)
+        alone = generated.samples
+        if self.folder.content == "full_mix":
+            given = self.whole.conditioning(query, generated.sample_rate)
+            alone = accompaniment_of(alone, given, self.folder.content)
+        return self._beside(query, alone, generated.sample_rate, sample_rate)
+
+    def mix(self, query: Query, sample_rate: int) -> Samples:
+        """Return conditioning and answer together."""
+        generated = self.folder.read(query)
+        given, answer = self._beside(query, generated.samples, generated.sample_rate, sample_rate)
+        return mix_of(answer, given, self.folder.content)
+
+    def _beside(self, query: Query, samples: Samples, own_rate: int, sample_rate: int) -> tuple[Samples, Samples]:
+        """Resample an answer once, from its own rate; two rates may round a length differently by a sample."""
+        answer = resample_to(samples, own_rate, sample_rate)
+        if self.audio.band is not None:
+            answer = limit_band(answer, sample_rate, self.audio.band)
+        given = self.audio.conditioning(query, sample_rate)
+        length = min(len(given), len(answer))
+        return given[:length], answer[:length]
+
+
+@dataclass(frozen=True)
+class RealMusic:
+    """What was really played: the reference of sub-FAD."""
+
+    audio: QueryAudio
+
+    def identity(self, query: Query) -> str:
+        """Hash both sides and the band."""
+        given, target = self.audio.fingerprint(query), self.audio.target_fingerprint(query)
+        return _hash(["real", given, target, self.audio.band, query.seconds])
+
+    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
+        """Return conditioning and target."""
+        return self.audio.conditioning(query, sample_rate), self.audio.target(query, sample_rate)
+
+    def mix(self, query: Query, sample_rate: int) -> Samples:
+        """Return both together."""
+        given, target = self.pair(query, sample_rate)
+        return given + target
+
+
+@dataclass(frozen=True)
+class Scored:
+    """COCOLA scores of answers, and how much work it was.
+
+    Attributes:
+        scores: query id -> mean over windows; NaN where no window has sound on both sides.
+        computed: queries that were scored now.
+        kept: that had been before.
+    """
+
+    scores: Mapping[str, float]
+    computed: int
+    kept: int
+
+
+def score_in_process(
+    scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, keys: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each query, in order, as it becomes ready.
+
+    Args:
+        scorer: of all.
+        queries: that have an answer.
+        answers: to be scored.
+        keys: query id -> key of its row.
+
+    Raises:
+        AudioError: an answer is missing or damaged.
+    """
+    for first in range(0, len(queries), AT_ONCE):
+        batch = queries[first : first + AT_ONCE]
+        pairs = [answers.pair(query, SAMPLE_RATE) for query in batch]
+        results = scorer.iter_scores([(given[None], answer[None]) for given, answer in pairs], sample_rate=SAMPLE_RATE)
+        for query, result in zip(batch, results, strict=True):
+            if isinstance(result, AudioError):
+                raise AudioError(f"{query.id}: {result}") from result
+            windows = [_plain(score) for score in result.scores]
+            yield {"id": query.id, "key": keys[query.id], "score": _plain(result.mean), "windows": windows}
+
+
+def score_answers(
+    scorer: CocolaScorer,
+    queries: Sequence[Query],
+    answers: Accompaniments,
+    file: Path,
+    *,
+    name: str = "score",
+    engine: Engine = score_in_process,
+) -> Scored:
+    """Return the COCOLA score of (conditioning, answer), in this order, for every query (Eq. 4).
+
+    Each line of the file is a query: id, key, score, and the scores of its windows (null where there is silence). It
+    is written as scores become ready, so that a run that was stopped goes on; a line that was cut short is made anew.
+
+    Args:
+        scorer: whose signature is part of every key.
+        queries: that have an answer.
+        answers: to be scored.
+        file: JSON lines, made or completed.
+        name: for the progress bar.
+        engine: that computes the rows.
+
+    Raises:
+        AudioError: an answer is missing or damaged.
+    """
+    keys = {query.id: _hash([scorer.signature, answers.identity(query)]) for query in queries}
+    found = list(_read_rows(file))
+    rows = {row["id"]: row for row in found if keys.get(row["id"]) == row["key"]}
+    todo = [query for query in queries if query.id not in rows]
+    kept = len(rows)
+    if todo or len(found) != kept:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text_whole(file, "".join(_line(row) for row in rows.values()))
+    with (
+        file.open("a", encoding="utf-8") as out,
+        tqdm(total=len(queries), initial=kept, desc=name, unit="query", disable=None) as bar,
+    ):
+        for row in engine(scorer, todo, answers, keys):
+            rows[row["id"]] = row
+            out.write(_line(row))
+            out.flush()
+            bar.update()
+    scores = {query.id: _number(rows[query.id]["score"]) for query in queries}
+    return Scored(scores, len(todo), kept)
+
+
+def embed_mixes(
+    embedder: Embedder, queries: Sequence[Query], music: Accompaniments, cache: EmbeddingCache, *, name: str = "embed"
+) -> list[Array]:
+    """Return the embeddings (n, D) of every mixture of conditioning and accompaniment, from the cache or anew.
+
+    Args:
+        embedder: of sub-FAD.
+        queries: that have an accompaniment.
+        music: to be embedded, at the embedder's rate.
+        cache: one file a query, named after recipe, identity, and the version of this package, which resamples.
+        name: for the progress bar.
+
+    Raises:
+        AudioError: audio is missing, damaged, or gives no embeddings.
+    """
+    embedded = []
+    for query in tqdm(queries, desc=name, unit="query", delay=1, disable=None):
+        place = cache.path(f"{embedder.recipe}|v:{__version__}", [music.identity(query)])
+        kept = cache.read(place)
+        if kept is None:
+            waveform = torch.from_numpy(music.mix(query, embedder.sample_rate))
+            kept = embedder.embed(waveform).astype(np.float32).astype(np.float64)  # as it will be read next time
+            if kept.ndim != 2 or not len(kept) or not np.isfinite(kept).all():
+                raise AudioError(f"{query.id}: the embedder {embedder.name} gave no finite embeddings: listen to it")
+            cache.write(place, kept)
+        embedded.append(kept)
+    return embedded
+
+
+def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Array]:
+    """Join the embeddings of each track, which belong together when sets are redrawn; tracks by name."""
+    tracks: dict[str, list[Array]] = {}
+    for query, rows in zip(queries, embeddings, strict=True):
+        tracks.setdefault(query.conditioning.track, []).append(rows)
+    return [np.concatenate(tracks[track]) for track in sorted(tracks)]
+
+
+def _read_rows(file: Path) -> Iterator[dict[str, Any]]:
+    if not file.is_file():
+        return
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            yield {name: row[name] for name in ("id", "key", "score", "windows")}
+        except (ValueError, KeyError, TypeError):
+            yield {"id": "", "key": "damaged"}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _hash(content: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

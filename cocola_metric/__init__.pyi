@@ -1,0 +1,26 @@
+from .audio import AudioInput, AudioWarning
+from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError, UsageError
+from .fad import FAD, FadResult, Reference, SubFAD, frechet_distance
+from .metric import CocolaMetric
+from .scorer import CocolaScorer, Ranked, WindowScores
+
+__version__: str
+__all__ = [
+    "FAD",
+    "AudioError",
+    "AudioInput",
+    "AudioWarning",
+    "CheckpointError",
+    "CocolaError",
+    "CocolaMetric",
+    "CocolaScorer",
+    "FadResult",
+    "MissingExtraError",
+    "Ranked",
+    "Reference",
+    "SubFAD",
+    "UsageError",
+    "WindowScores",
+    "__version__",
+    "frechet_distance",
+]

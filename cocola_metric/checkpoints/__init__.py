@@ -1,0 +1,5 @@
+"""Where encoders come from and go to: known names, folders, the Hub, the authors' files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

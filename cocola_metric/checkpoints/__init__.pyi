@@ -1,0 +1,18 @@
+from .known import CONFIG_FILE, WEIGHTS_FILE
+from .loading import load, save, save_state
+from .model_card import CardFacts
+from .original import new_folder, no_safe_globals_but
+from .publish import push, save_with_card
+
+__all__ = [
+    "CONFIG_FILE",
+    "WEIGHTS_FILE",
+    "CardFacts",
+    "load",
+    "new_folder",
+    "no_safe_globals_but",
+    "push",
+    "save",
+    "save_state",
+    "save_with_card",
+]

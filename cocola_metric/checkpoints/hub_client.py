@@ -1,0 +1,202 @@
+"""Repositories on the Hugging Face Hub: from a name and a revision to files in the user's cache, or one clear error."""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from ..errors import CheckpointError
+from ..identity import file_sha256
+from .hub_errors import explain, in_short, status_of
+from .known import CONFIG_FILE, WEIGHTS_FILE
+
+ORIGINAL_SUFFIX = ".ckpt"
+LIBRARY = "cocola-metric"
+DEFAULT_BRANCH = "main"
+RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that says "not now"
+LONGEST_WAIT = 60.0  # seconds; a server that asks for more gets an error instead
+NOT_NOW = (429, 500, 502, 503, 504)
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One commit of a repository, as a folder of the user's cache that fills as files are asked for.
+
+    Attributes:
+        repo_id: "organisation/name".
+        folder: of the cache, named after the commit.
+        main_file: ``config.json`` of a repository in our layout, otherwise its one ``.ckpt`` file; already there.
+        token: as huggingface_hub takes it.
+    """
+
+    repo_id: str
+    folder: Path
+    main_file: str
+    token: str | bool | None = None
+
+    def path(self, file: str) -> Path:
+        """Return the local path of a file, downloaded now if it is not there.
+
+        Raises:
+            CheckpointError: it cannot be had, or what arrived is not what the Hub holds.
+        """
+        local = self.folder / file
+        if not local.is_file():
+            _download(self.repo_id, file, self.folder.name, self.token)
+        blob = local.readlink().name if local.is_symlink() else ""
+        if _SHA256.fullmatch(blob):  # the cache names large files by the hash that the Hub announced
+            refuse_other_content(local, blob, f"{self.repo_id} (revision {self.folder.name})")
+        return local
+
+
+def is_repository_id(name: str) -> bool:
+    """Tell whether a name has the form "organisation/name" and not that of a checkpoint file."""
+    return _REPOSITORY.fullmatch(name) is not None and not name.endswith((ORIGINAL_SUFFIX, ".safetensors"))
+
+
+def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool | None = None) -> Snapshot:
+    """Find the commit that a revision stands for, with its main file in the cache.
+
+    A commit that the cache holds is not asked for again. A branch or tag is looked up on the Hub; where the Hub does
+    not answer, the cache decides.
+
+    Raises:
+        CheckpointError: repository or revision cannot be had, or holds no encoder.
+    """
+    wanted = revision or DEFAULT_BRANCH
+    cached = _cached(repo_id, wanted, token)
+    if cached is not None and _COMMIT.fullmatch(wanted):
+        return cached
+    try:
+        files = _patiently(lambda: _list_files(repo_id, wanted, token), waits=() if cached else RETRY_WAITS)
+    except RevisionNotFoundError as error:  # an answer, not a failure: a cached copy would be of something else
+        raise explain(error, repo_id, wanted) from error
+    except Exception as error:  # of the HTTP library, and its name depends on the version of huggingface_hub
+        if cached is None:
+            raise explain(error, repo_id, wanted) from error
+        _log.warning("%s: taken from the cache, since the Hub does not answer (%s)", repo_id, in_short(error))
+        return cached
+    main_file = _main_file(files, f"{repo_id} (revision {wanted})")
+    path = _download(repo_id, main_file, wanted, token)
+    return Snapshot(repo_id, path.parents[main_file.count("/")], main_file, token)
+
+
+def refuse_other_content(path: Path, sha256: str, place: str) -> None:
+    """Delete a cached file whose SHA-256 is not the expected one.
+
+    Raises:
+        CheckpointError: it was not.
+    """
+    found = file_sha256(path)
+    if found == sha256:
+        return
+    try:
+        _delete_with_blob(path)
+        remedy = "it was deleted from the cache: load again, and if it comes back, tell the repository's owner"
+    except OSError:
+        remedy = f"the cache cannot be written, so delete it yourself: {path}"
+    raise CheckpointError(f"{place}: {path.name} is damaged or replaced, SHA-256 {found} and not {sha256}; {remedy}")
+
+
+def _cached(repo_id: str, revision: str, token: str | bool | None) -> Snapshot | None:
+    """Return the snapshot that the cache holds whole, if there is one, without asking the Hub."""
+    try:
+        folder = Path(snapshot_download(repo_id, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise explain(error, repo_id, revision) from error
+    if (folder / CONFIG_FILE).is_file():
+        return Snapshot(repo_id, folder, CONFIG_FILE, token) if (folder / WEIGHTS_FILE).is_file() else None
+    originals = [path.relative_to(folder).as_posix() for path in folder.rglob(f"*{ORIGINAL_SUFFIX}") if path.is_file()]
+    return Snapshot(repo_id, folder, originals[0], token) if len(originals) == 1 else None
+
+
+def _list_files(repo_id: str, revision: str, token: str | bool | None) -> list[str]:
+    api = HfApi(library_name=LIBRARY, library_version=version(LIBRARY))
+    info = api.model_info(repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT, token=token)
+    return [sibling.rfilename for sibling in info.siblings or ()]
+
+
+def _main_file(files: Sequence[str], place: str) -> str:
+    if CONFIG_FILE in files and WEIGHTS_FILE in files:
+        return CONFIG_FILE
+    originals = [file for file in files if file.endswith(ORIGINAL_SUFFIX)]
+    if len(originals) > 1:
+        raise CheckpointError(
+            f"{place}: holds several {ORIGINAL_SUFFIX} files ({', '.join(originals)}); download one and pass its path"
+        )
+    if not originals:
+        raise CheckpointError(
+            f"{place}: holds no encoder, neither {CONFIG_FILE} with {WEIGHTS_FILE} nor a {ORIGINAL_SUFFIX} file; "
+            "check the name and the revision"
+        )
+    return originals[0]
+
+
+def _download(repo_id: str, file: str, revision: str, token: str | bool | None) -> Path:
+    def download() -> str:
+        return hf_hub_download(
+            repo_id, file, revision=revision, token=token, library_name=LIBRARY, library_version=version(LIBRARY)
+        )
+
+    try:
+        try:
+            return Path(_patiently(download, RETRY_WAITS))
+        except Exception as error:  # see open_snapshot
+            if not _broke_off(error):
+                raise
+            return Path(_patiently(download, RETRY_WAITS))  # before huggingface_hub 2, this is what resumes
+    except Exception as error:
+        raise explain(error, repo_id, revision, file) from error
+
+
+def _broke_off(error: Exception) -> bool:
+    """Tell a connection that was lost from an answer of the server and from trouble with the disk."""
+    answered = isinstance(error, HfHubHTTPError | EntryNotFoundError)
+    return not answered and getattr(error, "errno", None) is None
+
+
+def _patiently(request: Callable[[], _Result], waits: Sequence[float]) -> _Result:
+    """Call again after each wait, as long as the server says "not now"."""
+    for wait in waits:
+        try:
+            return request()
+        except HfHubHTTPError as error:
+            asked = _seconds_asked(error)
+            if status_of(error) not in NOT_NOW or asked > LONGEST_WAIT:
+                raise
+            time.sleep(max(wait, asked))
+    return request()
+
+
+def _seconds_asked(error: HfHubHTTPError) -> float:
+    value = error.response.headers.get("Retry-After", "") if error.response is not None else ""
+    return float(value) if value.isdecimal() else 0.0
+
+
+def _delete_with_blob(path: Path) -> None:
+    while path.is_symlink():
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    path.unlink()

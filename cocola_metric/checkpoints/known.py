@@ -1,0 +1,56 @@
+"""The known encoders: what each was trained on, where it is, and how to get those that are nowhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A known encoder.
+
+    Attributes:
+        training_data: what it heard.
+        front_end: a key of ``model.FRONT_ENDS``.
+        folder: where it is on this disk; None for those that do not come with this package.
+        repo_id: of the Hub repository that holds it; None while there is none.
+        revision: the commit that this name stands for.
+        sha256: of the weights file; a file with another one is refused.
+        remedy: how to get it while it has neither folder nor repository.
+    """
+
+    training_data: str
+    front_end: str
+    folder: Path | None = None
+    repo_id: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    remedy: str = ""
+
+
+_ON_A_FILE_SHARING_SITE = (
+    "the authors publish it on a file-sharing site (linked in github.com/gladia-research-group/cocola{where}) and not "
+    "on the Hub: download the .ckpt file and pass its path instead of the name"
+)
+_PAPER_ONLY = (
+    "in the paper's Table 2, but no published file of it is known: train one on {corpus} "
+    "(cocola_metric.training), or pass the path of a file you were given"
+)
+_EARLIER = ", in its README at commit 0ec9436 of June 2024"
+CHECKPOINTS: dict[str, Checkpoint] = {
+    "embedded": Checkpoint("rendered music, see the model card", "pitch_onset", folder=EMBEDDED_FOLDER),
+    "all": Checkpoint(
+        "MoisesDB, Slakh2100 and the random ensembles of CocoChorales (section 5)",
+        "mel",
+        remedy=_ON_A_FILE_SHARING_SITE.format(where=_EARLIER),
+    ),
+    "cocochorales": Checkpoint(
+        "CocoChorales, all ensembles (section 5)", "mel", remedy=_ON_A_FILE_SHARING_SITE.format(where=_EARLIER)
+    ),
+    "moisesdb": Checkpoint("MoisesDB (section 5)", "mel", remedy=_PAPER_ONLY.format(corpus="MoisesDB")),
+    "slakh2100": Checkpoint("Slakh2100 (section 5)", "mel", remedy=_PAPER_ONLY.format(corpus="Slakh2100")),
+    "hp_v1": Checkpoint("as stated by its authors", "hps", remedy=_ON_A_FILE_SHARING_SITE.format(where="")),
+}

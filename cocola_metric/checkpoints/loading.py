@@ -1,0 +1,189 @@
+"""Where encoder weights come from and how they are kept: config.json beside model.safetensors, loaded strictly."""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..encoder import CocolaModel, EncoderConfig
+from ..errors import CheckpointError
+from ..identity import file_sha256
+from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint
+
+__all__ = [
+    "CHECKPOINTS",
+    "CONFIG_FILE",
+    "EMBEDDED_FOLDER",
+    "WEIGHTS_FILE",
+    "Checkpoint",
+    "LoadedCheckpoint",
+    "file_sha256",
+    "load",
+    "save",
+    "save_state",
+]
+
+
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """A model in evaluation mode, the identity of its weights, and the tensors as they were stored."""
+
+    name: str
+    model: CocolaModel
+    sha256: str
+    state: Mapping[str, Tensor]
+
+
+def load(
+    name: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
+) -> LoadedCheckpoint:
+    """Load an encoder: from a folder of ours, a ``.ckpt`` file of the original authors, by known name, or from the Hub.
+
+    Args:
+        name: a path, or as a string also a key of ``CHECKPOINTS`` or a Hub repository "organisation/name". "embedded"
+            is always the encoder that comes with this package; otherwise a file or folder that exists comes first.
+        revision: branch, tag or commit of a Hub repository.
+        token: for private repositories, as huggingface_hub takes it; by default the one the user is logged in with.
+
+    Raises:
+        CheckpointError: unknown name, missing or damaged file, tensors that do not match the configuration, or a
+            repository that cannot be had.
+    """
+    path = Path(name)
+    if name != "embedded" and path.exists():
+        _refuse_revision(name, revision)
+        return _load_path(path.name, path)
+    known = CHECKPOINTS.get(str(name))
+    if known is not None and known.folder is not None:
+        _refuse_revision(name, revision)
+        return _load_path(str(name), known.folder)
+    if known is not None and known.repo_id is not None:
+        pinned = known.sha256 if revision in (None, known.revision) else None
+        return _load_repository(str(name), known.repo_id, revision or known.revision, token, sha256=pinned)
+    if known is not None:
+        raise CheckpointError(f"{name}: {known.remedy}")
+    if isinstance(name, str) and _is_repository_id(name):
+        return _load_repository(name, name, revision, token)
+    _refuse_revision(name, revision)
+    raise CheckpointError(
+        f"{name}: neither a file, a folder, a Hub repository (organisation/name) nor a known name "
+        f"({', '.join(CHECKPOINTS)})"
+    )
+
+
+def save(model: CocolaModel, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
+    """Write ``config.json`` and ``model.safetensors``, whole or not at all; ``torch.float16`` halves the size.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    save_state(model.config, model.state_dict(), folder, dtype=dtype)
+
+
+def save_state(
+    config: EncoderConfig, state: Mapping[str, Tensor], folder: Path, *, dtype: torch.dtype | None = None
+) -> Path:
+    """Write a configuration and its tensors, whole or not at all; return the weights file.
+
+    Args:
+        config: of the model.
+        state: as of ``CocolaModel.state_dict``.
+        folder: made if it is not there.
+        dtype: of the floating-point tensors in the file; None keeps each as it is.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    content = safetensors.torch.save({key: _stored(tensor, dtype) for key, tensor in state.items()})
+    temporary = folder / f".{WEIGHTS_FILE}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        (folder / CONFIG_FILE).write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+        temporary.replace(folder / WEIGHTS_FILE)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    return folder / WEIGHTS_FILE
+
+
+def _is_repository_id(name: str) -> bool:
+    from .hub_client import is_repository_id
+
+    return is_repository_id(name)
+
+
+def _refuse_revision(name: object, revision: str | None) -> None:
+    if revision is not None:
+        raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
+
+
+def _load_repository(
+    name: str, repo_id: str, revision: str | None, token: str | bool | None, *, sha256: str | None = None
+) -> LoadedCheckpoint:
+    from .hub_client import open_snapshot, refuse_other_content
+
+    snapshot = open_snapshot(repo_id, revision, token)
+    weights = snapshot.path(snapshot.main_file)
+    ours = weights.name == CONFIG_FILE
+    if ours:
+        _read_config(weights)  # before the weights are downloaded: a stranger's may be gigabytes
+        weights = snapshot.path(WEIGHTS_FILE)
+    if sha256 is not None:
+        refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
+    return _load_path(name, weights.parent if ours else weights)
+
+
+def _load_path(name: str, path: Path) -> LoadedCheckpoint:
+    if path.is_file():
+        from .original import read_original
+
+        return _build(name, *read_original(path), path)
+    weights = path / WEIGHTS_FILE
+    for file in (path / CONFIG_FILE, weights):
+        if not file.is_file():
+            raise CheckpointError(f"{path}: no {file.name}; a checkpoint folder holds {CONFIG_FILE}, {WEIGHTS_FILE}")
+    try:
+        state = safetensors.torch.load_file(weights)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{weights}: damaged or not a safetensors file ({error}); fetch it again") from error
+    return _build(name, _read_config(path / CONFIG_FILE), state, weights)
+
+
+def _read_config(file: Path) -> EncoderConfig:
+    try:
+        values: dict[str, Any] = json.loads(file.read_text())
+        return EncoderConfig(**values)
+    except (json.JSONDecodeError, TypeError) as error:
+        raise CheckpointError(f"{file}: not an encoder configuration of this version ({error})") from error
+
+
+def _build(name: str, config: EncoderConfig, state: dict[str, Tensor], weights: Path) -> LoadedCheckpoint:
+    model = CocolaModel(config)
+    expected = model.state_dict()
+    problems = [f"missing {key}" for key in expected if key not in state]
+    problems += [f"unexpected {key}" for key in state if key not in expected]
+    problems += [
+        f"{key} is {tuple(state[key].shape)}, not {tuple(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise CheckpointError(f"{weights}: weights do not match their configuration: {shown}")
+    model.load_state_dict(state)
+    return LoadedCheckpoint(name, model.eval(), file_sha256(weights), state)
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    return tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()

@@ -1,0 +1,69 @@
+"""The README.md that goes with published weights: what they are, how to load them, how well they do."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from huggingface_hub import ModelCardData
+
+from ..encoder import EncoderConfig
+from ..signature import HASH_DIGITS
+
+CARD_FILE = "README.md"
+LIBRARY = "cocola-metric"
+TAGS = ("audio", "music", "cocola", "music-accompaniment", "evaluation")
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What only the publisher knows; left out of the card where it is not given.
+
+    Attributes:
+        license: an identifier of the Hub's list, such as "mit" or "cc-by-4.0".
+        training_data: in a sentence.
+        results: measure -> value, shown in this order.
+    """
+
+    license: str | None = None
+    training_data: str | None = None
+    results: Mapping[str, float | str] = field(default_factory=dict)
+
+
+def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id: str | None = None) -> str:
+    """Return the card of weights, in Markdown with YAML in front.
+
+    Args:
+        config: of the model.
+        sha256: of the weights file.
+        facts: from the publisher.
+        repo_id: where the weights can be loaded from; None for a folder.
+    """
+    front_matter = ModelCardData(library_name=LIBRARY, license=facts.license, tags=list(TAGS)).to_yaml()
+    source = repo_id or "path/to/this/folder"
+    parts = [
+        f"---\n{front_matter.strip()}\n---",
+        f"# {repo_id.rpartition('/')[2] if repo_id else 'COCOLA encoder'}",
+        "An encoder for COCOLA (Ciranni et al., *Coherence-Oriented Contrastive Learning of Musical Audio "
+        "Representations*): the score says how well an accompaniment fits the music it is to accompany.",
+        f"The package `{LIBRARY}` loads it:",
+        f'```python\nfrom cocola_metric import CocolaScorer\n\nscorer = CocolaScorer.from_pretrained("{source}")\n'
+        'print(scorer.score("music.wav", "accompaniment.wav"), scorer.signature)\n```',
+        "## Configuration",
+        _table("setting", "value", dataclasses.asdict(config)),
+        f"SHA-256 of `model.safetensors`: `{sha256}`. Signatures show it as `weights:{sha256[:HASH_DIGITS]}`.",
+    ]
+    if facts.training_data:
+        parts += ["## Training data", facts.training_data]
+    if facts.results:
+        parts += ["## Results", _table("measure", "value", facts.results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(left: str, right: str, rows: Mapping[str, object]) -> str:
+    lines = [f"| {left} | {right} |", "|---|---|"]
+    lines += [f"| {_cell(key)} | {_cell(value)} |" for key, value in rows.items()]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).replace("|", "\\|").split())

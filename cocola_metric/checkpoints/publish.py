@@ -1,0 +1,95 @@
+"""Weights on their way out: a folder that anybody can load, on this disk or in a Hub repository."""
+
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from huggingface_hub import HfApi
+from torch import Tensor
+
+from ..encoder import EncoderConfig
+from ..errors import CheckpointError
+from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
+from .hub_errors import explain
+from .loading import file_sha256, save_state
+from .model_card import CARD_FILE, CardFacts, model_card
+
+
+def save_with_card(
+    config: EncoderConfig,
+    state: Mapping[str, Tensor],
+    folder: Path,
+    facts: CardFacts,
+    *,
+    dtype: torch.dtype | None = None,
+    repo_id: str | None = None,
+) -> str:
+    """Write configuration, weights and model card into a folder; return the SHA-256 of the weights file.
+
+    Args:
+        config: of the model.
+        state: as of ``CocolaModel.state_dict``, before any folding.
+        folder: made if it is not there.
+        facts: for the card.
+        dtype: of the floating-point tensors in the file; None keeps each as it is.
+        repo_id: where the card says to load the weights from.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    sha256 = file_sha256(save_state(config, state, folder, dtype=dtype))
+    try:
+        (folder / CARD_FILE).write_text(model_card(config, sha256, facts, repo_id=repo_id), encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    return sha256
+
+
+def push(
+    config: EncoderConfig,
+    state: Mapping[str, Tensor],
+    repo_id: str,
+    facts: CardFacts,
+    *,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    commit_message: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> str:
+    """Write configuration, weights and model card to a Hub repository in one commit; return the commit.
+
+    Args:
+        config: of the model.
+        state: as of ``CocolaModel.state_dict``, before any folding.
+        repo_id: "organisation/name"; made if it is not there.
+        facts: for the card.
+        private: of a new repository; None leaves it to the account's setting.
+        token: with permission to write, as huggingface_hub takes it.
+        revision: branch, made if it is not there; by default the main one.
+        commit_message: in the repository's history.
+        dtype: of the floating-point tensors in the file; None keeps each as it is.
+
+    Raises:
+        CheckpointError: the Hub refuses or does not answer.
+    """
+    if not is_repository_id(repo_id):
+        raise CheckpointError(f"{repo_id}: not the name of a Hub repository; pass organisation/name")
+    api = HfApi(token=token, library_name=LIBRARY, library_version=version(LIBRARY))
+    with tempfile.TemporaryDirectory() as folder:
+        save_with_card(config, state, Path(folder), facts, dtype=dtype, repo_id=repo_id)
+        try:
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            if revision is not None and revision != DEFAULT_BRANCH:
+                api.create_branch(repo_id, branch=revision, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=repo_id,
+                folder_path=folder,
+                revision=revision,
+                commit_message=commit_message or "Upload a COCOLA encoder",
+            )
+        except Exception as error:  # of the HTTP library, and its name depends on the version of huggingface_hub
+            raise explain(error, repo_id, revision or DEFAULT_BRANCH) from error
+    return commit.oid

@@ -1,0 +1,1 @@
+"""The commands of a shell: options, files of results, what is printed."""

@@ -1,0 +1,115 @@
+"""What `cocola-fad` does: embed the clips of folders, leave out and report the bad ones, compare what remains."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
+from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
+from .pairs import match_folders
+from .program import Result
+
+Named = tuple[str, Mix]
+
+
+def fad(options: argparse.Namespace) -> Result:
+    """Compare folders by one embedder or by all; return what to print, and the exit code."""
+    names = list(EMBEDDERS) if options.embedder == "all" else [options.embedder]
+    stored = Reference.load(options.reference) if options.reference.suffix == ".npz" else None
+    if options.embedder == "all" and (stored or options.save_reference):
+        raise UsageError("--embedder all and stored references do not go together: name one embedder")
+    sides = _sides(options, with_reference=stored is None)
+    if options.embedder != "all":
+        return _compare(options.embedder, options, sides, stored)
+    results: dict[str, Any] = {}
+    codes = []
+    for name in names:
+        try:
+            results[name], code = _compare(name, options, sides, stored)
+        except (CheckpointError, MissingExtraError) as error:
+            print(f"cocola-fad: {name}: {error}", file=sys.stderr)
+            results[name], code = {"error": str(error)}, 2
+        codes.append(code)
+    return results, max(codes)
+
+
+def _sides(options: argparse.Namespace, *, with_reference: bool) -> list[list[Named]]:
+    """Return the mixes of the generated and, unless it is stored, of the reference set, by name."""
+    folders = [options.generated, *([options.reference] if with_reference else [])]
+    if options.conditioning is None:
+        return [_listed(folder) for folder in folders]
+    sides: list[list[Named]] = []
+    for folder in folders:
+        pairs = match_folders(options.conditioning, folder)
+        sides.append([(pair.name, (Path(pair.conditioning_text), Path(pair.accompaniment_text))) for pair in pairs])
+    return sides
+
+
+def _listed(folder: Path) -> list[Named]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: not a folder; --generated and --reference take folders of audio files")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise UsageError(f"{folder}: no file in it")
+    return [(str(path), (path,)) for path in files]
+
+
+def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Result:
+    kind = FAD if options.conditioning is None else SubFAD
+    metric = kind(
+        name,
+        cache=None if options.no_cache else options.cache or "default",
+        resamples=options.resamples,
+        seed=options.seed,
+        **_embedder_options(name, options),
+    )
+    embedded = [_embedded(metric, side, options.strict) for side in sides]
+    failed = sum(result is None for side in embedded for result in side)
+    if kind is SubFAD:  # a track that lacks one mix leaves both sets, so that they stay paired
+        complete = [all(side[index] is not None for side in embedded) for index in range(len(sides[0]))]
+        embedded = [[entry if kept else None for entry, kept in zip(side, complete, strict=True)] for side in embedded]
+    sets = [[entry for entry in side if entry is not None] for side in embedded]
+    if not all(sets):
+        raise AudioError("no clip is left to compare: see the messages above")
+    if stored is None and options.save_reference is not None:
+        metric.reference_of(sets[1]).save(options.save_reference)
+    result = metric.compare(sets[0], stored or sets[1])
+    kept_names = [named[0] for named, entry in zip(sides[0], embedded[0], strict=True) if entry is not None]
+    return _printed(result, kept_names, options.per_song) | {"failed": failed}, int(failed > 0)
+
+
+def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    if name == "cocola":
+        return {"model": options.model, "mode": options.mode, "device": options.device}
+    if name == "timbre":
+        return {}
+    chosen: dict[str, Any] = {"weights": options.weights, "download": options.download}
+    if name == "clap":
+        chosen["submodel"] = options.clap_submodel
+    if name == "encodec":
+        chosen["axis"] = options.encodec_axis
+    return chosen
+
+
+def _embedded(metric: FAD, side: Sequence[Named], strict: bool) -> list[Array | None]:
+    """Embed one set; None stands for a clip that could not be, once said why."""
+    results = metric.embed_all([mix for _, mix in side])
+    embedded: list[Array | None] = []
+    progress = tqdm(results, metric.embedder.name, len(side), unit="clip", disable=None)
+    for (name, _), result in zip(side, progress, strict=True):
+        if isinstance(result, AudioError):
+            if strict:
+                raise AudioError(f"{name}: {result}; stopped because of --strict")
+            tqdm.write(f"cocola-fad: {name}: {result}", file=sys.stderr)
+        embedded.append(None if isinstance(result, AudioError) else result)
+    return embedded
+
+
+def _printed(result: FadResult, names: list[str], with_songs: bool) -> dict[str, Any]:
+    printed = result.as_json()
+    songs = dict(zip(names, printed.pop("per_song"), strict=True))
+    return printed | ({"per_song": songs} if with_songs else {})

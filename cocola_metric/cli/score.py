@@ -1,0 +1,102 @@
+"""The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import AudioError, CheckpointError
+from . import program
+
+MODES = ("both", "harmonic", "percussive")  # written out, so that --help imports no torch; a test compares them
+EXAMPLES = """examples:
+  cocola-score mix.wav guitar.wav                        one pair
+  cocola-score -c drums.wav bass.wav -a guitar.wav       stems of one side are summed
+  cocola-score --pairs pairs.csv --out scores.csv        columns conditioning, accompaniment (or a JSONL file)
+  cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
+  cocola-score rank mix.wav loops/*.wav                  the best-fitting candidate first
+"""
+CONVERSION = """example:
+  cocola-convert COCOLA_HP_v1.ckpt cocola-hp/ && cocola-score --model cocola-hp/ mix.wav guitar.wav
+
+Nothing in the file is executed. Exit code 1: the file is no such checkpoint; 2: the folder cannot be written.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``cocola-score`` and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    ranking = given[:1] == ["rank"]
+    options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
+
+    def command() -> program.Result:
+        from . import score_commands
+
+        return (score_commands.rank if ranking else score_commands.score)(options)
+
+    unfinished = "the same command with the same --out goes on from here"
+    return program.run("cocola-score", command, bad_input=AudioError, unfinished=unfinished)
+
+
+def convert(arguments: Sequence[str] | None = None) -> int:
+    """Run ``cocola-convert`` and return its exit code."""
+    options = _convert_parser().parse_args(arguments)
+
+    def command() -> program.Result:
+        from . import score_commands
+
+        return score_commands.convert(options)
+
+    return program.run("cocola-convert", command, bad_input=CheckpointError, unfinished="nothing was written")
+
+
+def _score_parser() -> argparse.ArgumentParser:
+    parser = program.new_parser(
+        "cocola-score", "Score how well an accompaniment fits the music it was made for.", EXAMPLES
+    )
+    parser.add_argument("conditioning", nargs="?", type=Path, metavar="CONDITIONING", help="audio file, or folder")
+    parser.add_argument("accompaniment", nargs="?", type=Path, metavar="ACCOMPANIMENT", help="audio file, or folder")
+    stems = parser.add_argument_group("several stems a side")
+    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=Path, metavar="STEM")
+    stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", type=Path, metavar="STEM")
+    many = parser.add_argument_group("many pairs")
+    many.add_argument("--pairs", type=Path, metavar="FILE", help="CSV or JSONL with conditioning and accompaniment")
+    many.add_argument(
+        "--out", type=Path, metavar="FILE", help="CSV or JSONL to write; an interrupted run goes on in it"
+    )
+    many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
+    many.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    _add_encoder_options(parser)
+    return parser
+
+
+def _rank_parser() -> argparse.ArgumentParser:
+    parser = program.new_parser("cocola-score rank", "Rank candidates by how well they fit a piece of music.", None)
+    parser.add_argument("conditioning", type=Path, metavar="CONDITIONING", help="audio file")
+    parser.add_argument("candidates", nargs="+", type=Path, metavar="CANDIDATE", help="audio files")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    _add_encoder_options(parser)
+    return parser
+
+
+def _convert_parser() -> argparse.ArgumentParser:
+    parser = program.new_parser(
+        "cocola-convert", "Convert a checkpoint of the original authors to a folder that scores the same.", CONVERSION
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="the file, as the authors publish it")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="to write config.json and model.safetensors in")
+    parser.add_argument("--force", action="store_true", help="replace the folder, if it holds another checkpoint")
+    return parser
+
+
+def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
+    encoder = parser.add_argument_group("encoder and windows")
+    encoder.add_argument(
+        "--model", default="embedded", help="known name, folder, .ckpt file or Hub repository (default: embedded)"
+    )
+    encoder.add_argument("--mode", choices=MODES, default="both", help="part of the sound to hear (default: both)")
+    encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
+    encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
+    encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
+    encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")

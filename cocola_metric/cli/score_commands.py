@@ -1,0 +1,158 @@
+"""What the command line does: score one pair, score many, rank candidates, convert a checkpoint."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import checkpoints
+from ..audio import AudioInput
+from ..checkpoints import new_folder
+from ..errors import AudioError, CheckpointError, UsageError
+from ..scorer import CocolaScorer, WindowScores
+from .pairs import Pair, ScoreFile, match_folders, read_pairs
+from .program import Result
+
+DECIMALS = 4  # of a printed score; beyond them is float32 rounding
+
+
+def score(options: argparse.Namespace) -> Result:
+    """Score one pair, or the pairs of a manifest or of two folders; return what to print, and the exit code."""
+    if options.pairs is not None:
+        if options.conditioning or options.conditioning_stems or options.accompaniment_stems:
+            raise UsageError("--pairs names the files itself: leave out the other inputs")
+        return _score_many(options, read_pairs(options.pairs))
+    conditioning = _side("conditioning", options.conditioning, options.conditioning_stems)
+    accompaniment = _side("accompaniment", options.accompaniment, options.accompaniment_stems)
+    if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and conditioning.is_dir():
+        return _score_many(options, match_folders(conditioning, accompaniment))
+    if options.out is not None or options.windows:
+        raise UsageError("--out and --windows are for many pairs (--pairs or two folders); one pair is printed whole")
+    scorer = _scorer(options)
+    scores = scorer.score_windows(conditioning, accompaniment)
+    if options.plot is not None:
+        from ..plot import plot_scores
+
+        plot_scores(options.plot, conditioning, accompaniment, scores, window=scorer.plan.window)
+    return {
+        "score": round(scores.mean, DECIMALS),
+        "windows": _windows(scores),
+        "silent_windows": scores.silent_windows,
+        "signature": scorer.signature,
+    }, 0
+
+
+def rank(options: argparse.Namespace) -> Result:
+    """Rank candidates for one piece of music; return what to print, and the exit code."""
+    scorer = _scorer(options)
+    results = scorer.iter_scores((options.conditioning, candidate) for candidate in options.candidates)
+    scored: list[tuple[float, str]] = []
+    failures = 0
+    progress = tqdm(results, total=len(options.candidates), unit="file", disable=None, leave=False)
+    for candidate, result in zip(options.candidates, progress, strict=True):
+        reason = _reason(result)
+        if reason is None and isinstance(result, WindowScores):
+            scored.append((result.mean, str(candidate)))
+            continue
+        failures += 1
+        _report(reason, candidate, options.strict)
+    scored.sort(key=lambda entry: -entry[0])
+    return {
+        "conditioning": str(options.conditioning),
+        "ranking": [{"candidate": candidate, "score": value} for value, candidate in scored],
+        "failed": failures,
+        "signature": scorer.signature,
+    }, int(failures > 0)
+
+
+def convert(options: argparse.Namespace) -> Result:
+    """Convert a checkpoint of the original authors to a folder of ours; return what to print, and the exit code."""
+    source: Path = options.checkpoint
+    if not source.is_file():
+        raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish")
+    from ..checkpoints import CardFacts, save_with_card
+
+    with new_folder(options.folder, replace=options.force) as folder:
+        checkpoint = checkpoints.load(source)
+        origin = (
+            f"See `{source.name}` (SHA-256 `{checkpoint.sha256}`), from which `cocola-convert` made this folder: the "
+            "tensors are those of that file under other names, bit for bit, and its licence is theirs."
+        )
+        model = checkpoint.model
+        sha256 = save_with_card(model.config, model.state_dict(), folder, CardFacts(training_data=origin))
+    return {
+        "folder": str(options.folder),
+        "sha256": sha256,
+        "front_end": model.config.front_end,
+        "tensors": len(model.state_dict()),
+    }, 0
+
+
+def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
+    if options.out is None:
+        raise UsageError("many pairs need --out FILE.csv or FILE.jsonl to write their scores to")
+    if options.plot is not None:
+        raise UsageError("--plot draws one pair: leave it out, or score that pair alone")
+    scorer = _scorer(options)
+    file = ScoreFile(options.out, scorer.signature, with_windows=options.windows)
+    todo = file.remaining(pairs)
+    results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
+    progress = tqdm(results, total=len(pairs), initial=len(pairs) - len(todo), unit="pair", disable=None)
+    failures = 0
+    with file:
+        for pair, result in zip(todo, progress, strict=True):
+            reason = _reason(result)
+            file.write(pair, result if reason is None and isinstance(result, WindowScores) else str(reason))
+            if reason is not None:
+                failures += 1
+                _report(reason, pair.name, options.strict)
+    means = np.asarray(file.scores())
+    return {
+        "pairs": len(pairs),
+        "scored": len(means),
+        "failed": failures,
+        "mean": float(means.mean()) if len(means) else None,
+        "standard_deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
+        "out": str(options.out),
+        "signature": scorer.signature,
+    }, int(failures > 0)
+
+
+def _scorer(options: argparse.Namespace) -> CocolaScorer:
+    return CocolaScorer.from_pretrained(
+        options.model,
+        mode=options.mode,
+        device=options.device,
+        window=options.window,
+        hop=options.hop,
+        batch_size=options.batch_size,
+    )
+
+
+def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:
+    if (single is None) == (stems is None):
+        raise UsageError(f"name the {name} once: as a file, or as several stems after --{name}")
+    return single if single is not None else list(stems or [])
+
+
+def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
+    return [
+        {"start": start, "score": None if math.isnan(value) else round(value, DECIMALS)}
+        for start, value in zip(scores.starts, scores.scores, strict=True)
+    ]
+
+
+def _reason(result: WindowScores | AudioError) -> str | None:
+    """Return why there is no score, or None if there is one."""
+    if isinstance(result, AudioError):
+        return str(result)
+    return "in every window one side is silent" if math.isnan(result.mean) else None
+
+
+def _report(reason: str | None, subject: object, strict: bool) -> None:
+    if strict:
+        raise AudioError(f"{subject}: {reason}; stopped because of --strict")
+    tqdm.write(f"cocola-score: {subject}: {reason}", file=sys.stderr)

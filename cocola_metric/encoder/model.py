@@ -1,0 +1,235 @@
+"""The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from .. import functional
+from ..errors import CheckpointError, UsageError
+from .backbones import BACKBONES
+from .mel import HarmonicPercussive, LogMel
+from .pitch_onset import PitchOnset
+
+Mode = Literal["both", "harmonic", "percussive"]
+MODES: tuple[str, ...] = get_args(Mode)
+MIN_SAMPLES = 4960
+"""Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """What must be known to rebuild an encoder; the defaults are the paper's, with the later two-channel front end.
+
+    Attributes:
+        front_end: a key of ``FRONT_ENDS``.
+        backbone: a key of ``backbones.BACKBONES``.
+        embedding_dim: D (section 4.2).
+        similarity: a key of ``SIMILARITIES``.
+        dropout: before the projection (section 4.2).
+        drop_connect: stochastic depth inside the backbone, the default of EfficientNet-B0.
+    """
+
+    front_end: str = "hps"
+    backbone: str = "efficientnet_b0"
+    embedding_dim: int = 512
+    similarity: str = "bilinear"
+    dropout: float = 0.1
+    drop_connect: float = 0.2
+
+    def __post_init__(self) -> None:
+        for field, known in (("front_end", FRONT_ENDS), ("backbone", BACKBONES), ("similarity", SIMILARITIES)):
+            value = getattr(self, field)
+            if value not in known:
+                raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
+        if self.backbone == "placed_efficientnet_b0" and self.front_end != "pitch_onset":
+            raise CheckpointError(
+                f"backbone {self.backbone!r} takes the 128 rows of front end 'pitch_onset', not {self.front_end!r}: "
+                "choose that front end, or backbone 'efficientnet_b0'"
+            )
+
+
+FRONT_ENDS: dict[str, type[LogMel] | type[HarmonicPercussive] | type[PitchOnset]] = {
+    "mel": LogMel,
+    "hps": HarmonicPercussive,
+    "pitch_onset": PitchOnset,
+}
+
+
+class CocolaEncoder(nn.Module):
+    """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.front_end = FRONT_ENDS[config.front_end]()
+        self.backbone, width = BACKBONES[config.backbone](self.front_end.channels, config.drop_connect)
+        self.dropout = nn.Dropout(config.dropout)
+        self.projection = nn.Linear(width, config.embedding_dim)
+        self.layer_norm = nn.LayerNorm(config.embedding_dim)
+
+    def forward(self, waveform: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the embeddings of 16 kHz waveforms.
+
+        Shape:
+            (B, L) -> (B, D).
+        """
+        return self.embed_features(self.front_end(waveform), mode)
+
+    def embed_features(self, features: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the embeddings of front end features, hearing only the channels of ``mode``.
+
+        Shape:
+            (B, C, M, F) -> (B, D).
+        """
+        return self.project(self.backbone(select_mode(features, mode)))
+
+    def project(self, pooled: Tensor) -> Tensor:
+        """Return the embeddings of what the backbone pooled: dropout, projection, LayerNorm, tanh.
+
+        Shape:
+            (B, W) -> (B, D), W the backbone's width.
+        """
+        return torch.tanh(self.layer_norm(self.projection(self.dropout(pooled))))
+
+
+class Similarity(nn.Module):
+    """A similarity that is an inner product of what the two sides become: left(h_y) . right(h_x)."""
+
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return the conditioning's side of the product: (..., D) -> (..., D)."""
+        raise NotImplementedError
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return the accompaniment's side of the product: (..., D) -> (..., D)."""
+        raise NotImplementedError
+
+    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return all similarities (Eq. 2): (K, D), (J, D) -> (K, J)."""
+        return functional.similarity_matrix(self.left(conditioning), self.right(accompaniment))
+
+    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
+        """Return the similarity of each pair (Eq. 4): (B, D), (B, D) -> (B,)."""
+        return functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
+
+
+class BilinearSimilarity(Similarity):
+    """h_y^T W h_x with the learnable matrix W of Eq. 2; it starts as a scaled inner product."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(dim) / dim**0.5)
+
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return h_y^T W."""
+        return conditioning @ self.weight
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return h_x."""
+        return accompaniment
+
+
+class CosineSimilarity(Similarity):
+    """Cosine over a temperature, the alternative of Figure 4 (after SimCLR)."""
+
+    temperature = 0.1
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return the unit vector over the temperature."""
+        return nn.functional.normalize(conditioning, dim=-1) / self.temperature
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return the unit vector."""
+        return nn.functional.normalize(accompaniment, dim=-1)
+
+
+SIMILARITIES: dict[str, type[BilinearSimilarity] | type[CosineSimilarity]] = {
+    "bilinear": BilinearSimilarity,
+    "cosine": CosineSimilarity,
+}
+
+
+class CocolaModel(nn.Module):
+    """Encoder and similarity together; ``model(conditioning, accompaniment)`` is Eq. 4 on waveforms."""
+
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or EncoderConfig()
+        self.encoder = CocolaEncoder(self.config)
+        self.similarity = SIMILARITIES[self.config.similarity](self.config.embedding_dim)
+
+    def forward(self, conditioning: Tensor, accompaniment: Tensor, mode: Mode = "both") -> Tensor:
+        """Return the COCOLA score of each pair of 16 kHz waveforms (Eq. 4), differentiable end to end.
+
+        Gradients reach both waveforms and are finite, also at digital silence, where they are zero. To guide a
+        generator, use a model in evaluation mode whose parameters are frozen (``requires_grad_(False)``), and waveforms
+        of 5 s, the length it was trained on: a waveform is one window here, and silence is scored like any other.
+
+        Args:
+            conditioning: the music to be accompanied.
+            accompaniment: of each conditioning.
+            mode: the part of the sound to hear; one-channel models hear "both" only.
+
+        Shape:
+            (B, L), (B, L') -> (B,), L and L' at least MIN_SAMPLES.
+
+        Raises:
+            UsageError: shapes or mode are not of that kind.
+        """
+        _check_pairs(conditioning, accompaniment)
+        if mode not in MODES or (mode != "both" and self.encoder.front_end.channels == 1):
+            known = MODES if self.encoder.front_end.channels > 1 else MODES[:1]
+            raise UsageError(f"mode {mode!r} is none that this model hears: pass {', '.join(known)}")
+        return self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode))
+
+
+def _check_pairs(conditioning: Tensor, accompaniment: Tensor) -> None:
+    shapes = conditioning.shape, accompaniment.shape
+    if any(len(shape) != 2 or shape[1] < MIN_SAMPLES for shape in shapes) or shapes[0][0] != shapes[1][0]:
+        raise UsageError(
+            f"{tuple(shapes[0])} and {tuple(shapes[1])} are no pairs of waveforms: pass (batch, samples) twice, of one "
+            f"batch size and at least {MIN_SAMPLES} samples (0.31 s)"
+        )
+
+
+def select_mode(features: Tensor, mode: Mode) -> Tensor:
+    """Silence the channel that ``mode`` leaves out by zeros: 0 dB is the loudest value, but so it was trained.
+
+    Shape:
+        (B, C, M, F) -> the same.
+    """
+    if mode == "both":
+        return features
+    kept = torch.zeros(features.shape[1], 1, 1, dtype=features.dtype, device=features.device)
+    kept[0 if mode == "harmonic" else 1] = 1
+    return features * kept
+
+
+def fold_batch_norm(model: CocolaModel) -> CocolaModel:
+    """Merge every BatchNorm into the convolution before it and lay weights out for the CPU, in place, for inference.
+
+    The result computes the same scores about a third faster and can no longer be trained.
+    """
+    model.eval().requires_grad_(False)
+    for parent in list(model.encoder.backbone.modules()):
+        children = list(parent.named_children())
+        for (_, convolution), (name, norm) in itertools.pairwise(children):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None and norm.running_var is not None  # never without in this network
+                convolution.weight, convolution.bias = fuse_conv_bn_weights(
+                    convolution.weight,
+                    convolution.bias,
+                    norm.running_mean,
+                    norm.running_var,
+                    norm.eps,
+                    norm.weight,
+                    norm.bias,
+                )
+                setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's norms carry their activation
+    model.encoder.backbone.to(memory_format=torch.channels_last)
+    return model

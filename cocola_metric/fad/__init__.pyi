@@ -1,0 +1,22 @@
+from .cache import EmbeddingCache
+from .distance import FAD, FadResult, Mix, Reference, SubFAD
+from .embedders import EMBEDDERS, Embedder, new_embedder
+from .estimates import TrackSet, infinity, split_half_floor
+from .frechet import Array, frechet_distance
+
+__all__ = [
+    "EMBEDDERS",
+    "FAD",
+    "Array",
+    "Embedder",
+    "EmbeddingCache",
+    "FadResult",
+    "Mix",
+    "Reference",
+    "SubFAD",
+    "TrackSet",
+    "frechet_distance",
+    "infinity",
+    "new_embedder",
+    "split_half_floor",
+]

@@ -1,0 +1,340 @@
+"""The Fréchet audio distance of clips and of mixtures (sub-FAD), with what is needed to judge the number beside it."""
+
+import functools
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..audio import AudioInput, content_sha256, mix_clips
+from ..errors import AudioError, UsageError
+from .cache import EmbeddingCache, default_folder
+from .embedders import Embedder, new_embedder
+from .estimates import TrackSet, bootstrap_interval, infinity, per_song, split_half_floor
+from .frechet import Array, Statistics
+
+RESAMPLES = 200
+Mix: TypeAlias = tuple[AudioInput, ...]
+"""Clips that play together: one for FAD, conditioning and accompaniment for sub-FAD."""
+
+
+@dataclass(frozen=True)
+class FadResult:
+    """A Fréchet audio distance and its circumstances; lower is nearer. NaN stands for what too few clips cannot tell.
+
+    Attributes:
+        fad: the distance.
+        interval: 95 % bootstrap interval over tracks of a FAD at this n (`fad_estimates.bootstrap_interval`).
+        infinity: FAD-infinity, the extrapolation to many tracks, without replacement; may fall below 0 by its noise.
+        infinity_r_squared: how straight the line behind it is; far below 1, do not trust it.
+        floor: mean FAD between halves of the reference set: values of this size say nothing.
+        n: embeddings of the generated set.
+        n_reference: embeddings of the reference set.
+        tracks: clips of the generated set.
+        tracks_reference: clips of the reference set.
+        dimension: D of the embeddings; with n below D, a large part of a FAD is bias.
+        per_song: FAD of every generated clip alone, in order.
+        signature: the recipe, to be cited with the number.
+    """
+
+    fad: float
+    interval: tuple[float, float]
+    infinity: float
+    infinity_r_squared: float
+    floor: float
+    n: int
+    n_reference: int
+    tracks: int
+    tracks_reference: int
+    dimension: int
+    per_song: tuple[float, ...]
+    signature: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it: NaN becomes None."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a reference set comes down to, to be kept without its audio.
+
+    Attributes:
+        statistics: of its embeddings.
+        tracks: clips.
+        floor: split-half floor, or NaN.
+        recipe: how they were made; generated sets must be embedded in the same way.
+    """
+
+    statistics: Statistics
+    tracks: int
+    floor: float
+    recipe: str
+
+    def save(self, file: str | os.PathLike[str]) -> Path:
+        """Write an ``.npz`` file: count, mean (D,), factor (r, D) of the scatter, tracks, floor, recipe.
+
+        Raises:
+            UsageError: the name does not end in .npz, or the file cannot be written.
+        """
+        path = Path(file)
+        if path.suffix != ".npz":
+            raise UsageError(f"{path}: reference statistics are kept in a file that ends in .npz")
+        partial = path.with_name(f".{path.stem}.partial.npz")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(
+                partial,
+                count=self.statistics.count,
+                mean=self.statistics.mean,
+                factor=self.statistics.factor,
+                tracks=self.tracks,
+                floor=self.floor,
+                recipe=self.recipe,
+            )
+            partial.replace(path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+        return path
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str]) -> "Reference":
+        """Read what `save` wrote.
+
+        Raises:
+            UsageError: the file is missing, damaged, or holds something else.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                mean, factor = stored["mean"].astype(np.float64), stored["factor"].astype(np.float64)
+                statistics = Statistics(int(stored["count"]), mean, factor)
+                reference = cls(statistics, int(stored["tracks"]), float(stored["floor"]), str(stored["recipe"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UsageError(f"{file}: no reference statistics ({error}); make them with Reference.save") from error
+        if (
+            factor.ndim != 2
+            or mean.shape != factor.shape[1:]
+            or not np.isfinite(mean).all()
+            or not np.isfinite(factor).all()
+        ):
+            raise UsageError(f"{file}: damaged reference statistics; make them again")
+        return reference
+
+
+class FAD:
+    """The Fréchet audio distance (Kilgour et al. 2019) of generated clips to reference clips.
+
+    Every clip is a path, a list of stem paths (summed, Eq. 1), or a floating-point tensor or array (channels, time)
+    with ``sample_rate=``. Clips are averaged to mono, resampled once to the embedder's own rate, and embedded whole.
+
+    Args:
+        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
+        cache: folder in which embeddings are kept by content; None keeps nothing.
+        resamples: draws behind the interval.
+        seed: of every draw.
+        options: of a named embedder.
+    """
+
+    prefix = "FAD"
+    paired = False
+
+    def __init__(
+        self,
+        embedder: str | Embedder = "cocola",
+        *,
+        cache: str | os.PathLike[str] | None = "default",
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        if resamples < 2:
+            raise UsageError(f"resamples={resamples}: pass at least 2")
+        self.embedder = new_embedder(embedder, **options) if isinstance(embedder, str) else embedder
+        self.resamples, self.seed = resamples, seed
+        folder = default_folder() if cache == "default" else cache
+        self._cache = None if folder is None else EmbeddingCache(Path(folder))
+
+    @property
+    def recipe(self) -> str:
+        """What changes the embeddings of a set, without their number."""
+        return f"{self.prefix}|{self.embedder.recipe}"
+
+    def score(
+        self,
+        generated: Sequence[AudioInput],
+        references: "Sequence[AudioInput] | Reference",
+        *,
+        sample_rate: float | None = None,
+    ) -> FadResult:
+        """Return the FAD of a set of clips to another, or to a saved reference.
+
+        Raises:
+            AudioError: a clip cannot be read, or gives no embeddings; none is left out.
+            UsageError: a set has fewer than 2 embeddings.
+        """
+        if isinstance(references, Reference):
+            return self.compare(self.embed(_alone(generated), sample_rate), references)
+        embedded = self.embed([*_alone(generated), *_alone(references)], sample_rate)
+        return self.compare(embedded[: len(generated)], embedded[len(generated) :])
+
+    def reference(self, references: Sequence[AudioInput], *, sample_rate: float | None = None) -> Reference:
+        """Return the statistics of a reference set, to be saved and used for many generated sets."""
+        return self.reference_of(self.embed(_alone(references), sample_rate))
+
+    def embed(self, mixes: Sequence[Mix], sample_rate: float | None = None) -> list[Array]:
+        """Return the embeddings (n, D) of each mix, a tuple of clips that play together.
+
+        Raises:
+            AudioError: one cannot be read, or gives no embeddings.
+        """
+        embedded = []
+        for result in self.embed_all(mixes, sample_rate=sample_rate):
+            if isinstance(result, AudioError):
+                raise result
+            embedded.append(result)
+        return embedded
+
+    def embed_all(self, mixes: Iterable[Mix], *, sample_rate: float | None = None) -> Iterator[Array | AudioError]:
+        """Yield the embeddings (n, D) of each mix, in order, from the cache or anew; where it cannot be had, why."""
+        embed = functools.partial(self._embed, sample_rate=sample_rate)
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if not self.embedder.parallel or workers == 1:
+            yield from map(embed, mixes)
+            return
+        pool = ThreadPoolExecutor(workers, "cocola-fad")
+        try:
+            yield from pool.map(embed, mixes)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def compare(self, generated: Sequence[Array], reference: "Sequence[Array] | Reference") -> FadResult:
+        """Return the FAD of embeddings by clip, (n_i, D) each.
+
+        Raises:
+            UsageError: a set has fewer than 2 embeddings, or a reference is of another recipe.
+        """
+        drawn_from: TrackSet | Statistics
+        if isinstance(reference, Reference):
+            if reference.recipe != self.recipe:
+                raise UsageError(f"the reference was made by {reference.recipe}, not by {self.recipe}: make it again")
+            summary, drawn_from = reference, reference.statistics
+        else:
+            summary, drawn_from = self.reference_of(reference), TrackSet(reference)
+        tracks = TrackSet(generated)
+        statistics = tracks.all()
+        fad = statistics.distance(summary.statistics)
+        limit = infinity(tracks, drawn_from, paired=self.paired, seed=self.seed)
+        interval = bootstrap_interval(tracks, drawn_from, paired=self.paired, resamples=self.resamples, seed=self.seed)
+        return FadResult(
+            fad=fad,
+            interval=interval,
+            infinity=limit.value if limit else math.nan,
+            infinity_r_squared=limit.r_squared if limit else math.nan,
+            floor=summary.floor,
+            n=statistics.count,
+            n_reference=summary.statistics.count,
+            tracks=len(tracks),
+            tracks_reference=summary.tracks,
+            dimension=statistics.dimension,
+            per_song=per_song(tracks, summary.statistics),
+            signature=f"{self.recipe}|n:{statistics.count}|n_ref:{summary.statistics.count}|d:{statistics.dimension}",
+        )
+
+    def reference_of(self, embeddings: Sequence[Array]) -> Reference:
+        """Return the statistics of a reference set that is embedded already, by clip, (n_i, D) each."""
+        tracks = TrackSet(embeddings)
+        floor = split_half_floor(tracks, seed=self.seed)
+        return Reference(tracks.all(), len(tracks), math.nan if floor is None else floor, self.recipe)
+
+    def _embed(self, mix: Mix, *, sample_rate: float | None) -> Array | AudioError:
+        try:
+            place = self._place(mix, sample_rate)
+            if self._cache and place and (kept := self._cache.read(place)) is not None:
+                return kept
+            embeddings = self.embedder.embed(mix_clips(mix, self.embedder.sample_rate, sample_rate=sample_rate))
+        except AudioError as error:
+            return error
+        if embeddings.ndim != 2 or not len(embeddings) or not np.isfinite(embeddings).all():
+            name = " + ".join(str(clip) if isinstance(clip, (str, os.PathLike)) else "a clip" for clip in mix)
+            return AudioError(f"{name}: the embedder {self.embedder.name} gave no finite embeddings (n, D): look at it")
+        if self._cache and place:
+            self._cache.write(place, embeddings)
+        return embeddings
+
+    def _place(self, mix: Mix, sample_rate: float | None) -> Path | None:
+        if self._cache is None:
+            return None
+        try:
+            return self._cache.path(
+                self.embedder.recipe, [content_sha256(clip, sample_rate=sample_rate) for clip in mix]
+            )
+        except OSError:
+            return None  # reading it will say what is wrong
+
+
+class SubFAD(FAD):
+    """The FAD of mixtures, as MSDM and the paper (section 4.3) use it for accompaniments.
+
+    Conditioning with its generated part against conditioning with its real part: for every i, ``conditionings[i]`` is
+    summed with ``generated[i]`` and with ``references[i]``, before embedding. Redrawing keeps the three together.
+    """
+
+    prefix = "sub-FAD"
+    paired = True
+
+    def score(  # type: ignore[override]
+        self,
+        conditionings: Sequence[AudioInput],
+        generated: Sequence[AudioInput],
+        references: Sequence[AudioInput] | Reference,
+        *,
+        sample_rate: float | None = None,
+    ) -> FadResult:
+        """Return the sub-FAD of a set of accompaniments.
+
+        Args:
+            conditionings: what the accompaniments were made for.
+            generated: accompaniments, one for each.
+            references: the real ones, one for each; or what `reference` returned for these conditionings.
+            sample_rate: of tensors and arrays, Hz.
+
+        Raises:
+            AudioError: a clip cannot be read, or gives no embeddings; none is left out.
+            UsageError: the sets are not of one size, or have fewer than 2 embeddings.
+        """
+        mixes = _together(conditionings, generated)
+        if isinstance(references, Reference):
+            return self.compare(self.embed(mixes, sample_rate), references)
+        embedded = self.embed([*mixes, *_together(conditionings, references)], sample_rate)
+        return self.compare(embedded[: len(mixes)], embedded[len(mixes) :])
+
+    def reference(  # type: ignore[override]
+        self,
+        conditionings: Sequence[AudioInput],
+        references: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> Reference:
+        """Return the statistics of the real mixtures, to be saved and used for many generators."""
+        return self.reference_of(self.embed(_together(conditionings, references), sample_rate))
+
+
+def _alone(clips: Sequence[AudioInput]) -> list[Mix]:
+    return [(clip,) for clip in clips]
+
+
+def _together(conditionings: Sequence[AudioInput], parts: Sequence[AudioInput]) -> list[Mix]:
+    if len(conditionings) != len(parts):
+        raise UsageError(f"{len(conditionings)} conditionings and {len(parts)} parts: pass one part for each")
+    return list(zip(conditionings, parts, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

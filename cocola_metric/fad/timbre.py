@@ -1,0 +1,43 @@
+"""An embedder of sound alone: what a spectrum looks like, not what is played when."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ..audio import SAMPLE_RATE
+from ..encoder import LogMel
+from .frechet import Array
+
+SECOND = SAMPLE_RATE
+ROWS_OF = 1.0
+"""Seconds that a row describes."""
+RANGE_DB = 60.0
+"""Below the loudest moment of a clip; what is softer is not heard."""
+
+
+class TimbreEmbedder:
+    """Mean and standard deviation of each of 64 log-mel bands over every second of a clip, in tens of dB.
+
+    Nothing in it is trained or downloaded, so a Fréchet distance of it is the same everywhere. It hears
+    colour and noise, neither notes nor beats: it stands for the embedders that judge sound, where their weights are
+    not at hand. No published number uses it.
+    """
+
+    name = "timbre"
+    sample_rate = SAMPLE_RATE
+    parallel = True
+    recipe = f"embedder:timbre|sr:{SAMPLE_RATE}|axis:time|seconds:{ROWS_OF:g}|range:{RANGE_DB:g}"
+
+    def __init__(self) -> None:
+        self._log_mel = LogMel()
+
+    def embed(self, waveform: Tensor) -> Array:
+        """Embed one clip at 16 kHz, (L,) -> (seconds, 128); what is left after the last whole second is not heard."""
+        missing = max(0, SECOND - len(waveform))
+        seconds = pad(waveform, (0, missing)).unfold(0, SECOND, SECOND)
+        with torch.inference_mode():
+            bands = self._log_mel(seconds)[:, 0]  # (n, 64, F)
+            bands = (bands - bands.max()).clamp(min=-RANGE_DB) / 10
+            rows = torch.cat([bands.mean(-1), bands.std(-1)], dim=1)
+        return rows.numpy().astype(np.float64)

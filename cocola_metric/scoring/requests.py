@@ -1,0 +1,65 @@
+"""The audios of one call: each opened once, however many pairs it is in, with the lengths its partners need."""
+
+import os
+import warnings
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, open_audio
+from ..errors import AudioError
+from .embedding import Request
+
+
+class Catalogue:
+    """Numbers audios in the order they are first named; those that cannot be opened are kept as their error."""
+
+    def __init__(self, sample_rate: float | None) -> None:
+        self.sample_rate = sample_rate
+        self.audios: list[Audio | AudioError] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._inputs: list[AudioInput] = []  # keeps tensors alive, so that their ids stay theirs
+
+    def add(self, audio: AudioInput) -> int:
+        """Return the number of an audio, opening it if it is new."""
+        identity = _identity(audio)
+        if identity not in self._numbers:
+            self._numbers[identity] = len(self.audios)
+            self._inputs.append(audio)
+            try:
+                self.audios.append(open_audio(audio, sample_rate=self.sample_rate))
+            except AudioError as error:
+                self.audios.append(error)
+        return self._numbers[identity]
+
+    def requests(self, pairs: Iterable[tuple[int, int]]) -> list[Request]:
+        """Return what has to be embedded so that all these pairs can be compared over their common part.
+
+        Warns once, with a count, of pairs whose lengths differ by more than 0.1 s.
+        """
+        needed: list[set[int]] = [set() for _ in self.audios]
+        differences: list[int] = []
+        for left, right in pairs:
+            first, second = self.audios[left], self.audios[right]
+            if isinstance(first, AudioError) or isinstance(second, AudioError):
+                continue
+            common = min(first.length, second.length)
+            needed[left].add(common)
+            needed[right].add(common)
+            differences.append(abs(first.length - second.length))
+        uneven = sum(difference > LENGTH_TOLERANCE * SAMPLE_RATE for difference in differences)
+        if uneven:
+            most = max(differences) / SAMPLE_RATE
+            message = f"{uneven} of {len(differences)} pairs differ in length, by up to {most:.2f} s"
+            warnings.warn(f"{message}: only the common part is scored", AudioWarning, stacklevel=4)
+        return [Request(audio, frozenset(lengths)) for audio, lengths in zip(self.audios, needed, strict=True)]
+
+
+def _identity(audio: AudioInput) -> Hashable:
+    if isinstance(audio, (Tensor, np.ndarray)):
+        return id(audio)
+    if isinstance(audio, (str, os.PathLike)):
+        return Path(audio).absolute()
+    return tuple(Path(path).absolute() for path in audio) if isinstance(audio, (list, tuple)) else id(audio)

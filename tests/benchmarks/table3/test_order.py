@@ -1,0 +1,58 @@
+"""The benchmark itself is benchmarked: the embedded encoder sees the order that the paper reports.
+
+Real music that does not fit (Random) and music that fits but sounds bad (Degraded) are the two ends between which
+generators lie. A Fréchet distance of sound prefers the first, COCOLA the second: the paper's argument for COCOLA.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cocola_metric.benchmarks.queries import draw
+from cocola_metric.benchmarks.table3 import table3
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+SECONDS = "5.944"
+COUNTS = {"examples": 24, "recorded": 18}
+COCOLA, FAD = "COCOLA embedded", "sub-FAD timbre"
+Cells = dict[str, dict[str, dict]]
+
+
+@pytest.fixture(scope="module", params=COUNTS)
+def cells(request: pytest.FixtureRequest, shared: Callable, tmp_path_factory: pytest.TempPathFactory) -> Cells:
+    """Generator -> column -> cell, on rendered and on recorded music."""
+    music = EXAMPLES if request.param == "examples" else shared("stems/recorded")
+    folder = tmp_path_factory.mktemp(request.param)
+    manifest = folder / "queries.jsonl"
+    count = str(COUNTS[request.param])
+    draw.main([str(music), "--out", str(manifest), "--seconds", SECONDS, "--count", count])
+    generators = ["--generators", "ground_truth", "random", "degraded", "noise", "--embedders", "timbre"]
+    table3.main(["--queries", str(manifest), *generators, "--out", str(folder / "table"), "--audio-megabytes", "0"])
+    section = json.loads((folder / "table" / "table3.json").read_text())["sections"][0]
+    return {row["generator"]: row["cells"] for row in section["rows"]}
+
+
+def test_ground_truth_is_above_random_on_cocola(cells: Cells) -> None:
+    true, random = cells["Ground Truth"][COCOLA], cells["Random"][COCOLA]
+    assert true["n"] == random["n"] and true["silent"] == random["silent"] == 0
+    assert true["interval"][0] > random["interval"][1]
+
+
+def test_bad_sound_costs_little_on_cocola(cells: Cells) -> None:
+    true, random, degraded = (cells[name][COCOLA]["value"] for name in ("Ground Truth", "Random", "Degraded"))
+    assert true > degraded
+    assert degraded - random > true - degraded
+
+
+def test_the_fréchet_distance_has_it_the_other_way_round(cells: Cells) -> None:
+    random, degraded = cells["Random"][FAD], cells["Degraded"][FAD]
+    assert 0 < random["value"] < degraded["value"]
+    assert cells["Ground Truth"][FAD]["missing"] == "is the reference"
+
+
+def test_noise_fits_nothing(cells: Cells) -> None:
+    """An encoder that never heard noise as a wrong answer takes it for one that fits everything."""
+    true, random, noise = (cells[name][COCOLA]["value"] for name in ("Ground Truth", "Random", "Noise"))
+    assert noise < (true + random) / 2

@@ -1,0 +1,163 @@
+"""`cocola-fad` as a user meets it: JSON on stdout, messages on stderr, exit codes, bad files, runs that go on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from cocola_metric import FAD, SubFAD
+from cocola_metric.cli import fad
+from cocola_metric.encoder.model import MODES
+from cocola_metric.fad import pretrained
+from cocola_metric.fad.embedders import EMBEDDERS
+
+COUNT = 3
+
+
+@pytest.fixture
+def songs(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders mixes/, ours/ and real/ of files with matching names, and a cache of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    for folder, source in (("mixes", "conditioning"), ("ours", "accompaniment"), ("real", "accompaniment")):
+        (tmp_path / folder).mkdir()
+        waveform, rate = soundfile.read(data / f"{source}.flac", dtype="float32")
+        for number in range(COUNT):
+            shifted = np.roll(waveform, number * rate // 3, axis=0)
+            if folder == "ours":
+                shifted = shifted + 0.05 * generator.normal(size=shifted.shape)
+            soundfile.write(tmp_path / folder / f"song{number}.wav", shifted, rate)
+    return tmp_path
+
+
+def run(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict, str]:
+    code = fad.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out) if captured.out else {}, captured.err
+
+
+def folders(songs: Path) -> list[object]:
+    return ["--generated", songs / "ours", "--reference", songs / "real", "--resamples", 5]
+
+
+def paths(songs: Path, folder: str) -> list[Path]:
+    return sorted((songs / folder).glob("*.wav"))
+
+
+def test_sub_fad_of_folders(songs: Path, capsys) -> None:
+    code, result, _ = run("--conditioning", songs / "mixes", *folders(songs), capsys=capsys)
+    sides = [paths(songs, folder) for folder in ("mixes", "ours", "real")]
+    expected = SubFAD(resamples=5).score(*sides)
+    assert code == 0
+    assert result["fad"] == pytest.approx(expected.fad) and result["signature"] == expected.signature
+    assert result["interval"] == pytest.approx(expected.interval)
+    assert (result["tracks"], result["failed"], result["dimension"]) == (COUNT, 0, 512)
+    assert result["infinity"] is None and "per_song" not in result
+
+
+def test_fad_of_folders_and_songs(songs: Path, capsys) -> None:
+    code, result, _ = run(*folders(songs), "--per-song", "--no-cache", capsys=capsys)
+    expected = FAD(resamples=5).score(paths(songs, "ours"), paths(songs, "real"))
+    assert code == 0 and result["fad"] == pytest.approx(expected.fad)
+    assert list(result["per_song"]) == [str(path) for path in paths(songs, "ours")]
+    assert list(result["per_song"].values()) == pytest.approx(list(expected.per_song))
+
+
+def test_a_stored_reference(songs: Path, capsys) -> None:
+    kept = songs / "new" / "real.npz"
+    _, first, _ = run(*folders(songs), "--save-reference", kept, capsys=capsys)
+    code, second, _ = run("--generated", songs / "ours", "--reference", kept, "--resamples", 5, capsys=capsys)
+    assert code == 0 and second["fad"] == pytest.approx(first["fad"], abs=1e-12)
+    assert (second["floor"], second["signature"]) == (first["floor"], first["signature"])
+
+
+def test_bad_files_are_named_and_left_out(songs: Path, capsys) -> None:
+    """Of a sub-FAD, the whole track leaves both sets; the exit code says that there were some."""
+    (songs / "ours" / "song1.wav").write_bytes(b"RIFF nothing")
+    command = ["--conditioning", songs / "mixes", *folders(songs)]
+    code, result, messages = run(*command, capsys=capsys)
+    remaining = [
+        [path for path in paths(songs, folder) if "song1" not in path.name] for folder in ("mixes", "ours", "real")
+    ]
+    assert code == 1 and (result["tracks"], result["tracks_reference"], result["failed"]) == (2, 2, 1)
+    assert result["fad"] == pytest.approx(SubFAD(resamples=5).score(*remaining).fad)
+    assert "song1.wav" in messages
+    code, result, messages = run(*command, "--strict", capsys=capsys)
+    assert code == 1 and result == {} and "stopped because of --strict" in messages
+
+
+def test_nothing_left(songs: Path, capsys) -> None:
+    for path in paths(songs, "ours"):
+        path.write_bytes(b"RIFF nothing")
+    code, result, messages = run(*folders(songs), capsys=capsys)
+    assert code == 1 and result == {} and "no clip is left" in messages
+
+
+def test_a_stopped_run_goes_on(songs: Path, capsys) -> None:
+    """What was embedded before is not embedded again: the second run needs the cache only."""
+    run(*folders(songs), capsys=capsys)
+    kept = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npy")}
+    assert len(kept) == 2 * COUNT
+    lost = next(iter(kept))
+    lost.unlink()
+    run(*folders(songs), capsys=capsys)
+    after = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npy")}
+    assert after.keys() == kept.keys()
+    assert {file for file in kept if after[file] != kept[file]} == {lost}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--conditioning", "missing"], "missing: not a folder"),
+        (["--reference", "missing.npz"], "missing.npz: no reference statistics"),
+        (["--reference", "missing"], "missing: not a folder"),
+        (["--embedder", "all", "--save-reference", "x.npz"], "name one embedder"),
+        (["--save-reference", "x.json"], "ends in .npz"),
+        (["--model", "missing"], "missing"),
+        (["--resamples", "1"], "resamples=1"),
+    ],
+)
+def test_wrong_usage(songs: Path, change: list[str], message: str, capsys) -> None:
+    code, result, messages = run(*folders(songs), *change, capsys=capsys)
+    assert code == 2 and result == {} and message in messages
+
+
+def test_names_that_do_not_match(songs: Path, capsys) -> None:
+    (songs / "ours" / "song2.wav").rename(songs / "ours" / "tune.wav")
+    code, _, messages = run("--conditioning", songs / "mixes", *folders(songs), capsys=capsys)
+    assert code == 2 and "song2, tune in only one of them" in messages
+
+
+def test_all_embedders_as_far_as_they_are_there(songs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def absent(_: str) -> str:
+        raise pretrained.PackageNotFoundError
+
+    monkeypatch.setattr(pretrained, "version", absent)
+    code, results, messages = run(*folders(songs), "--embedder", "all", capsys=capsys)
+    assert code == 2 and results["cocola"]["fad"] > 0
+    assert all("pip install" in results[name]["error"] for name in ("clap", "encodec", "vggish"))
+    assert "cocola-fad: clap: " in messages
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cocola_metric",
+        "import cocola_metric.fad_cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
+    ],
+    ids=["import", "help"],
+)
+def test_starting_up_imports_no_torch(code: str) -> None:
+    check = f"import sys\n{code}\nassert not {{'torch', 'numpy', 'scipy'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_command_line_knows_the_embedders() -> None:
+    assert tuple(EMBEDDERS) == fad.EMBEDDERS
+    assert fad.MODES == MODES
+    assert tuple(pretrained.CLAP_FILES) == fad.CLAP_SUBMODELS

@@ -1,0 +1,61 @@
+"""What the images of our own front end show."""
+
+import numpy as np
+import torch
+
+from cocola_metric.encoder.pitch_onset import (
+    LEAST_FRAMES,
+    LOWEST_PITCH_HZ,
+    ROWS,
+    ROWS_PER_OCTAVE,
+    PitchOnset,
+    pitch_filterbank,
+)
+
+SECOND = 16_000
+
+
+def tone(hertz: float, seconds: float = 2.0) -> torch.Tensor:
+    time = torch.arange(round(seconds * SECOND), dtype=torch.float64) / SECOND
+    return (0.1 * torch.sin(2 * torch.pi * hertz * time)).float()[None]
+
+
+def loudest_row(waveform: torch.Tensor) -> int:
+    return int(PitchOnset()(waveform)[0, 0].mean(-1).argmax())
+
+
+def test_shape_and_frames() -> None:
+    front_end = PitchOnset()
+    assert front_end(torch.randn(2, 5 * SECOND)).shape == (2, 2, ROWS, 251)
+    assert front_end(torch.randn(1, 400)).shape == (1, 2, ROWS, LEAST_FRAMES + 1)
+
+
+def test_a_semitone_is_two_rows_over_four_octaves() -> None:
+    """Also where the paper's 64 mels have one band for several notes."""
+    for semitones in range(14, 58):
+        hertz = LOWEST_PITCH_HZ * 2 ** (semitones / 12)
+        assert loudest_row(tone(hertz)) == 2 * semitones
+
+
+def test_a_click_is_seen_when_it_sounds() -> None:
+    waveform = 1e-4 * torch.randn(1, 2 * SECOND)
+    waveform[0, SECOND : SECOND + 16] += 0.5
+    frame = int(PitchOnset()(waveform)[0, 1].mean(0).argmax())
+    assert abs(frame - 50) <= 1
+
+
+def test_what_is_steady_and_what_is_sudden_go_apart() -> None:
+    front_end = PitchOnset()
+    clicks = torch.zeros(1, 2 * SECOND)
+    clicks[0, ::8000] = 1.0
+    both = front_end(tone(440.0) + clicks)[0]
+    row = round(ROWS_PER_OCTAVE * np.log2(440.0 / LOWEST_PITCH_HZ))
+    assert both[0, row].median() > -6.0  # the tone goes on
+    onsets = both[1].mean(0)
+    assert onsets[[25, 50, 75]].min() > onsets[[12, 37, 62]].max() + 20.0  # between the clicks there is nothing
+
+
+def test_filters_cover_every_row() -> None:
+    filterbank = pitch_filterbank()
+    assert torch.allclose(filterbank.sum(1), torch.ones(ROWS), atol=1e-5)
+    assert (filterbank > 0).sum(1).min() >= 1

@@ -1,0 +1,108 @@
+"""What the documents say about the embedded encoder: brought up to date by a command, and about the weights at hand."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cocola_metric.checkpoints import loading
+from cocola_metric.errors import UsageError
+from cocola_metric.signature import HASH_DIGITS
+from cocola_metric.training.evaluation.validity import CUES
+from tools import documents
+
+ROOT = Path(__file__).parents[2]
+FILES = [file for pattern in documents.DOCUMENTS for file in sorted(ROOT.glob(pattern))]
+KNOWN = {*documents.BLOCKS, *documents.PRINTED, *documents.TABLE_3}
+
+
+def accuracy(percent: float) -> dict[str, float]:
+    return {"percent": percent, "low": percent - 5, "high": percent + 5, "tracks": 12, "windows": 60}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """What the commands of `make documents` write, made up."""
+    scores = {"p5": 1.0, "median": 2.5, "p95": 4.0}
+    measured = {
+        "weights": "0123456789abcdef",
+        **{
+            test: {
+                "other_track": accuracy(91.25),
+                "same_track": None if test == "recorded" else accuracy(80.0),
+                "coherent_scores": scores,
+                "mismatched_scores": scores,
+            }
+            for test in documents.TESTS
+        },
+    }
+    judged = [
+        {
+            "test": test,
+            "mode": mode,
+            "wins": {kind: accuracy(70.0 + number) for kind in documents.KINDS},
+            "by_cue": {
+                kind: {names[0]: accuracy(90.0 + number), names[1]: accuracy(50.0 + number) if number else None}
+                for kind, (_, *names) in CUES.items()
+            },
+            "track_wins": dict.fromkeys(documents.KINDS, 75.0),
+        }
+        for number, test in enumerate(documents.TESTS)
+        for mode in ("both", "harmonic", None)
+    ]
+    heard = [
+        {"listener": name, "test": test, "negatives": kind, "partition": partition, "accuracy": accuracy(60.0)}
+        for name in documents.LISTENERS
+        for test in documents.TESTS
+        for kind in ("other_track", "same_track")
+        for partition in ("track", "window")
+    ]
+    for name, data in (("accuracy", measured), ("validity", {"results": judged}), ("table2", {"results": heard})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    for file in documents.PRINTED.values():
+        (tmp_path / file).write_text(f"| printed in {file} |\n")
+    return tmp_path
+
+
+def test_every_document_is_filled(results: Path, tmp_path: Path) -> None:
+    root = tmp_path / "checkout"
+    for file in [*FILES, *(ROOT / table for table in documents.TABLE_3.values())]:
+        copy = root / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    documents.main([str(results), "--root", str(root)])
+    metric, readme = ((root / name).read_text() for name in ("docs/metric.md", "README.md"))
+    assert "| chorus | 70.0 [65.0, 75.0]; 75 | 70.0 [65.0, 75.0]; 75 |" in metric
+    assert "\n  | recorded | 73.0" in metric  # as deep in its list as it was
+    assert "1, 2.5, 4 | 1, 2.5, 4 |" in metric
+    assert "12 tracks | 91.2 % [86.2, 96.2] | 80.0 % [75.0, 85.0] |" in readme
+    assert "half a beat late or early in 70 to 72 % (73 %)" in readme
+    assert "90 to 92 % (93 %) of windows of rendered music" in metric and "in turn, in 51 to 52 % (53 %)." in metric
+    assert "where one is not, in 51 to 52 % (53 %)." in metric
+    assert "weights:01234567|" in readme and "weights:01234567|" in metric
+    assert "| 60.0 / 60.0 | 60.0 / 60.0 |" in (root / "docs" / "training.md").read_text()
+    assert "| printed in behaviour.md |" in (root / "docs" / "fad.md").read_text()
+    again = {file: file.read_text() for file in root.rglob("*.md")}
+    documents.main([str(results), "--root", str(root)])
+    assert again == {file: file.read_text() for file in root.rglob("*.md")}
+
+
+def test_nothing_is_written_when_a_result_is_missing(results: Path, tmp_path: Path, capsys) -> None:
+    (results / "validity.json").unlink()
+    with pytest.raises(SystemExit):
+        documents.main([str(results), "--root", str(ROOT)])
+    assert "validity.json: not there; `make documents` writes it" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="nothing was written for the block 'unheard'"):
+        documents.fill("<!-- unheard -->\n<!-- end -->", {"heard": ""}, "0" * 64)
+
+
+def test_the_documents_are_about_the_weights_at_hand() -> None:
+    weights = loading.load("embedded").sha256[:HASH_DIGITS]
+    texts = [file.read_text("utf-8") for file in [*FILES, *(ROOT / "docs" / "table3").glob("*.md")]]
+    signed = {found for text in texts for found in documents.SIGNED.findall(text)}
+    assert signed == {weights}
+    blocks = [block["name"] for text in texts for block in documents.BLOCK.finditer(text)]
+    assert set(blocks) == KNOWN
+    assert len(blocks) == sum(len(re.findall("<!-- end -->", text)) for text in texts)

@@ -1,0 +1,1 @@
+"""Training CompoNet, and the small one from nothing."""

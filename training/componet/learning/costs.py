@@ -1,0 +1,137 @@
+"""What CompoNet costs at full size on this machine: memory and time of training and of generating.
+
+python -m cocola_metric.training componet-costs --batch 1 2 5
+
+The U-Net and the adapter have the sizes of AudioLDM2-Large and random weights, which cost what trained ones do; VAE,
+text encoders and vocoder are left out. Latents are 256 rows, 10.24 s.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from cocola_metric.errors import UsageError
+
+from ..loss import Example, NoiseSchedule, training_loss
+from ..network import CompoNet
+from ..unet import LARGE, Text, build_unet
+
+ROWS, BANDS, CHANNELS = 256, 16, 8
+TOKENS, GENERATED = 16, 8
+STEPS = 3  # after the first one, which allocates
+Work = Literal["adapter", "attentions", "recompute", "generate"]
+MODES: dict[Work, str] = {
+    "adapter": "training the adapter",
+    "attentions": "training the adapter and the attentions of the U-Net",
+    "recompute": "training the adapter, activations of blocks made again",
+    "generate": "one step of generating",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step costs.
+
+    Attributes:
+        work: a key of ``MODES``.
+        batch: windows.
+        dtype: "float32", or "bfloat16" for autocast over float32 weights.
+        gigabytes: most memory allocated on the device, weights and optimiser included; None on the CPU.
+        seconds: of a step.
+    """
+
+    work: Work
+    batch: int
+    dtype: str
+    gigabytes: float | None
+    seconds: float
+
+
+def measure_cost(work: Work, batch: int, *, bfloat16: bool, device: torch.device, config: dict[str, object]) -> Cost:
+    """Run a few steps on random latents.
+
+    Raises:
+        UsageError: they do not fit into the memory.
+    """
+    cuda = device.type == "cuda"
+    try:
+        if cuda:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
+        with device:
+            componet = CompoNet(build_unet(config))
+        trained = componet.select_trained(unet_attentions=work == "attentions")
+        componet.recompute = work == "recompute"
+        optimizer = torch.optim.Adam(trained, 1e-4)
+        example = _random_example(batch, device, config)
+        schedule = NoiseSchedule(torch.linspace(0.999, 0.005, 1000))
+
+        def step() -> None:
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                if work == "generate":
+                    with torch.inference_mode():
+                        componet(example.target, 500, example.text, example.condition)
+                    return
+                loss = training_loss(componet, example, schedule)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+        step()
+        _wait(device)
+        begun = time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        _wait(device)
+        seconds = (time.perf_counter() - begun) / STEPS
+    except torch.OutOfMemoryError as error:
+        raise UsageError(f"{MODES[work]}, batch {batch}: does not fit into the memory of {device} ({error})") from error
+    peak = torch.cuda.max_memory_allocated(device) / 1e9 if cuda else None
+    return Cost(work, batch, "bfloat16" if bfloat16 else "float32", peak, seconds)
+
+
+def _random_example(batch: int, device: torch.device, config: dict[str, object]) -> Example:
+    widths = next(iter(config["cross_attention_dim"]))  # type: ignore[call-overload]
+    _, generated, sentence, _ = widths
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(batch, *shape, device=device)
+
+    text = Text(noise(GENERATED, generated), noise(TOKENS, sentence), torch.ones(batch, TOKENS, device=device))
+    return Example(noise(CHANNELS, ROWS, BANDS), noise(CHANNELS, ROWS, BANDS), text)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print one line of JSON per cost."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training componet-costs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--batch", type=int, nargs="+", default=[1])
+    parser.add_argument("--work", nargs="+", choices=get_args(Work), default=list(MODES))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bfloat16", action="store_true", help="autocast; the weights stay in float32")
+    options = parser.parse_args(arguments)
+    device = torch.device(options.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    for work in options.work:
+        for batch in options.batch:
+            try:
+                cost = measure_cost(work, batch, bfloat16=options.bfloat16, device=device, config=LARGE)
+            except UsageError as error:
+                print(f"componet_costs: {error}", file=sys.stderr)
+                continue
+            print(json.dumps({"device": name, **asdict(cost)}), flush=True)

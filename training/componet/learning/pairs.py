@@ -1,0 +1,214 @@
+"""Pairs of sub-mixes that CompoNet is trained on (section 3.3): draw i is a function of (tracks, settings, seed, i)."""
+
+import json
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import AudioError, UsageError
+
+from ...corpora import NO_STEM, BankTrack, StemBank, open_banks, open_corpora
+from ...signal import SILENCE_POWER
+from ...signal import draw_subsets as draw_disjoint_subsets
+from ..prompt import prompt, stem_tags
+
+Law = Literal["paper", "code"]
+LAWS: tuple[Law, ...] = get_args(Law)
+GRID = SAMPLE_RATE // 100
+DRAWS_PER_PAIR = 50
+STEMS_FILE = "stems.json"
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """How pairs (Y, X) are drawn; the defaults are the paper's.
+
+    Attributes:
+        window: seconds.
+        batch_size: pairs per batch, over all processes; the paper's for MUSDB18-HQ (Slakh2100: 5).
+        law: "paper", any Y and any non-empty X; "code", as released: Y is never empty, so that unconditional
+            generation is not trained.
+        accompaniment: share of pairs drawn as the queries of section 5.2 are instead: Y and X disjoint, neither empty.
+        most_stems: sounding stems of a window beyond so many stay out.
+    """
+
+    window: float = 10.24
+    batch_size: int = 2
+    law: Law = "paper"
+    accompaniment: float = 0.0
+    most_stems: int = 10
+
+    def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise UsageError(f"law {self.law!r} is unknown: write {' or '.join(LAWS)}")
+        if not 0 <= self.accompaniment <= 1 or self.batch_size < 1 or self.most_stems < 2 or self.window <= 0:
+            raise UsageError("accompaniment is a share, batch_size 1 or more, most_stems 2 or more, window above 0")
+
+
+class NamedTrack(NamedTuple):
+    """A track of the bank, and the tags of its stems ("guitar_1"), in the bank's order."""
+
+    track: BankTrack
+    tags: tuple[str, ...]
+
+
+class Pairs(NamedTuple):
+    """A batch of pairs.
+
+    Attributes:
+        offsets: places in the bank of the stems of Y and of X, (B, 2, S), on the host.
+        prompts: Eq. 7, B of them.
+        tasks: as `task_of` calls them.
+    """
+
+    offsets: Tensor
+    prompts: list[str]
+    tasks: list[str]
+
+    def part(self, rows: slice) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.offsets[rows], self.prompts[rows], self.tasks[rows])
+
+
+class PairDraws(Dataset[Pairs]):
+    """Draw after draw of pairs from a bank."""
+
+    def __init__(self, tracks: Sequence[NamedTrack], config: PairConfig, *, steps: int, seed: int) -> None:
+        """Take the tracks that are long enough.
+
+        Raises:
+            AudioError: there is none.
+        """
+        self.config, self.steps, self.seed = config, steps, seed
+        self.length = round(config.window * SAMPLE_RATE)
+        self.tracks = [one for one in tracks if one.track.length >= self.length and len(one.tags) > 1]
+        if not self.tracks:
+            raise AudioError(f"no track of two stems lasts {config.window:g} s: give more music or a shorter window")
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Pairs:
+        rng = np.random.default_rng([self.seed, step])
+        offsets = np.full((self.config.batch_size, 2, self.config.most_stems), NO_STEM, np.int64)
+        prompts, tasks = [], []
+        for row in offsets:
+            one, start, sounding = self._draw_window(rng)
+            given, wanted = self._draw_sides(sounding, rng)
+            places = one.track.offsets(start)
+            row[0, : len(given)], row[1, : len(wanted)] = places[given], places[wanted]
+            prompts.append(prompt([one.tags[stem] for stem in given], [one.tags[stem] for stem in wanted]))
+            tasks.append(task_of(given, wanted))
+        return Pairs(torch.from_numpy(offsets), prompts, tasks)
+
+    def _draw_window(self, rng: np.random.Generator) -> tuple[NamedTrack, int, list[int]]:
+        """Draw a track, a window and the stems that sound in it, two or more."""
+        for _ in range(DRAWS_PER_PAIR):
+            one = self.tracks[int(rng.integers(len(self.tracks)))]
+            start = int(rng.integers((one.track.length - self.length) // GRID + 1)) * GRID
+            sounding = np.flatnonzero(one.track.power(start, self.length) > SILENCE_POWER)
+            if len(sounding) >= 2:
+                return one, start, rng.permutation(sounding)[: self.config.most_stems].tolist()
+        raise AudioError("too few windows in which two stems sound")
+
+    def _draw_sides(self, stems: list[int], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        if rng.random() < self.config.accompaniment:
+            return draw_disjoint_subsets(stems, rng)
+        return draw_any_subsets(stems, rng, law=self.config.law)
+
+
+def draw_any_subsets(
+    stems: Sequence[int], rng: np.random.Generator, *, law: Law = "paper"
+) -> tuple[list[int], list[int]]:
+    """Draw Y and X independently of each other; any size of each is as likely as any other.
+
+    X has one stem or more. Y may be empty by the paper's text, and is not by the released code.
+    """
+    least = 0 if law == "paper" else 1
+    given = rng.permutation(np.asarray(stems))[: rng.integers(least, len(stems) + 1)]
+    wanted = rng.permutation(np.asarray(stems))[: rng.integers(1, len(stems) + 1)]
+    return given.tolist(), wanted.tolist()
+
+
+def task_of(given: Collection[object], wanted: Collection[object]) -> str:
+    """Name the task of Figure 3 that a pair belongs to: UG, AG, SS, EA, ER; ID for reconstruction (X = Y).
+
+    >>> task_of([], [1]), task_of([0], [1]), task_of([0, 1], [1]), task_of([0], [0, 1]), task_of([0, 1], [1, 2])
+    ('UG', 'AG', 'SS', 'EA', 'ER')
+    """
+    y, x = set(given), set(wanted)
+    if not y:
+        return "UG"
+    if y == x:
+        return "ID"
+    if not y & x:
+        return "AG"
+    if x < y:
+        return "SS"
+    return "EA" if y < x else "ER"
+
+
+def task_mix(draws: PairDraws, *, pairs: int = 2000) -> dict[str, float]:
+    """Return the share of each task among the first pairs of a run."""
+    batches = min(len(draws), -(-pairs // draws.config.batch_size))
+    counts = Counter(task for step in range(batches) for task in draws[step].tasks)
+    return {task: round(counts[task] / counts.total(), 4) for task in ("UG", "AG", "SS", "EA", "ER", "ID")}
+
+
+def open_named_banks(
+    specs: Sequence[str], split: str, cache: Path, *, device: str | torch.device, workers: int
+) -> tuple[StemBank, list[NamedTrack]]:
+    """Open the bank of a split of corpora on a device, and name the stems in it.
+
+    Args:
+        specs: as for ``corpora.open_corpora``.
+        split: train, validation or test.
+        cache: folder of the decoded corpora.
+        device: of the samples.
+        workers: processes that decode.
+    """
+    banks = open_banks(specs, split, cache, workers=workers)
+    names = [_stem_names(spec, split, cache) for spec in specs]
+    tags = [
+        _tags(known.get(track.name), track) for bank, known in zip(banks, names, strict=True) for track in bank.tracks
+    ]
+    bank = StemBank.join(banks, device)
+    return bank, [NamedTrack(*one) for one in zip(bank.tracks, tags, strict=True)]
+
+
+def _stem_names(spec: str, split: str, cache: Path) -> dict[str, list[str]]:
+    """Return the kinds of the stems of each track; they are kept beside the bank, which does not know them."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", spec).strip("-")
+    file = cache / name / split / STEMS_FILE
+    if file.is_file():
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    tracks = open_corpora([spec], split)
+    names = {track.name: [stem.instrument or stem.name for stem in track.stems] for track in tracks}
+    unfinished = file.with_suffix(f".{os.getpid()}.partial")
+    with suppress(OSError):  # somebody else's cache, which may be read only
+        unfinished.write_text(json.dumps(names), encoding="utf-8")
+        unfinished.replace(file)
+    return names
+
+
+def _tags(names: list[str] | None, track: BankTrack) -> tuple[str, ...]:
+    if names is None or len(names) != len(track.powers):
+        raise AudioError(f"{track.name}: decoded from other files than the corpus has now: empty the cache")
+    return stem_tags([_word(name) for name in names])
+
+
+def _word(name: str) -> str:
+    """Return a name as the queries write it: lower case, every run of other signs an underscore."""
+    return re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).lower()).strip("_") or "stem"

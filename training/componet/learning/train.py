@@ -1,0 +1,300 @@
+"""Train CompoNet: python -m cocola_metric.training train-componet CONFIG --corpus ... --out DIR (section 4.2).
+
+On several GPUs or machines: accelerate launch -m cocola_metric.training train-componet CONFIG --corpus ... --out DIR.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import soundfile
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import CocolaError, UsageError
+
+from ...corpora import StemBank
+from ...runs import add_run_options, build_settings, read_settings
+from ..base import Base, generate_latents, open_base
+from ..checkpoint import save_weights
+from ..latents import ROWS, decode_audio, encode_audio
+from ..loss import Example, NoiseSchedule
+from ..network import CompoNet
+from ..objective import training_loss, validation_loss
+from ..pipeline import AUDIOLDM2_LARGE
+from .loop import LoopConfig, Stage, run_stage, step_generator
+from .pairs import NamedTrack, PairConfig, PairDraws, Pairs, open_named_banks, task_mix
+
+Trained = Literal["adapter", "attentions", "unet"]
+WEIGHTS_FILE = "componet.safetensors"
+SAMPLES = 4  # pairs of the validation split that are played every so often
+VALIDATION_SEED = 1
+
+
+@dataclass(frozen=True)
+class CompoNetConfig:
+    """A training run of CompoNet; the defaults are the paper's.
+
+    Attributes:
+        base: folder or Hub repository of AudioLDM2, or a folder of `componet_small`.
+        corpora: as for ``corpora.open_corpora``, unless the command line says otherwise.
+        pairs: how Y and X are drawn.
+        loop: steps, learning rate and the like.
+        trained: "adapter"; "attentions", those of the U-Net too, as for the released Slakh2100 checkpoint; "unet", all
+            of it too.
+        zero_init_condition: conv_in(w) starts at zero, as in the paper and not in the released code.
+        posterior: latents are drawn from the VAE's posterior, as in the released code, not its mode.
+        together: prompts are encoded in batches, padding attended to, as in the released code.
+        recompute: keep no activations inside blocks.
+        validation_batches: fixed batches of the validation split.
+        sample_every: steps between samples; 0, none.
+        sample_steps: of DDIM.
+        seed: of everything drawn.
+    """
+
+    base: str = AUDIOLDM2_LARGE
+    corpora: tuple[str, ...] = ()
+    pairs: PairConfig = field(default_factory=PairConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    trained: Trained = "adapter"
+    zero_init_condition: bool = True
+    posterior: bool = True
+    together: bool = False
+    recompute: bool = False
+    validation_batches: int = 8
+    sample_every: int = 0
+    sample_steps: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.trained not in get_args(Trained):
+            raise UsageError(f"trained {self.trained!r} is unknown: write {', '.join(get_args(Trained))}")
+
+
+@dataclass(frozen=True)
+class Music:
+    """The corpora of a run: banks on the device, and the named stems in them."""
+
+    bank: StemBank
+    tracks: list[NamedTrack]
+    watched_bank: StemBank
+    watched_tracks: list[NamedTrack]
+
+
+def train(
+    config: CompoNetConfig,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 2,
+    cpu: bool = False,
+    accelerator: Accelerator | None = None,
+    music: Music | None = None,
+) -> CompoNet:
+    """Train CompoNet on the training split of corpora, watching the validation split; goes on from a checkpoint.
+
+    Writes ``training.json`` (the resolved configuration and the mix of tasks), ``log.csv``, ``checkpoint.pt``, and at
+    the end ``componet.safetensors``: what was trained, in float16.
+
+    Args:
+        config: what to train, and how.
+        out: folder of the run.
+        cache: folder of the decoded corpora, which several runs can share.
+        minutes: end after so long even if steps are left.
+        workers: processes that decode stems and draw batches.
+        cpu: keep off the GPU.
+        accelerator: to use instead of a new one.
+        music: to use instead of opening the corpora.
+    """
+    accelerator = accelerator or make_accelerator(config.loop, cpu=cpu)
+    device = accelerator.device
+    music = music or open_music(config.corpora, cache or out / "bank", accelerator, workers=workers)
+    draws = PairDraws(music.tracks, config.pairs, steps=config.loop.steps, seed=config.seed)
+    if accelerator.is_main_process:
+        note_run(out, dataclasses.asdict(config), draws)
+    base = open_base(config.base, device, together=config.together)
+    torch.manual_seed(config.seed)
+    componet = CompoNet(base.pipeline.unet, zero_init_condition=config.zero_init_condition)
+    componet.recompute = config.recompute
+    select_trained(componet, config.trained)
+    trained = {name: parameter for name, parameter in componet.named_parameters() if parameter.requires_grad}
+    prepared = accelerator.prepare(componet)
+    schedule = NoiseSchedule(base.pipeline.scheduler.alphas_cumprod.to(device))
+    prediction = base.pipeline.scheduler.config.prediction_type
+    watched = watched_draws(music, config.pairs, config.validation_batches)
+    kept: list[Example] = []
+
+    def loss(step: int, pairs: Pairs) -> Tensor:
+        generator = step_generator(device, config.seed, step, accelerator.process_index)
+        example = latent_example(music.bank, pairs, base, config, accelerator, generator)
+        return training_loss(prepared, example, schedule, prediction, generator)
+
+    def measure() -> dict[str, float]:
+        if not kept:
+            kept.extend(latent_example(music.watched_bank, pairs, base, config, accelerator, None) for pairs in watched)
+        with accelerator.autocast():
+            return {"validation_loss": validation_loss(componet, kept, schedule, prediction)} if kept else {}
+
+    stage = Stage("CompoNet", trained, draws, loss, measure, _sampler(music, base, componet, config, out, accelerator))
+    run_stage(accelerator, stage, config.loop, out, minutes=minutes, workers=workers)
+    if accelerator.is_main_process:
+        save_weights(componet, out / WEIGHTS_FILE)
+        halve_file(out / WEIGHTS_FILE)
+    accelerator.wait_for_everyone()
+    return componet
+
+
+def make_accelerator(config: LoopConfig, *, cpu: bool = False) -> Accelerator:
+    """Return what spreads a run over the devices there are."""
+    return Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
+
+
+def open_music(corpora: Sequence[str], cache: Path, accelerator: Accelerator, *, workers: int) -> Music:
+    """Open the splits train and validation of corpora on the device."""
+    with accelerator.main_process_first():
+        parts = [
+            open_named_banks(corpora, split, cache, device=accelerator.device, workers=workers)
+            for split in ("train", "validation")
+        ]
+    return Music(*parts[0], *parts[1])
+
+
+def note_run(out: Path, config: dict[str, Any], draws: PairDraws) -> None:
+    """Write ``training.json``: the configuration and the mix of tasks; tell the mix."""
+    mix = task_mix(draws)
+    shares = ", ".join(f"{task} {100 * share:.1f} %" for task, share in mix.items())
+    print(f"tasks (Figure 3; ID: X = Y): {shares}", file=sys.stderr)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "training.json").write_text(json.dumps({**config, "tasks": mix}, indent=2) + "\n")
+
+
+def select_trained(componet: CompoNet, trained: Trained) -> None:
+    """Select what is optimised: see `CompoNetConfig.trained`."""
+    componet.select_trained(unet_attentions=trained == "attentions")
+    if trained == "unet":
+        componet.unet.requires_grad_(True)
+
+
+def watched_draws(music: Music, pairs: PairConfig, batches: int) -> list[Pairs]:
+    """Return the batches of the validation split that are the same every time."""
+    if not batches:
+        return []
+    draws = PairDraws(music.watched_tracks, pairs, steps=batches, seed=VALIDATION_SEED)
+    return [draws[number] for number in range(batches)]
+
+
+@torch.no_grad()
+def latent_example(
+    bank: StemBank,
+    pairs: Pairs,
+    base: Base,
+    config: CompoNetConfig,
+    accelerator: Accelerator,
+    generator: torch.Generator | None,
+) -> Example:
+    """Return the latents of pairs and the embeddings of their prompts.
+
+    Args:
+        bank: that the pairs are from.
+        pairs: B of them.
+        base: whose VAE and text encoders are asked.
+        config: window, and whether latents are drawn from the posterior.
+        accelerator: on which it is computed.
+        generator: of the draws; None takes the posterior's mode.
+    """
+    waveforms = bank.gather(pairs.offsets, round(config.pairs.window * SAMPLE_RATE))  # (B, 2, L)
+    with accelerator.autocast():
+        drawn = generator if config.posterior else None
+        latents = encode_audio(base.pipeline.vae, waveforms.flatten(0, 1), generator=drawn, multiple=ROWS)
+    condition, target = latents.float().unflatten(0, waveforms.shape[:2]).unbind(1)
+    return Example(target, condition, base.texts(pairs.prompts))
+
+
+def _sampler(
+    music: Music, base: Base, componet: CompoNet, config: CompoNetConfig, out: Path, accelerator: Accelerator
+) -> Callable[[int], None]:
+    """Return what plays some pairs of the validation split every so often: what is heard, made, and was played."""
+
+    def sample(step: int) -> None:
+        if not config.sample_every or step % config.sample_every:
+            return
+        few = dataclasses.replace(config.pairs, batch_size=SAMPLES)
+        pairs = PairDraws(music.watched_tracks, few, steps=1, seed=VALIDATION_SEED)[0]
+        length = round(config.pairs.window * SAMPLE_RATE)
+        waveforms = music.watched_bank.gather(pairs.offsets, length)
+        example = latent_example(music.watched_bank, pairs, base, config, accelerator, None)
+        noise = torch.randn(example.target.shape, generator=torch.Generator().manual_seed(0)).to(example.target)
+        latents = generate_latents(
+            base, componet, pairs.prompts, example.condition, noise, steps=config.sample_steps
+        ).float()
+        with torch.no_grad():
+            made = decode_audio(base.pipeline.vae, base.pipeline.vocoder, latents, samples=length)
+        folder = out / "samples"
+        folder.mkdir(exist_ok=True)
+        for number, (sides, answer) in enumerate(zip(waveforms.cpu(), made.cpu(), strict=True)):
+            for name, audio in (("given", sides[0]), ("made", answer), ("target", sides[1])):
+                place = folder / f"{step:07d}_{number}_{pairs.tasks[number]}_{name}.wav"
+                soundfile.write(place, audio.numpy(), SAMPLE_RATE)
+
+    return sample
+
+
+def halve_file(path: Path) -> None:
+    """Bring weights to float16, where they are, whole or not at all."""
+    from safetensors.torch import load_file, save_file
+
+    state = {name: value.to(torch.float16) for name, value in load_file(path).items()}
+    partial = path.with_suffix(".partial")
+    save_file(state, partial, metadata={"format": "pt", "model": "componet"})
+    partial.replace(path)
+
+
+def load_config(path: Path, changes: Sequence[str] = ()) -> CompoNetConfig:
+    """Read a TOML file of differences from the paper; other tables than [pairs] and [loop] are not allowed.
+
+    Args:
+        path: of the file.
+        changes: settings in place of the file's, as ``pairs.batch_size=5``; a value is TOML.
+
+    Raises:
+        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
+    """
+    return config_of(read_settings(path, changes), path)
+
+
+def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
+    """Build a configuration from the values of a TOML file."""
+    rest = dict(values)
+    pairs = build_settings(PairConfig, rest.pop("pairs", {}), path)
+    loop = build_settings(LoopConfig, rest.pop("loop", {}), path)
+    return build_settings(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train-componet", description=__doc__)
+    add_run_options(parser)
+    parser.add_argument("--base", help="instead of the config's: folder or Hub repository")
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config(options.config, options.set)
+        changes: dict[str, Any] = {"corpora": tuple(options.corpus)} if options.corpus else {}
+        changes |= {"base": options.base} if options.base else {}
+        train(
+            dataclasses.replace(config, **changes),
+            options.out,
+            cache=options.cache,
+            minutes=options.minutes,
+            workers=options.workers,
+            cpu=options.cpu,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train_componet: {error}\n")

@@ -1,0 +1,25 @@
+from .bank import NO_STEM, BankTrack, StemBank, open_banks
+from .registry import CORPORA, open_corpora
+from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
+from .stem_folders import GROUPS_FILE, index_stem_folder
+from .tracks import AUDIO_SUFFIXES, Stem, Track
+from .window_reader import read_window
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "CORPORA",
+    "GROUPS_FILE",
+    "NO_STEM",
+    "SPLITS",
+    "TRAIN_SHARE",
+    "VALIDATION_SHARE",
+    "BankTrack",
+    "Stem",
+    "StemBank",
+    "Track",
+    "index_stem_folder",
+    "open_banks",
+    "open_corpora",
+    "read_window",
+    "split_folder",
+]

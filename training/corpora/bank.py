@@ -1,0 +1,212 @@
+"""All stems of a training corpus as one array of 16-bit samples, from which windows are gathered in batches."""
+
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
+from cocola_metric.errors import AudioError
+
+from ..signal import beat_period
+from .registry import Track, open_corpora
+
+logger = logging.getLogger(__name__)
+
+BLOCK = SAMPLE_RATE // 10  # loudness is known per tenth of a second; every stem fills whole blocks
+FULL_SCALE = 2**15
+SAMPLES, LEVELS, TRACKS, LOCK = "samples.npy", "levels.npy", "bank.json", "bank.lock"
+NO_STEM = -1
+
+
+@dataclass(frozen=True)
+class BankTrack:
+    """Where the stems of a track lie in the bank, one after the other, all of one length.
+
+    Attributes:
+        name: of the track.
+        first: sample at which the first stem begins.
+        length: of every stem, samples.
+        powers: mean square of every block, full scale 1, (N, length / BLOCK).
+        beat: period of the beat as `cues.beat_period` hears it in the full mix, seconds.
+    """
+
+    name: str
+    first: int
+    length: int
+    powers: NDArray[np.float32]
+    beat: float
+
+    def offsets(self, start: int) -> NDArray[np.int64]:
+        """Return where each stem's sample ``start`` is in the bank: (N,)."""
+        return self.first + start + self.length * np.arange(len(self.powers))
+
+    def power(self, start: int, length: int) -> NDArray[np.float32]:
+        """Return the mean square of each stem over the blocks that a window touches: (N,)."""
+        mean: NDArray[np.float32] = self.powers[:, start // BLOCK : -(-(start + length) // BLOCK)].mean(axis=1)
+        return mean
+
+
+class StemBank:
+    """A corpus in a few arrays: in the memory of a GPU where there is one, else mapped from files.
+
+    Attributes:
+        arrays: every stem of every track, int16, (n,) each; places are counted through all of them.
+        tracks: where they are.
+    """
+
+    def __init__(self, arrays: Sequence[Tensor], tracks: Sequence[BankTrack]) -> None:
+        self.arrays, self.tracks = list(arrays), list(tracks)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the samples are."""
+        return self.arrays[0].device
+
+    @classmethod
+    def join(cls, banks: Sequence["StemBank"], device: str | torch.device) -> "StemBank":
+        """Return one bank on a device that holds the tracks of several."""
+        arrays = [samples.to(device) for bank in banks for samples in bank.arrays]
+        before = [0, *np.cumsum([sum(map(len, bank.arrays)) for bank in banks]).tolist()]
+        tracks = [
+            replace(track, first=track.first + size)
+            for size, bank in zip(before, banks, strict=False)
+            for track in bank.tracks
+        ]
+        return cls(arrays, tracks)
+
+    def gather(self, offsets: Tensor, length: int) -> Tensor:
+        """Sum stems to sub-mixes (Eq. 1).
+
+        Args:
+            offsets: sample at which each stem's window begins, on the host; ``NO_STEM`` fills up rows of fewer stems.
+            length: of the windows, samples.
+
+        Shape:
+            (..., S) -> (..., length), float32.
+        """
+        mixed = torch.zeros(*offsets.shape[:-1], length, device=self.device)
+        rows = mixed.view(-1, length)
+        first = 0
+        for samples in self.arrays:
+            windows = samples.as_strided((len(samples) - length + 1, length), (1, 1))
+            places = offsets.reshape(-1, offsets.shape[-1]) - first
+            for place in places.unbind(-1):
+                present = ((place >= 0) & (place < len(samples))).nonzero()[:, 0]
+                if len(present):
+                    heard = windows[place[present].to(self.device)].float() / FULL_SCALE
+                    rows.index_add_(0, present.to(self.device), heard)
+            first += len(samples)
+        return mixed
+
+
+def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -> list[StemBank]:
+    """Map the bank of a split of each corpus, under ``cache``; `corpora.open_corpora` says what a corpus may be."""
+    banks = []
+    for spec in specs:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", spec).strip("-")
+        banks.append(open_bank(cache / name / split, partial(open_corpora, [spec], split), workers=workers))
+    return banks
+
+
+def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, workers: int) -> StemBank:
+    """Map the bank in ``folder``, decoding the tracks into it if it is not there yet; of several runs one does."""
+    if not (folder / TRACKS).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _turn(folder):
+            if not (folder / TRACKS).exists():
+                build_bank(folder, find_tracks(), workers=workers)
+    samples = np.load(folder / SAMPLES, mmap_mode="c")  # copy on write: torch wants arrays that can be written
+    levels = np.load(folder / LEVELS)
+    places = []
+    for name, first, length, stems, beat in json.loads((folder / TRACKS).read_text()):
+        powers = levels[first // BLOCK : (first + stems * length) // BLOCK].reshape(stems, -1)
+        places.append(BankTrack(name, first, length, powers, beat))
+    return StemBank([torch.from_numpy(samples)], places)
+
+
+def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
+    """Decode every stem to 16 kHz mono and write the bank; a damaged track is named and left out.
+
+    Raises:
+        AudioError: no track could be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths = [max(1, math.ceil(track.seconds * SAMPLE_RATE / BLOCK)) * BLOCK for track in tracks]
+    total = sum(length * len(track.stems) for length, track in zip(lengths, tracks, strict=True))
+    samples = np.lib.format.open_memmap(folder / SAMPLES, mode="w+", dtype=np.int16, shape=(total,))
+    levels = np.zeros(total // BLOCK, np.float32)
+    decoded = DataLoader(_Decoder(tracks, lengths), batch_size=None, num_workers=workers)
+    places: list[tuple[str, int, int, int, float]] = []
+    first, damaged = 0, 0
+    description = f"reading {folder.parent.name}/{folder.name}"
+    for stems, beat, problem in tqdm(decoded, desc=description, unit="track", disable=None):
+        if problem:
+            logger.warning("left out: %s", problem)
+            damaged += 1
+            continue
+        count, length = stems.shape
+        end = first + count * length
+        samples[first:end] = stems.numpy().ravel()
+        blocks = (samples[first:end].astype(np.float32) / FULL_SCALE).reshape(-1, BLOCK)
+        levels[first // BLOCK : end // BLOCK] = np.square(blocks).mean(axis=1)
+        places.append((tracks[len(places) + damaged].name, first, length, count, beat))
+        first = end
+    if not places:
+        raise AudioError(f"{folder}: none of {len(tracks)} tracks could be read; the messages above say why")
+    if damaged:
+        logger.warning("%d of %d tracks left out", damaged, len(tracks))
+    samples.flush()
+    np.save(folder / LEVELS, levels)
+    unfinished = folder / f"{TRACKS}.partial"
+    unfinished.write_text(json.dumps(places))
+    unfinished.replace(folder / TRACKS)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Keep other runs from writing into a folder; say so where another one is at it."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        logger.warning("%s: waiting for another run that decodes this corpus", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Decoder(Dataset[tuple[Tensor, float, str]]):
+    """The stems of a track as int16 samples (N, L) and its beat period in seconds, or why they cannot be had."""
+
+    def __init__(self, tracks: Sequence[Track], lengths: Sequence[int]) -> None:
+        self.tracks, self.lengths = tracks, lengths
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, float, str]:
+        track, length = self.tracks[index], self.lengths[index]
+        stems = torch.zeros(len(track.stems), length, dtype=torch.int16)
+        try:
+            for row, stem in zip(stems, track.stems, strict=True):
+                mixed = mix_stems([read_audio(file) for file in stem.files])[:length]
+                row[: len(mixed)] = (mixed * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).to(torch.int16)
+        except AudioError as error:
+            return stems[:0], 0.0, f"{track.name}: {error}"
+        return stems, beat_period(stems.sum(0, dtype=torch.float32) / FULL_SCALE), ""

@@ -1,0 +1,1 @@
+"""Training the encoder: batches of sub-mixes, the contrastive loss, validation."""

@@ -1,0 +1,275 @@
+"""Train a COCOLA encoder: python -m cocola_metric.training train CONFIG --out DIR.
+
+On several GPUs or machines: accelerate launch -m cocola_metric.training train CONFIG --out DIR.
+"""
+
+import argparse
+import ctypes
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+import torch.distributed.nn.functional
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cocola_metric import checkpoints, functional
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.encoder import CocolaModel, Mode, select_mode
+from cocola_metric.errors import CocolaError, UsageError
+
+from ..corpora import StemBank, open_banks
+from ..runs import (
+    Clock,
+    Log,
+    add_run_options,
+    agreed,
+    load_ahead,
+    resume,
+    rows_of_process,
+    save_checkpoint,
+    scheduled_rate,
+)
+from .batches import Draw, Draws
+from .config import TrainingConfig, load_config
+from .validation import Validation, front_end_features
+from .waveforms import hear
+
+SPLITS = ("train", "validation")
+STEPS_BETWEEN_LINES = 50
+STEPS_BETWEEN_CHECKPOINTS = 500
+CALIBRATION_BATCHES = 60
+
+
+class Contrast(nn.Module):
+    """A model as it is trained: features of pairs in, rows of similarities out.
+
+    With several processes, each holds its share of the pairs and compares them with the accompaniments of all.
+    """
+
+    def __init__(self, model: CocolaModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: Tensor, modes: Tensor, has_wrong: Tensor) -> Tensor:
+        """Return the similarities of each conditioning with every accompaniment, and with its own wrong one if any.
+
+        Pairs heard in different modes are no negatives of each other, since an empty channel would give the answer
+        away.
+
+        Shape:
+            (K, 2 or 3, C, M, F), (K,), (K,) -> (K, K or K + 1).
+        """
+        model = self.model
+        pooled = model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        with torch.autocast(features.device.type, enabled=False):
+            sides = model.encoder.project(pooled.float()).unflatten(0, features.shape[:2]).unbind(1)
+            everyone, all_modes = _gathered(sides[1]), _gathered(modes)
+            similarities = model.similarity.matrix(sides[0], everyone)
+            similarities = similarities.masked_fill(modes[:, None] != all_modes[None, :], float("-inf"))
+            if len(sides) == 2:
+                return similarities
+            wrong = model.similarity.pairs(sides[0], sides[2]).masked_fill(~has_wrong, float("-inf"))
+            return torch.cat([similarities, wrong[:, None]], dim=1)
+
+
+def train(
+    config: TrainingConfig,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    start_from: str | None = None,
+    minutes: float | None = None,
+    workers: int = 2,
+    cpu: bool = False,
+) -> CocolaModel:
+    """Train an encoder on the training split of corpora, watching the validation split; goes on from a checkpoint.
+
+    A new run starts from random weights, or from those that ``start_from`` names (as for ``checkpoints.load``).
+    Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
+    ``config.json`` and ``model.safetensors`` in float16. The corpora are decoded once, into ``cache`` or ``out/bank``.
+
+    Args:
+        config: what to train, and how.
+        out: folder of the run.
+        cache: folder of the decoded corpora, which several runs can share.
+        start_from: weights to begin with.
+        minutes: end after so long even if steps are left; the learning rate has fallen by then.
+        workers: processes that decode stems and draw batches.
+        cpu: keep off the GPU.
+
+    Raises:
+        AudioError: no track has two stems and is long enough.
+        UsageError: the batch cannot be shared among the processes, or a share of no start is asked for.
+    """
+    if config.start_share and start_from is None:
+        raise UsageError("start_share is a share of weights to start from: name them by --start-from")
+    accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
+    share = rows_of_process(config.sampling.batch_size, accelerator)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    with accelerator.main_process_first():
+        banks = [open_banks(config.corpora, split, cache or out / "bank", workers=workers) for split in SPLITS]
+    bank, watched = (StemBank.join(parts, accelerator.device) for parts in banks)
+    torch.manual_seed(config.seed)
+    model = CocolaModel(config.encoder)
+    if start_from is not None:
+        model.load_state_dict(checkpoints.load(start_from).model.state_dict())
+    start = {name: weights.detach().clone() for name, weights in model.named_parameters()}
+    model.to(accelerator.device).to(memory_format=torch.channels_last)
+    frozen = freeze_stages(model, config.frozen_stages)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": [part for part in model.encoder.parameters() if part.requires_grad], "lr": config.learning_rate},
+            {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
+        ]
+    )
+    rates = [group["lr"] for group in optimizer.param_groups]
+    done = resume(out / "checkpoint.pt", model, optimizer)
+    clock = Clock(config.steps, minutes)
+    contrast = accelerator.prepare(Contrast(model))
+    draws = Draws(bank.tracks, config.sampling, steps=config.steps, seed=config.seed)
+    watching = Validation(watched, config, model) if accelerator.is_main_process else None
+    log = Log(out / "log.csv", done) if accelerator.is_main_process else None
+    over = agreed(accelerator, clock.share(done))
+    batches = load_ahead(draws, done, config.steps, workers)
+    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
+    for step, draw in enumerate(progress, done + 1):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * scheduled_rate(step - 1, over, config.warmup_steps)
+        contrast.train()
+        frozen.eval()
+        similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
+        loss = functional.contrastive_loss(similarities, share.start)
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        optimizer.step()
+        accuracy = functional.accuracy(similarities.detach(), share.start)
+        means = accelerator.reduce(torch.stack([loss.detach(), accuracy]), "mean")
+        over = agreed(accelerator, clock.share(step))
+        ends = over >= 1
+        if log is None or watching is None:
+            if ends:
+                break
+            continue
+        log.add(means, len(draw.tracks))
+        if step % STEPS_BETWEEN_CHECKPOINTS == 0 or ends:
+            progress.set_postfix(log.write(step, watching.measure(model)))
+            save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
+        elif step % STEPS_BETWEEN_LINES == 0:
+            progress.set_postfix(log.write(step, {}))
+        if ends:
+            break
+    if watching is not None:
+        with torch.no_grad():
+            for name, weights in model.named_parameters():
+                weights.lerp_(start[name].to(weights.device), config.start_share)
+        calibrate_batch_norm(model, bank, config)
+        print(json.dumps(watching.measure(model)), file=sys.stderr)
+        checkpoints.save(model, out, dtype=torch.float16)
+    accelerator.wait_for_everyone()
+    return model.eval()
+
+
+@torch.no_grad()
+def heard_features(
+    bank: StemBank, draw: Draw, model: CocolaModel, config: TrainingConfig, step: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `Contrast` takes: features of a draw's sub-mixes, modes, and which pairs have a wrong accompaniment.
+
+    The first ``config.short_steps`` hear a short piece of the windows, in both channels.
+    """
+    waveforms, has_wrong = hear(bank, draw, config.sampling)
+    short = step <= config.short_steps
+    modes = torch.zeros_like(draw.modes) if short or model.encoder.front_end.channels == 1 else draw.modes
+    if short:
+        length = round(config.short_window * SAMPLE_RATE)
+        first = draw.noise_seed % (waveforms.shape[-1] - length + 1)
+        waveforms = waveforms[..., first : first + length]
+    features = front_end_features(model, waveforms)
+    for number, mode in enumerate(get_args(Mode)):
+        chosen = (modes == number).nonzero()[:, 0]  # found on the host, so that nothing waits for the device
+        if mode != "both" and len(chosen):
+            features[chosen] = select_mode(features[chosen].flatten(0, 1), mode).unflatten(0, (-1, features.shape[1]))
+    return features, modes.to(features.device), has_wrong
+
+
+@torch.no_grad()
+def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingConfig) -> None:
+    """Replace the running statistics of every BatchNorm by plain averages over batches as the encoder will hear them.
+
+    Running statistics trail behind weights that change, and know the short pieces of the short steps only.
+    """
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.weight.requires_grad
+    ]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    model.eval()
+    for norm in norms:
+        norm.train()
+    sampling = dataclasses.replace(config.sampling, alterations={})
+    plain = dataclasses.replace(config, sampling=sampling, short_steps=0)
+    draws = Draws(bank.tracks, sampling, steps=CALIBRATION_BATCHES, seed=config.seed + config.steps)
+    for number in range(CALIBRATION_BATCHES):
+        features, _, _ = heard_features(bank, draws[number], model, plain, 1)
+        model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.eval()
+
+
+def freeze_stages(model: CocolaModel, count: int) -> nn.ModuleList:
+    """Let the stem and the first stages of a model's backbone keep their weights; they are returned."""
+    backbone: Any = model.encoder.backbone
+    network = getattr(backbone, "network", backbone)
+    frozen = nn.ModuleList([network.conv_stem, network.bn1, *network.blocks[:count]] if count else [])
+    frozen.requires_grad_(False)
+    return frozen
+
+
+def _gathered(rows: Tensor) -> Tensor:
+    """Return the rows of all processes, in order, with gradients."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return rows
+    return torch.cat(torch.distributed.nn.functional.all_gather(rows))
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed blocks: handing them back to the system, and getting them zeroed again, costs a lot."""
+    if sys.platform == "linux":
+        m_trim_threshold, m_mmap_max = -1, -4
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(m_mmap_max, 0)
+            libc.mallopt(m_trim_threshold, -1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train", description=__doc__)
+    add_run_options(parser)
+    parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
+    options = parser.parse_args(arguments)
+    keep_freed_memory()
+    try:
+        config = load_config(options.config, options.set)
+        train(
+            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+            options.out,
+            cache=options.cache,
+            start_from=options.start_from,
+            minutes=options.minutes,
+            workers=options.workers,
+            cpu=options.cpu,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train: {error}\n")

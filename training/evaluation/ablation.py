@@ -1,0 +1,72 @@
+"""What each part of a training recipe is worth: runs that leave one out, beside the run that has them all.
+
+python -m cocola_metric.training ablation runs/all-parts runs/without-this runs/without-that
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cocola_metric.errors import CocolaError, UsageError
+
+from .figure4 import read_log
+from .markdown import NOTHING, markdown_table
+
+COLUMNS = {
+    "other_track": "other track",
+    "same_track": "same track",
+    "shift": "late or early",
+    "transpose": "transposed",
+    "stretch": "stretched",
+    "noise": "noise",
+}
+
+
+def ablation_table(runs: Sequence[Path]) -> str:
+    """Return the last validation of every run, K = 2, per cent, beside what its settings change of the first run's.
+
+    Args:
+        runs: folders with ``training.json`` and ``log.csv``.
+
+    Raises:
+        UsageError: a run has no settings, no log, or was never validated.
+    """
+    settings = [_read_settings(run) for run in runs]
+    rows = []
+    for run, own in zip(runs, settings, strict=True):
+        validated = [row for row in read_log(run) if row.get("other_track")]
+        if not validated:
+            raise UsageError(f"{run}: never validated; let it train to its end")
+        last = validated[-1]
+        changes = [f"`{key} = {json.dumps(value)}`" for key, value in own.items() if value != settings[0].get(key)]
+        values = [f"{100 * float(last[column]):.1f}" if last.get(column) else NOTHING for column in COLUMNS]
+        rows.append([", ".join(changes) or "all parts", last["step"], *values])
+    return markdown_table(["", "steps", *COLUMNS.values()], rows)
+
+
+def _read_settings(run: Path) -> dict[str, Any]:
+    """Return the resolved settings as ``table.key``; an inner table with keys of its own is one value."""
+    try:
+        nested = json.loads((run / "training.json").read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run}: no settings of a training run ({error}); give its folder") from error
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": deeper for inner, deeper in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table as Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training ablation", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs; the first has all parts")
+    options = parser.parse_args(arguments)
+    try:
+        print(ablation_table(options.runs))
+    except CocolaError as error:
+        parser.exit(1, f"ablation: {error}\n")

@@ -1,0 +1,103 @@
+"""What an encoder must beat: logistic regressions on shortcuts, and on cues of coherence made by hand.
+
+An encoder that knows what fits must do better than the shortcuts, or the test gave the answer away; and better than the
+cues of coherence, or it was not worth training.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from ..signal import SubmixCues, coherence, loudness_differences, spectral_differences
+from .classification import NO_NEGATIVE, compare
+
+FOLDS = 5
+PENALTY = 1e-2
+Measure = Callable[[SubmixCues, SubmixCues], Tensor]
+
+BASELINES: dict[str, Measure] = {
+    "loudness": loudness_differences,
+    "spectral shape": spectral_differences,
+    "coherence by hand": coherence,
+}
+"""Name -> what is measured in pairs; each is put to the test by a logistic regression."""
+
+
+def baseline_wins(
+    measure: Measure,
+    conditioning: SubmixCues,
+    accompaniment: SubmixCues,
+    negatives: NDArray[np.int64],
+    track: NDArray[np.int64],
+    *,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return how often a regression on what is measured in pairs picks each window's own accompaniment.
+
+    Shape:
+        cues of n, cues of n, (n, 10), (n,) -> (n,), NaN where there is no negative or too few tracks.
+    """
+    wins = np.full(len(track), np.nan)
+    tested = np.flatnonzero(negatives[:, 0] != NO_NEGATIVE)
+    if len(tested):
+        left = conditioning.rows(tested)
+        own = measure(left, accompaniment.rows(tested))
+        others = [measure(left, accompaniment.rows(column)) for column in negatives[tested].T]
+        differences = torch.stack([own - other for other in others], 1).numpy()
+        wins[tested] = cross_validated_wins(differences, track[tested], seed=seed)
+    return wins
+
+
+def cross_validated_wins(
+    differences: NDArray[np.float32], track: NDArray[np.int64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return how often a logistic regression prefers the right pair to the wrong one.
+
+    The regression weighs the differences between what is measured in the two; it is fitted on four fifths of the tracks
+    and tested on the last, in turn.
+
+    Args:
+        differences: right minus wrong, of each window's comparisons, (n, R, J).
+        track: of each window, (n,).
+        seed: of the division of the tracks.
+
+    Returns:
+        The share of comparisons won, (n,); NaN where there are too few tracks.
+    """
+    wins = np.full(len(track), np.nan)
+    present = np.random.default_rng(seed).permutation(np.unique(track))
+    if len(present) < 2:
+        return wins
+    for fold in range(min(FOLDS, len(present))):
+        held_out = np.isin(track, present[fold::FOLDS])
+        weights = fit_preference(differences[~held_out].reshape(-1, differences.shape[2]).astype(np.float64))
+        advantage = differences[held_out] @ weights
+        wins[held_out] = compare(advantage, np.zeros_like(advantage)).mean(1)
+    return wins
+
+
+def fit_preference(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit the weights of a logistic regression without intercept, for which every difference should be positive.
+
+    Differences are scaled to unit mean square; weights are kept small by a quadratic penalty.
+
+    Shape:
+        (n, J) -> (J,).
+    """
+    scale = np.sqrt(np.mean(np.square(differences), axis=0))
+    scale[scale < 1e-9] = np.inf  # measures nothing
+    scaled = differences / scale
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = scaled @ weights
+        slope = -1 / (1 + np.exp(np.clip(margin, -500, 500)))
+        value = np.logaddexp(0, -margin).mean() + PENALTY / 2 * weights @ weights
+        return float(value), scaled.T @ slope / len(scaled) + PENALTY * weights
+
+    fitted: NDArray[np.float64] = minimize(loss, np.zeros(scaled.shape[1]), jac=True, method="L-BFGS-B").x
+    unscaled: NDArray[np.float64] = fitted / scale
+    return unscaled

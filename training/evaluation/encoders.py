@@ -1,0 +1,94 @@
+"""Several encoders that hear the same sub-mixes: what a front end computes, it computes once for all of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from cocola_metric import checkpoints
+from cocola_metric.encoder import CocolaModel, Mode, fold_batch_norm
+from cocola_metric.errors import UsageError
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+BATCH_SIZE = {"cpu": 8}
+BATCH_SIZE_ON_GPU = 64
+
+
+class Encoders:
+    """Encoders by name, on one device.
+
+    Attributes:
+        models: in evaluation mode.
+        identities: what the weights are, by name: sha256 of the file.
+    """
+
+    def __init__(
+        self, models: Mapping[str, CocolaModel], *, device: str = "cpu", identities: Mapping[str, str] | None = None
+    ) -> None:
+        self.device = torch.device(device)
+        self.models = {name: model.eval().to(self.device) for name, model in models.items()}
+        self.identities = dict(identities or {})
+
+    @classmethod
+    def load(cls, names: Sequence[str], *, device: str = "cpu") -> "Encoders":
+        """Load encoders for inference.
+
+        Args:
+            names: known name, folder or .ckpt file, as for ``checkpoints.load``; "label=name" labels it.
+            device: as torch names it.
+
+        Raises:
+            UsageError: two have the same label.
+        """
+        models, identities = {}, {}
+        for text in names:
+            label, name = labelled(text)
+            if label in models:
+                raise UsageError(f"two encoders are called {label!r}: label them, as in first={name}")
+            checkpoint = checkpoints.load(name)
+            models[label] = fold_batch_norm(checkpoint.model)
+            identities[label] = checkpoint.sha256
+        return cls(models, device=device, identities=identities)
+
+    def modes(self, name: str) -> tuple[Mode, ...]:
+        """Return the modes in which an encoder can hear."""
+        return MODES if self.models[name].encoder.front_end.channels > 1 else MODES[:1]
+
+    @torch.inference_mode()
+    def embed(self, waveforms: Tensor, modes: Sequence[Mode] = ("both",)) -> dict[tuple[str, Mode], Tensor]:
+        """Return the embeddings of 16 kHz waveforms, in each of the modes that an encoder knows.
+
+        Shape:
+            (B, L) -> (B, D), in the memory of the CPU.
+        """
+        parts: dict[tuple[str, Mode], list[Tensor]] = {}
+        for batch in torch.split(waveforms, BATCH_SIZE.get(self.device.type, BATCH_SIZE_ON_GPU)):
+            features: dict[str, Tensor] = {}
+            for name, model in self.models.items():
+                kind = model.config.front_end
+                if kind not in features:
+                    heard = model.encoder.front_end(batch.to(self.device))
+                    features[kind] = heard.contiguous(memory_format=torch.channels_last)
+                for mode in self.modes(name):
+                    if mode in modes:
+                        embedded = model.encoder.embed_features(features[kind], mode)
+                        parts.setdefault((name, mode), []).append(embedded.cpu())
+        return {key: torch.cat(batches) for key, batches in parts.items()}
+
+    @torch.inference_mode()
+    def sides(self, name: str, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the two sides whose inner product is the similarity: (..., D), (..., D) -> the same."""
+        similarity = self.models[name].similarity
+        left = similarity.left(conditioning.to(self.device))
+        return left.cpu(), similarity.right(accompaniment.to(self.device)).cpu()
+
+
+def labelled(text: str) -> tuple[str, str]:
+    """Split "label=value"; without a label, the value is its own.
+
+    >>> labelled("all=runs/all"), labelled("embedded")
+    (('all', 'runs/all'), ('embedded', 'embedded'))
+    """
+    label, equals, value = text.partition("=")
+    return (label, value) if equals else (text, text)

@@ -1,0 +1,219 @@
+"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2).
+
+python -m cocola_metric.training evaluate CORPUS [CORPUS ...] --model embedded
+python -m cocola_metric.training evaluate --table2 MODEL [MODEL ...] --test NAME=CORPUS [...]
+python -m cocola_metric.training evaluate --validity MODEL [MODEL ...] --test NAME=CORPUS [...]
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cocola_metric import checkpoints
+from cocola_metric.encoder import MODES, CocolaModel, Mode, fold_batch_norm
+from cocola_metric.errors import AudioError, CocolaError, UsageError
+
+from ..corpora import Track
+from ..signal import PARTITIONS
+from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
+from .encoders import Encoders, labelled
+from .held_out import HOP, hear_windows, in_batches, open_test_set
+from .table2 import measure_table, print_table, table_as_json
+from .validity import measure_validity
+from .validity_report import print_validity, validity_as_json
+
+__all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "main", "score_distributions"]
+
+
+@dataclass(frozen=True)
+class EmbeddedSubmixes:
+    """Two disjoint sub-mixes of many windows, embedded.
+
+    Attributes:
+        track: of each window, (n,).
+        sides: of each window, (n, 2, D).
+    """
+
+    track: NDArray[np.int64]
+    sides: torch.Tensor
+
+
+def embed_submixes(
+    model: CocolaModel,
+    tracks: Sequence[Track],
+    *,
+    mode: Mode = "both",
+    partition: str = "track",
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+    device: str = "cpu",
+) -> EmbeddedSubmixes:
+    """Embed two disjoint sub-mixes of every window in which two sides sound, as `held_out.hear_windows` draws them.
+
+    Raises:
+        AudioError: there is no such window.
+        UsageError: the model does not hear in that mode.
+    """
+    encoders = Encoders({"": model}, device=device)
+    if mode not in encoders.modes(""):
+        raise UsageError(f"this model hears {', '.join(encoders.modes(''))} only, not {mode}")
+    owners: list[int] = []
+    sides: list[torch.Tensor] = []
+    for number, track in enumerate(tqdm(tracks, desc="embedding", unit="track", disable=None)):
+        windows = hear_windows(track, number, partitions=(partition,), hop=hop, seed=seed, most=most_windows)
+        for _, pairs in in_batches(windows):
+            embedded = encoders.embed(pairs.flatten(0, 1), (mode,))["", mode]
+            sides.append(embedded.view(len(pairs), 2, -1))
+            owners += [number] * len(pairs)
+    if not owners:
+        raise AudioError(f"none of {len(tracks)} tracks has a window of 5 s in which two sides sound")
+    return EmbeddedSubmixes(np.asarray(owners), torch.cat(sides))
+
+
+def accuracy_of_two(
+    model: CocolaModel, submixes: EmbeddedSubmixes, *, same_track: bool = False, seed: int = 0
+) -> Accuracy | None:
+    """Return Eq. 8 for K = 2, each window against ten drawn others of another track (or of the same one).
+
+    None where no window has such another.
+    """
+    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
+    return accuracy_with_interval(share_of_wins(left, right, negatives), submixes.track, seed=seed)
+
+
+def score_distributions(
+    model: CocolaModel, submixes: EmbeddedSubmixes, *, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the scores of coherent pairs, and of pairs mismatched across tracks: (n,), (n,)."""
+    rng = np.random.default_rng(seed)
+    others = [int(rng.choice(np.flatnonzero(submixes.track != track))) for track in submixes.track]
+    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    return (left * right).sum(1).numpy(), (left * right[others]).sum(1).numpy()
+
+
+def evaluate_corpora(options: argparse.Namespace) -> None:
+    """Print one JSON object: per corpus, accuracies against other tracks and within tracks, with intervals."""
+    checkpoint = checkpoints.load(options.model)
+    model = fold_batch_norm(checkpoint.model)
+    report: dict[str, object] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
+    drawn = {}
+    for name, tracks in _open_tests(options.corpus, options.max_tracks).items():
+        submixes = embed_submixes(
+            model,
+            tracks,
+            mode=options.mode,
+            partition=(options.partition or PARTITIONS[::-1])[0],
+            most_windows=options.max_windows,
+            device=options.device,
+        )
+        accuracies = {
+            kind: accuracy_of_two(model, submixes, same_track=kind == "same_track")
+            for kind in ("other_track", "same_track")
+        }
+        coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes)
+        report[name] = {
+            **{kind: accuracy and dataclasses.asdict(accuracy) for kind, accuracy in accuracies.items()},
+            "coherent_scores": _summary(coherent),
+            "mismatched_scores": _summary(mismatched),
+        }
+    if options.plot:
+        from .distributions import plot_distributions
+
+        plot_distributions(options.plot, drawn)
+    json.dump(report, sys.stdout, indent=2)
+    print()
+
+
+def compare_encoders(options: argparse.Namespace) -> None:
+    """Print Table 2 or the tests of validity as Markdown; write them as JSON where asked."""
+    encoders = Encoders.load(options.table2 or options.validity, device=options.device)
+    tests = _open_tests(options.test, options.max_tracks)
+    if options.table2:
+        partitions = options.partition or PARTITIONS[::-1]
+        results = measure_table(
+            encoders, tests, partitions=partitions, seed=options.seed, most_windows=options.max_windows
+        )
+        text, data = print_table(results), table_as_json(results)
+    else:
+        judged = measure_validity(encoders, tests, seed=options.seed, most_windows=options.max_windows)
+        text, data = print_validity(judged), {"results": validity_as_json(judged)}
+    print(text)
+    if options.json:
+        recipe = {
+            "weights": encoders.identities,
+            "tests": {name: len(found) for name, found in tests.items()},
+            "seed": options.seed,
+            "max_windows": options.max_windows,
+        }
+        options.json.write_text(json.dumps({**recipe, **data}, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    comparing = bool(options.table2 or options.validity)
+    if comparing != bool(options.test) or comparing == bool(options.corpus):
+        parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
+    try:
+        if comparing:
+            compare_encoders(options)
+        else:
+            evaluate_corpora(options)
+    except CocolaError as error:
+        parser.exit(1, f"evaluate: {error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "corpus", nargs="*", help="[NAME=] folder of <track>/<stem> files, or reader:folder (its test split)"
+    )
+    parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
+    parser.add_argument("--mode", choices=MODES, default="both")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
+        "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
+    )
+    several.add_argument("--validity", nargs="+", metavar="[NAME=]MODEL", help="beat, key, tempo heard; level not")
+    parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
+    parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
+    parser.add_argument("--max-tracks", type=int, help="hear only the first so many tracks of a corpus")
+    parser.add_argument("--max-windows", type=int, help="hear at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="of the sub-mixes and negatives of a comparison")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    return parser
+
+
+def _open_tests(specs: Sequence[str], most: int | None) -> dict[str, list[Track]]:
+    named = dict(labelled(spec) for spec in specs)
+    if len(named) != len(specs):
+        raise UsageError("two test sets have the same name: label them, as in songs=folder")
+    return {name: open_test_set(spec)[:most] for name, spec in named.items()}
+
+
+def _title(name: str) -> str:
+    """Return the last two parts of a folder's path: ``corpora/test``."""
+    return "/".join(Path(name).parts[-2:])
+
+
+def _summary(scores: NDArray[np.float32]) -> dict[str, float]:
+    quantiles = np.percentile(scores, [5, 50, 95])
+    return dict(zip(("p5", "median", "p95"), map(float, quantiles.round(2)), strict=True))

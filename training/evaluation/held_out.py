@@ -1,0 +1,114 @@
+"""The sub-mixes on which encoders are compared: drawn once per test set, read once, the same for every encoder."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cocola_metric.audio import WINDOW
+
+from ..corpora import CORPORA, Track, index_stem_folder, open_corpora, read_window, split_folder
+from ..signal import PARTITIONS, audible, draw_subsets, mix_at_level
+
+LEVEL_DBFS = -20.0  # of every sub-mix, so that loudness gives nothing away
+HOP = 5.0
+"""Seconds from the start of one window to the start of the next: windows of 5 s do not overlap."""
+
+Sides = tuple[list[int], list[int]]
+"""The stems of conditioning and accompaniment."""
+WINDOWS_AT_ONCE = 16
+
+
+def open_test_set(spec: str) -> list[Track]:
+    """List the tracks to test on.
+
+    Args:
+        spec: "musdb18hq:/data/musdb18hq", with a name of ``corpora.CORPORA``, means the test split of that corpus; a
+            folder that holds ``test/`` means what is in there, any other folder means all of its tracks.
+
+    Raises:
+        AudioError: there is no track that can be used.
+    """
+    reader, colon, _ = spec.partition(":")
+    if colon and reader in CORPORA:
+        return open_corpora([spec], "test")
+    folder = Path(spec).expanduser()
+    return index_stem_folder(folder, "test" if split_folder(folder, "test") else None)
+
+
+def window_starts(seconds: float, *, hop: float = HOP, margin: float = 0.0, most: int | None = None) -> list[float]:
+    """Return where the windows of a track begin, in seconds; of more than ``most``, those spread evenly over the track.
+
+    Args:
+        seconds: length of the track.
+        hop: from one start to the next.
+        margin: seconds that the track must hold before and behind each window.
+        most: number of windows.
+    """
+    count = max(0, int((seconds - WINDOW - 2 * margin) / hop + 1e-6) + 1) if seconds >= WINDOW + 2 * margin else 0
+    chosen = range(count) if most is None or count <= most else np.linspace(0, count - 1, most).round().astype(int)
+    return [margin + int(number) * hop for number in chosen]
+
+
+def draw_split(track: Track, number: int, seed: int) -> Sides:
+    """Draw the two subsets of a track's stems; they depend on the seed and the number of the track only."""
+    return draw_subsets(range(len(track.stems)), np.random.default_rng([seed, number]))
+
+
+def sounding_sides(sides: Sides, sounding: NDArray[np.bool_]) -> Sides | None:
+    """Leave out stems that are silent in a window; None where a whole side is."""
+    first, second = ([stem for stem in side if sounding[stem]] for side in sides)
+    return (first, second) if first and second else None
+
+
+def hear_windows(
+    track: Track,
+    number: int,
+    *,
+    partitions: Sequence[str] = PARTITIONS,
+    hop: float = HOP,
+    seed: int = 0,
+    most: int | None = None,
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Read window after window of a track, and mix two disjoint sub-mixes of each, at one level.
+
+    Args:
+        track: with two stems or more.
+        number: of the track in its test set; part of the seed.
+        partitions: "track", for which the stems are split once, so that no negative of the same track shares a stem
+            with its conditioning; "window", for which they are split anew in every window, as the paper does.
+        hop: seconds.
+        seed: of the draws.
+        most: windows of the track.
+
+    Yields:
+        Per partition the sub-mixes (2, L) of one window; a partition is absent where a side would be silent.
+    """
+    whole = draw_split(track, number, seed)
+    for start in window_starts(track.seconds, hop=hop, most=most):
+        window = read_window(track, start, WINDOW)
+        sounding = audible(window)
+        heard: dict[str, Sides | None] = {"track": sounding_sides(whole, sounding), "window": None}
+        if sounding.sum() >= 2:
+            rng = np.random.default_rng([seed, number, round(1000 * start)])
+            heard["window"] = draw_subsets(np.flatnonzero(sounding).tolist(), rng)
+        yield {
+            partition: np.stack([mix_at_level(window[side], LEVEL_DBFS) for side in sides])
+            for partition in partitions
+            if (sides := heard[partition])
+        }
+
+
+def in_batches(windows: Iterator[dict[str, NDArray[np.float32]]]) -> Iterator[tuple[str, Tensor]]:
+    """Gather some windows of a partition at a time: (n, 2, L)."""
+    waiting: dict[str, list[NDArray[np.float32]]] = {}
+    for window in windows:
+        for partition, sides in window.items():
+            waiting.setdefault(partition, []).append(sides)
+            if len(waiting[partition]) == WINDOWS_AT_ONCE:
+                yield partition, torch.from_numpy(np.stack(waiting.pop(partition)))
+    for partition, rest in waiting.items():
+        yield partition, torch.from_numpy(np.stack(rest))

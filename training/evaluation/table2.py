@@ -1,0 +1,189 @@
+"""Table 2: encoders by test sets, beside what shortcuts and hand-made cues reach on the same sub-mixes."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from ..corpora import Track
+from ..signal import PARTITIONS, SubmixCues, hear_cues, join_cues
+from .baselines import BASELINES, baseline_wins
+from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
+from .encoders import Encoders
+from .held_out import HOP, hear_windows, in_batches
+from .markdown import NOTHING, markdown_table
+from .paper import PUBLISHED_TABLE_2
+
+NEGATIVES = {"other_track": False, "same_track": True}
+TITLES = {
+    "other_track": "negatives from other tracks",
+    "same_track": "negatives from the same track",
+    "track": "stems split once per track",
+    "window": "stems split anew per window, as in the paper",
+}
+NOTE = """\
+In brackets: 95 % interval, resampling tracks. In italics: logistic regressions on a few cues of the same sub-mixes,
+cross-validated by track. Loudness (its contour: all levels are equal) and spectral shape are shortcuts that tell
+nothing of coherence."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """An accuracy in Table 2.
+
+    Attributes:
+        partition: of the stems, "track" or "window".
+        negatives: "other_track" or "same_track".
+        test: name of the test set.
+        listener: name of the encoder or baseline.
+        is_baseline: whether it is a baseline.
+        accuracy: None where it could not be measured.
+    """
+
+    partition: str
+    negatives: str
+    test: str
+    listener: str
+    is_baseline: bool
+    accuracy: Accuracy | None
+
+
+@dataclass(frozen=True)
+class HeardWindows:
+    """What was heard in the windows of a test set.
+
+    Attributes:
+        track: number of each window's track, (n,).
+        embeddings: of both sides by encoder, (n, 2, D).
+        cues: of both sides.
+    """
+
+    track: NDArray[np.int64]
+    embeddings: dict[str, Tensor]
+    cues: tuple[SubmixCues, SubmixCues]
+
+
+def measure_table(
+    encoders: Encoders,
+    tests: Mapping[str, Sequence[Track]],
+    *,
+    partitions: Sequence[str] = PARTITIONS,
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+) -> list[Result]:
+    """Measure every encoder and baseline on every test set, all on the same sub-mixes and the same negatives.
+
+    Args:
+        encoders: to be compared.
+        tests: tracks by name of the test set.
+        partitions: as for ``held_out.hear_windows``.
+        hop: seconds.
+        seed: of all draws.
+        most_windows: of a track.
+    """
+    results = []
+    for test, tracks in tests.items():
+        everything = hear_test_set(
+            encoders, tracks, title=test, partitions=partitions, hop=hop, seed=seed, most_windows=most_windows
+        )
+        for partition, heard in everything.items():
+            for negatives, same_track in NEGATIVES.items():
+                for listener, is_baseline, wins in _wins_of_everyone(encoders, heard, same_track, seed):
+                    accuracy = accuracy_with_interval(wins, heard.track, seed=seed)
+                    results.append(Result(partition, negatives, test, listener, is_baseline, accuracy))
+    return results
+
+
+def hear_test_set(
+    encoders: Encoders,
+    tracks: Sequence[Track],
+    *,
+    title: str = "embedding",
+    partitions: Sequence[str] = PARTITIONS,
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+) -> dict[str, HeardWindows]:
+    """Embed and measure the sub-mixes of a test set, a few windows at a time; no waveform is kept.
+
+    Returns:
+        What was heard by partition; a partition without windows is absent.
+    """
+    owners: dict[str, list[int]] = {partition: [] for partition in partitions}
+    embedded: dict[str, dict[str, list[Tensor]]] = {partition: {} for partition in partitions}
+    cues: dict[str, list[SubmixCues]] = {partition: [] for partition in partitions}
+    for number, track in enumerate(tqdm(tracks, desc=title, unit="track", disable=None)):
+        windows = hear_windows(track, number, partitions=partitions, hop=hop, seed=seed, most=most_windows)
+        for partition, waveforms in in_batches(windows):
+            owners[partition] += [number] * len(waveforms)
+            flat = waveforms.flatten(0, 1)
+            cues[partition].append(hear_cues(flat))
+            for (name, _), rows in encoders.embed(flat).items():
+                embedded[partition].setdefault(name, []).append(rows.view(-1, 2, rows.shape[1]))
+    heard = {}
+    for partition in partitions:
+        if owners[partition]:
+            joined = join_cues(cues[partition])
+            sides = SubmixCues(*(values[0::2] for values in joined)), SubmixCues(*(values[1::2] for values in joined))
+            embeddings = {name: torch.cat(parts) for name, parts in embedded[partition].items()}
+            heard[partition] = HeardWindows(np.asarray(owners[partition]), embeddings, sides)
+    return heard
+
+
+def print_table(results: Sequence[Result]) -> str:
+    """Return Table 2 as Markdown: one table per partition and negatives, and what the paper published."""
+    blocks = []
+    for partition, negatives in dict.fromkeys((result.partition, result.negatives) for result in results):
+        chosen = [result for result in results if (result.partition, result.negatives) == (partition, negatives)]
+        tests = list(dict.fromkeys(result.test for result in chosen))
+        cells = {(result.listener, result.test): result for result in chosen}
+        listeners = dict.fromkeys((result.listener, result.is_baseline) for result in chosen)
+        rows = [
+            [f"*{listener}*" if is_baseline else listener, *(_cell(cells.get((listener, test))) for test in tests)]
+            for listener, is_baseline in listeners
+        ]
+        blocks.append(
+            f"## {TITLES[negatives].capitalize()}, {TITLES[partition]}\n\n"
+            + markdown_table(["accuracy (%), K = 2", *(_with_size(test, chosen) for test in tests)], rows)
+        )
+    blocks.append(NOTE)
+    blocks.append("## As published (Table 2 of the paper, its own test sets)\n\n" + _published())
+    return "\n\n".join(blocks)
+
+
+def table_as_json(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the results and the published values as plain data."""
+    return {"results": [dataclasses.asdict(result) for result in results], "published": PUBLISHED_TABLE_2}
+
+
+def _wins_of_everyone(
+    encoders: Encoders, heard: HeardWindows, same_track: bool, seed: int
+) -> Iterator[tuple[str, bool, NDArray[np.float64]]]:
+    negatives = draw_negatives(heard.track, same_track=same_track, seed=seed)
+    for name, sides in heard.embeddings.items():
+        left, right = encoders.sides(name, sides[:, 0], sides[:, 1])
+        yield name, False, share_of_wins(left, right, negatives)
+    for name, measure in BASELINES.items():
+        yield name, True, baseline_wins(measure, *heard.cues, negatives, heard.track, seed=seed)
+
+
+def _cell(result: Result | None) -> str:
+    return str(result.accuracy) if result and result.accuracy else NOTHING
+
+
+def _with_size(test: str, results: Sequence[Result]) -> str:
+    sizes = [result.accuracy for result in results if result.test == test and result.accuracy]
+    return f"{test} ({sizes[0].tracks} tracks, {sizes[0].windows} windows)" if sizes else test
+
+
+def _published() -> str:
+    tests = list(next(iter(PUBLISHED_TABLE_2.values())))
+    rows = [[f"COCOLA {name}", *(f"{row[test]:.2f}" for test in tests)] for name, row in PUBLISHED_TABLE_2.items()]
+    return markdown_table(["trained on", *tests], rows)

@@ -1,0 +1,151 @@
+"""Weights of MSDM: the released Lightning files, read without executing a pickle, and folders of our own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cocola_metric.checkpoints import CONFIG_FILE, WEIGHTS_FILE, no_safe_globals_but
+from cocola_metric.errors import CheckpointError, UsageError
+from cocola_metric.identity import file_sha256
+
+from .network import MSDM, MSDMConfig
+from .unet import UNetConfig
+
+COPIES = ("model.unet.", "model.diffusion.net.")
+"""The released files hold the same network under both."""
+_LISTED = 5
+
+
+def load_msdm(path: Path, released: MSDMConfig | None = None) -> MSDM:
+    """Load a model: a released Lightning file, or a folder written by `save_msdm`.
+
+    Args:
+        path: of the file or folder.
+        released: what a Lightning file, which does not say it, holds; by default the published model.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged or another network.
+    """
+    if path.is_dir():
+        config, weights = _read_config(path / CONFIG_FILE), _read_safetensors(path / WEIGHTS_FILE)
+    elif path.is_file():
+        config, weights = released or MSDMConfig(), read_lightning(path)
+    else:
+        raise CheckpointError(
+            f"{path}: no such file or folder; pass MSDM's .ckpt for generation (glorious-star-335), "
+            f"or a folder with {CONFIG_FILE} and {WEIGHTS_FILE}"
+        )
+    with torch.device("meta"):
+        model = MSDM(config)
+    _compare(path, model.unet.state_dict(), weights)
+    model.unet.load_state_dict(weights, assign=True)
+    return model.eval()
+
+
+def msdm_sha256(path: Path) -> str:
+    """Return the SHA-256 of the file that holds the weights."""
+    return file_sha256(path / WEIGHTS_FILE if path.is_dir() else path)
+
+
+def save_msdm(model: MSDM, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+    """Write a model as a folder of ``config.json`` and ``model.safetensors``, in another type if one is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
+    weights = {name: tensor.to(dtype=dtype).contiguous() for name, tensor in model.unet.state_dict().items()}
+    safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
+
+
+def read_lightning(path: Path) -> dict[str, Tensor]:
+    """Read the U-Net of a Lightning file, or of its bare ``state_dict``: float32, under the names of `msdm_unet.UNet`.
+
+    Hyper-parameters, pickled objects of the training program among them, are not looked at: nothing in the file is
+    executed, and every class it names is replaced by an inert stand-in.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds something else; its two copies of the network may not differ.
+    """
+    try:
+        with no_safe_globals_but(path):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
+        raise CheckpointError(
+            f"{path}: damaged, or with objects that cannot be skipped ({type(error).__name__}): "
+            "copy it again, or save its state_dict alone where it was made"
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not state:
+        raise CheckpointError(f"{path}: no Lightning checkpoint (no state_dict): pass MSDM's released .ckpt")
+    copies = [_below(prefix, state) for prefix in COPIES]
+    strange = [str(key) for key in state if not str(key).startswith(COPIES)]
+    strange += [key for copy in copies for key, value in copy.items() if not _is_weight(value)]
+    if strange:
+        raise CheckpointError(f"{path}: not MSDM, unexpected {_list(strange)}")
+    first, second = (copy or copies[0] or copies[1] for copy in copies)
+    different = sorted(key for key in first.keys() | second.keys() if not _same(first.get(key), second.get(key)))
+    if different:
+        raise CheckpointError(f"{path}: {' and '.join(COPIES)} differ in {_list(different)}: download it again")
+    return {key: value.float() for key, value in first.items()}
+
+
+def _below(prefix: str, state: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key)[len(prefix) :]: value for key, value in state.items() if str(key).startswith(prefix)}
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None or one.shape != other.shape:
+        return False
+    return one.data_ptr() == other.data_ptr() or torch.equal(one, other)
+
+
+def _compare(path: Path, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    problems = [f"no {key}" for key in expected if key not in weights]
+    problems += [f"unexpected {key}" for key in weights if key not in expected]
+    problems += [
+        f"{key} of shape {tuple(weights[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in weights and weights[key].shape != tensor.shape
+    ]
+    if problems:
+        raise CheckpointError(f"{path}: another network than expected: {_list(problems)}")
+
+
+def _list(problems: list[str]) -> str:
+    more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return ", ".join(problems[:_LISTED]) + more
+
+
+def _read_safetensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return {key: value.float() for key, value in safetensors.torch.load_file(file).items()}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file}: missing or damaged ({error}): copy it again") from error
+
+
+def _read_config(file: Path) -> MSDMConfig:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        unet = UNetConfig(**_tuples(content.pop("unet"), UNetConfig))
+        return MSDMConfig(**_tuples(content, MSDMConfig), unet=unet)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{file}: no configuration of MSDM ({type(error).__name__}: {error})") from error
+    except UsageError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+
+
+def _tuples(content: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Return the fields of a configuration, lists as tuples; an unknown one fails where it is used."""
+    known = {field.name for field in fields(kind)}
+    if unknown := content.keys() - known:
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

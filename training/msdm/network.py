@@ -1,0 +1,75 @@
+"""MSDM, multi-source diffusion: one denoiser for the waveforms of all stems of a band (reference [12] of the paper)."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from cocola_metric.errors import UsageError
+
+from .unet import UNet, UNetConfig
+
+
+@dataclass(frozen=True)
+class MSDMConfig:
+    """What a model plays; the defaults are those of the released weights.
+
+    Attributes:
+        stems: instrument of each channel.
+        sample_rate: in Hz.
+        length: samples it is trained on, 11.889 s.
+        sigma_data: standard deviation of the music, as the preconditioning takes it.
+        unet: sizes of the network.
+    """
+
+    stems: tuple[str, ...] = ("bass", "drums", "guitar", "piano")
+    sample_rate: int = 22_050
+    length: int = 2**18
+    sigma_data: float = 0.2
+    unet: UNetConfig = field(default_factory=UNetConfig)
+
+    def __post_init__(self) -> None:
+        if len(set(self.stems)) != self.unet.stems:
+            raise UsageError(f"stems {self.stems}: give {self.unet.stems} different ones, as many as the U-Net's")
+        if self.length < 1 or self.length % self.unet.stride:
+            raise UsageError(f"length={self.length}: has to be a multiple of {self.unet.stride}, the U-Net's stride")
+
+    @property
+    def seconds(self) -> float:
+        """The length in seconds."""
+        return self.length / self.sample_rate
+
+
+class MSDM(nn.Module):
+    """A denoiser D(x; σ) of several stems at once."""
+
+    def __init__(self, config: MSDMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = UNet(config.unet)
+
+    def forward(self, x: Tensor, sigma: Tensor | float) -> Tensor:
+        """Estimate the stems without their noise, by the preconditioning of EDM (Karras et al. 2022, Eq. 7).
+
+        D(x; σ) = c_skip x + c_out F(c_in x; c_noise), clamped to [-1, 1] as MSDM does.
+
+        Args:
+            x: stems with Gaussian noise.
+            sigma: standard deviation of the noise, of each item or of all.
+
+        Shape:
+            x: (B, N, L); sigma: (B,)
+            output: (B, N, L)
+
+        Raises:
+            UsageError: the shape of x is not the network's.
+        """
+        stems, stride = len(self.config.stems), self.config.unet.stride
+        if x.ndim != 3 or x.shape[1] != stems or x.shape[2] % stride:
+            raise UsageError(f"stems of shape {tuple(x.shape)}: pass (batch, {stems}, a multiple of {stride})")
+        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
+        wide, variance = level[:, None, None], self.config.sigma_data**2
+        total = wide.square() + variance
+        predicted: Tensor = self.unet(x * total.rsqrt(), level.log() / 4)
+        scaled = predicted * (wide * self.config.sigma_data * total.rsqrt())
+        return torch.addcmul(scaled, x, variance / total).clamp(-1, 1)

@@ -1,0 +1,185 @@
+"""Windows of separate stems for MSDM: which of a corpus it plays, drawing them, and bringing them to its rate."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.errors import AudioError
+
+from ..corpora import NO_STEM, BankTrack, Stem, StemBank, Track, open_banks, open_corpora
+from ..signal import SILENCE_POWER
+
+FEWEST_SOUNDING = 2
+DRAWS_PER_WINDOW = 50
+TAPS = 6
+"""Zero crossings of the resampler's kernel, to either side, and below how much of the band it cuts: torchaudio's."""
+ROLLOFF = 0.99
+
+
+@dataclass(frozen=True)
+class StemTrack:
+    """A track of the bank, and which of MSDM's stems each of its rows belongs to; several rows of one are summed.
+
+    Attributes:
+        place: of the rows in the bank.
+        channels: number of each row's stem.
+    """
+
+    place: BankTrack
+    channels: tuple[int, ...]
+
+
+def instrument_of(stem: Stem) -> str:
+    """Return what plays, as queries name it: the data set's word, or else the stem's own name, in lower case.
+
+    >>> instrument_of(Stem("S03", (), "Chromatic Percussion"))
+    'chromatic_percussion'
+    """
+    return re.sub(r"\W+", "_", (stem.instrument or stem.name).lower()).strip("_")
+
+
+def channels_of(track: Track, instruments: Sequence[str]) -> dict[int, int]:
+    """Return which stems of a track MSDM plays: {number of the stem: number of its instrument}."""
+    named = {number: instrument_of(stem) for number, stem in enumerate(track.stems)}
+    return {number: instruments.index(name) for number, name in named.items() if name in instruments}
+
+
+def open_stems(
+    specs: Sequence[str],
+    split: str,
+    cache: Path,
+    instruments: Sequence[str],
+    *,
+    workers: int,
+    device: str | torch.device,
+) -> tuple[StemBank, list[StemTrack]]:
+    """Load the stems that MSDM plays onto a device, of all tracks that have at least two of its instruments.
+
+    Args:
+        specs: as for ``corpora.open_corpora``.
+        split: train, validation or test.
+        cache: folder of the decoded corpora, from ``bank.open_banks``.
+        instruments: of the stems.
+        workers: processes that decode.
+        device: of the bank.
+
+    Raises:
+        AudioError: there is no such track.
+    """
+    chosen: list[tuple[StemBank, BankTrack, dict[int, int]]] = []
+    seen = 0
+    for spec in specs:
+        (bank,) = open_banks([spec], split, cache, workers=workers)
+        indexed = {track.name: track for track in open_corpora([spec], split)}
+        for place in bank.tracks:
+            track = indexed.get(place.name)
+            if track is None or len(track.stems) != len(place.powers):
+                raise AudioError(f"{cache}: {place.name} of {spec} is not as it was decoded: delete the cache")
+            seen += 1
+            channels = channels_of(track, instruments)
+            if len(set(channels.values())) >= FEWEST_SOUNDING:
+                chosen.append((bank, place, channels))
+    if not chosen:
+        raise AudioError(f"none of {seen} tracks in {', '.join(specs)} has two stems of {', '.join(instruments)}")
+    samples = torch.empty(sum(place.length * len(rows) for _, place, rows in chosen), dtype=torch.int16, device=device)
+    first, tracks = 0, []
+    for bank, place, rows in chosen:
+        kept = replace(place, first=first, powers=place.powers[list(rows)])
+        for row in rows:
+            begin = place.first + row * place.length
+            samples[first : first + place.length] = bank.arrays[0][begin : begin + place.length]
+            first += place.length
+        tracks.append(StemTrack(kept, tuple(rows.values())))
+    return StemBank([samples], tracks=[track.place for track in tracks]), tracks
+
+
+class StemDraws(Dataset[Tensor]):
+    """Batches of windows; batch i is a pure function of tracks, settings, seed and i.
+
+    A track is as likely as it is long, a window as any other in which at least two instruments sound.
+    """
+
+    def __init__(
+        self, tracks: Sequence[StemTrack], instruments: int, length: int, *, batch_size: int, steps: int, seed: int
+    ) -> None:
+        """Take the tracks that are long enough.
+
+        Args:
+            tracks: of one bank.
+            instruments: how many stems MSDM plays.
+            length: of a window, samples in the bank.
+            batch_size: windows per batch.
+            steps: batches.
+            seed: of the draws.
+
+        Raises:
+            AudioError: there is none.
+        """
+        self.tracks = [track for track in tracks if track.place.length >= length]
+        if not self.tracks:
+            raise AudioError(f"no track with two of MSDM's stems lasts {length / SAMPLE_RATE:.1f} s")
+        self.instruments, self.length = instruments, length
+        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        self.most = max(max(np.bincount(track.channels)) for track in self.tracks)
+        starts = np.asarray([track.place.length - length + 1 for track in self.tracks], np.float64)
+        self.cumulated = np.cumsum(starts) / starts.sum()
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Tensor:
+        """Return where the windows begin in the bank: (B, N, S), as `StemBank.gather` takes them."""
+        rng = np.random.default_rng([self.seed, step])
+        return torch.from_numpy(np.stack([self._draw_window(rng) for _ in range(self.batch_size)]))
+
+    def _draw_window(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        for _ in range(DRAWS_PER_WINDOW):
+            number = min(int(np.searchsorted(self.cumulated, rng.random(), "right")), len(self.tracks) - 1)
+            track = self.tracks[number]
+            start = int(rng.integers(track.place.length - self.length + 1))
+            sounding = track.place.power(start, self.length) > SILENCE_POWER
+            if len(set(np.asarray(track.channels)[sounding].tolist())) >= FEWEST_SOUNDING:
+                break
+        offsets = np.full((self.instruments, self.most), NO_STEM, np.int64)
+        used = [0] * self.instruments
+        for channel, place in zip(track.channels, track.place.offsets(start), strict=True):
+            offsets[channel, used[channel]] = place
+            used[channel] += 1
+        return offsets
+
+
+class Resampler:
+    """From the bank's rate to MSDM's, as torchaudio's default resampler does, in float32 on any device.
+
+    Attributes:
+        length: samples that come out.
+        reach: samples that go in: more than the window lasts, so that its edges are those of music that goes on.
+    """
+
+    def __init__(self, sample_rate: int, length: int, device: str | torch.device) -> None:
+        divisor = math.gcd(SAMPLE_RATE, sample_rate)
+        self.orig, self.new, self.length = SAMPLE_RATE // divisor, sample_rate // divisor, length
+        base = ROLLOFF * min(self.orig, self.new)
+        self.width = math.ceil(TAPS * self.orig / base)
+        frames = -(-length // self.new)
+        self.reach = length if self.orig == self.new else frames * self.orig + 2 * self.width
+        taps = torch.arange(-self.width, self.orig + self.width, dtype=torch.float64)[:, None] / self.orig
+        time = ((taps - torch.arange(self.new, dtype=torch.float64) / self.new) * base).clamp(-TAPS, TAPS)
+        kernel = torch.sinc(time) * (time * math.pi / TAPS / 2).cos().square() * (base / self.orig)
+        self.kernel = kernel.float().to(device)  # (orig + 2 width, new)
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        """Resample windows; their first ``width`` samples lie before what comes out: (..., reach) -> (..., L)."""
+        if self.orig == self.new:
+            return windows
+        frames = windows.unfold(-1, self.orig + 2 * self.width, self.orig)  # (..., frames, orig + 2 width)
+        return torch.matmul(frames, self.kernel).flatten(-2)[..., : self.length]

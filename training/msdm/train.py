@@ -1,0 +1,198 @@
+"""Train an MSDM: python -m cocola_metric.training train-msdm CONFIG --out DIR.
+
+On several GPUs or machines: accelerate launch -m cocola_metric.training train-msdm CONFIG --out DIR.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from cocola_metric.errors import CocolaError
+
+from ..corpora import StemBank
+from ..runs import (
+    Clock,
+    Log,
+    add_run_options,
+    agreed,
+    load_ahead,
+    resume,
+    rows_of_process,
+    save_checkpoint,
+    scheduled_rate,
+)
+from .checkpoint import save_msdm
+from .config import MSDMTraining, load_msdm_config
+from .loss import Denoising, Noise, draw_noise
+from .network import MSDM
+from .stems import Resampler, StemDraws, StemTrack, open_stems
+
+STEPS_BETWEEN_LINES = 50
+STEPS_BETWEEN_CHECKPOINTS = 500
+VALIDATION_WINDOWS = 64
+VALIDATION_SEED = 2**40
+"""Seeds of training steps stay far below."""
+
+
+def train_msdm(
+    config: MSDMTraining,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 2,
+    cpu: bool = False,
+) -> MSDM:
+    """Train on the training split of corpora, watching the validation split; goes on from a checkpoint.
+
+    Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
+    ``config.json`` and ``model.safetensors`` in float16, as ``load_msdm`` reads them.
+
+    Args:
+        config: what to train, and how.
+        out: folder of the run.
+        cache: folder of the decoded corpora, which several runs can share (default: ``out/bank``).
+        minutes: end after so long even if steps are left; a learning rate that falls has fallen by then.
+        workers: processes that decode stems and draw batches.
+        cpu: keep off the GPU.
+
+    Raises:
+        AudioError: no track has two of the model's stems.
+        UsageError: the batch cannot be shared among the processes.
+    """
+    accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
+    device = accelerator.device
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    share = rows_of_process(config.batch_size, accelerator)
+    resampler = Resampler(config.model.sample_rate, config.model.length, device)
+    with accelerator.main_process_first():
+        (bank, tracks), watched = (
+            open_stems(config.corpora, split, cache or out / "bank", config.model.stems, workers=workers, device=device)
+            for split in ("train", "validation")
+        )
+    torch.manual_seed(config.seed)
+    model = MSDM(config.model).to(device)
+    optimizer = torch.optim.Adam(
+        model.parameters(), config.learning_rate, betas=config.betas, fused=device.type == "cuda"
+    )
+    done = resume(out / "checkpoint.pt", model, optimizer)
+    denoising = accelerator.prepare(Denoising(model))
+    draws = _draws(tracks, config, resampler, config.steps)
+    watching = Watch(*watched, config, resampler, accelerator) if accelerator.is_main_process else None
+    log = DiffusionLog(out / "log.csv", done) if accelerator.is_main_process else None
+    clock = Clock(config.steps, minutes)
+    over = agreed(accelerator, clock.share(done))
+    batches = load_ahead(draws, done, config.steps, workers)
+    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
+    for step, offsets in enumerate(progress, done + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * scheduled_rate(step - 1, over, config.warmup_steps)
+        stems = resampler(bank.gather(offsets[share], resampler.reach))
+        noise = draw_noise(config, config.batch_size, _seed(config, step), device).part(share)
+        loss = denoising(stems, noise).mean()
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        if config.largest_gradient:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.largest_gradient)
+        optimizer.step()
+        mean = accelerator.reduce(loss.detach(), "mean")
+        over = agreed(accelerator, clock.share(step))
+        if log is not None and watching is not None:
+            log.add(mean, config.batch_size)
+            if step % STEPS_BETWEEN_CHECKPOINTS == 0 or over >= 1:
+                progress.set_postfix(log.write(step, {"validation_loss": watching.measure(model)}))
+                save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
+            elif step % STEPS_BETWEEN_LINES == 0:
+                progress.set_postfix(log.write(step, {}))
+        if over >= 1:
+            break
+    if accelerator.is_main_process:
+        save_msdm(model, out, dtype=torch.float16)
+    accelerator.wait_for_everyone()
+    return model.eval()
+
+
+class Watch:
+    """The same windows of the validation split under the same noise, again and again."""
+
+    def __init__(
+        self,
+        bank: StemBank,
+        tracks: list[StemTrack],
+        config: MSDMTraining,
+        resampler: Resampler,
+        accelerator: Accelerator,
+    ) -> None:
+        self.bank, self.resampler, self.accelerator = bank, resampler, accelerator
+        self.config = dataclasses.replace(config, stratified=True)  # every level in its share, with few windows
+        self.draws = _draws(tracks, self.config, resampler, -(-VALIDATION_WINDOWS // config.batch_size))
+
+    @torch.no_grad()
+    def measure(self, model: MSDM) -> float:
+        """Return the mean loss of `Denoising`."""
+        model.eval()
+        denoising, losses = Denoising(model), []
+        for number in range(len(self.draws)):
+            stems = self.resampler(self.bank.gather(self.draws[number], self.resampler.reach))
+            seed = VALIDATION_SEED + number
+            noise: Noise = draw_noise(self.config, self.config.batch_size, seed, stems.device)
+            with self.accelerator.autocast():
+                losses.append(denoising(stems, noise).mean())
+        model.train()
+        return torch.stack(losses).mean().item()
+
+
+class DiffusionLog(Log):
+    """The log of a diffusion model."""
+
+    columns = ("step", "loss", "validation_loss", "windows_per_second")
+    means = ("loss",)
+    rate = "windows_per_second"
+    digits = 5
+
+
+def _draws(tracks: list[StemTrack], config: MSDMTraining, resampler: Resampler, steps: int) -> StemDraws:
+    return StemDraws(
+        tracks,
+        len(config.model.stems),
+        resampler.reach,
+        batch_size=config.batch_size,
+        steps=steps,
+        seed=config.seed,
+    )
+
+
+def _seed(config: MSDMTraining, step: int) -> int:
+    """Return the seed of a step's noise."""
+    return config.seed * 2**32 + step
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train-msdm", description=__doc__)
+    add_run_options(parser)
+    options = parser.parse_args(arguments)
+    torch.backends.cudnn.benchmark = True  # all batches have one shape, and convolutions of four channels are odd ones
+    try:
+        config = load_msdm_config(options.config, options.set)
+        train_msdm(
+            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+            options.out,
+            cache=options.cache,
+            minutes=options.minutes,
+            workers=options.workers,
+            cpu=options.cpu,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train_msdm: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "train_msdm: interrupted; the same command goes on from its checkpoint\n")
+    json.dump({"out": str(options.out)}, sys.stdout)
+    print()

@@ -1,0 +1,1 @@
+"""Making corpora: scores and projects rendered to stems."""

@@ -1,0 +1,1 @@
+"""One recipe a file: where its works come from and how one track of them is rendered."""

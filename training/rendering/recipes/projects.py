@@ -1,0 +1,58 @@
+"""The recipe `projects`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ..notation import ScoreError
+from ..studio import AUDIBLE_LEVEL, Stems, Studio, group_stems, mix
+from ..synth import SAMPLE_RATE
+from ..works import SourceAbsent, Work, group_works, work_name
+
+ATTEMPTS = 8
+
+
+def find_works(sources: Path) -> list[Work]:
+    """List the projects, one folder each."""
+    folder = sources / "stems" / "desk"
+    paths = sorted(path for path in folder.glob("*") if any(path.glob("*.ogg")))
+    if not paths:
+        raise SourceAbsent(f"no folder with .ogg stems in {folder}: render LMMS projects with `lmms rendertracks`")
+    return group_works(paths, lambda path: path.name)
+
+
+def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:
+    """Cut out one excerpt, group its audible stems at random to at most eight, and mix them."""
+    paths = sorted(work.paths[0].glob("*.ogg"))
+    try:
+        return mix(group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
+    except soundfile.SoundFileError as error:
+        raise ScoreError(f"{work.paths[0]}: a stem cannot be read ({error})") from error
+
+
+def _draw_excerpt(paths: Sequence[Path], duration: float, generator: np.random.Generator) -> Stems:
+    total = max(soundfile.info(path).frames for path in paths)
+    length = min(total, round(duration * SAMPLE_RATE))
+    for _ in range(ATTEMPTS):
+        start = int(generator.integers(total - length + 1))
+        stems = {work_name(path.stem): _read_excerpt(path, start, length) for path in paths}
+        audible = {name: stem for name, stem in stems.items() if np.abs(stem).max(initial=0.0) > AUDIBLE_LEVEL}
+        if len(audible) >= 2:
+            return audible
+    raise ScoreError("no excerpt in which two stems are audible")
+
+
+def _read_excerpt(path: Path, start: int, length: int) -> NDArray[np.float32]:
+    """Read `length` samples from `start`; a stem that ends earlier is silent from there on."""
+    excerpt = np.zeros(length, np.float32)
+    with soundfile.SoundFile(path) as stem:
+        if stem.samplerate != SAMPLE_RATE:
+            raise ScoreError(f"{path} is at {stem.samplerate} Hz: convert the stems to {SAMPLE_RATE} Hz")
+        if start < stem.frames:
+            stem.seek(start)
+            samples = stem.read(length, dtype="float32", always_2d=True)
+            excerpt[: len(samples)] = samples.mean(axis=1)
+    return excerpt

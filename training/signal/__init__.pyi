@@ -1,0 +1,46 @@
+from .cues import (
+    SubmixCues,
+    beat_period,
+    coherence,
+    hear_cues,
+    join_cues,
+    loudness_differences,
+    onsets_together,
+    pitchedness,
+    spectral_differences,
+)
+from .sampling import (
+    PARTITIONS,
+    SILENCE_DBFS,
+    SILENCE_POWER,
+    audible,
+    draw_subsets,
+    level_db,
+    mix_at_level,
+    overlap_ratio,
+)
+from .transforms import equalise, noise_like, stretch, transpose
+
+__all__ = [
+    "PARTITIONS",
+    "SILENCE_DBFS",
+    "SILENCE_POWER",
+    "SubmixCues",
+    "audible",
+    "beat_period",
+    "coherence",
+    "draw_subsets",
+    "equalise",
+    "hear_cues",
+    "join_cues",
+    "level_db",
+    "loudness_differences",
+    "mix_at_level",
+    "noise_like",
+    "onsets_together",
+    "overlap_ratio",
+    "pitchedness",
+    "spectral_differences",
+    "stretch",
+    "transpose",
+]
