@@ -33,7 +33,7 @@ class User:
         self.home = home
         self.environment = clean_environment(home, url)
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("hub_user.py"))],
+            [sys.executable, str(Path(__file__).parents[1] / "helpers" / "hub_user.py")],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -220,7 +220,9 @@ def test_without_network_and_cache_there_is_one_attempt(user: User, server: HubS
 def test_offline_mode(user: User, server: HubServer) -> None:
     server.add("lab/offline", EMBEDDED)
     user.load("lab/offline")
-    code = "from cocola_metric.hub_client import open_snapshot as o; print(o({!r}).path('model.safetensors'))"
+    code = (
+        "from cocola_metric.checkpoints.hub_client import open_snapshot as o; print(o({!r}).path('model.safetensors'))"
+    )
     environment = {**user.environment, "HF_HUB_OFFLINE": "1"}
     with server.recorded() as requests:
         found = run(code.format("lab/offline"), environment)
@@ -239,7 +241,7 @@ def run(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[s
 
 def test_two_processes_at_once(server: HubServer, tmp_path: Path) -> None:
     server.add("lab/shared", EMBEDDED)
-    code = "from cocola_metric.hub_client import open_snapshot as o; print(o('lab/shared').path('model.safetensors'))"
+    code = "from cocola_metric.checkpoints import hub_client as h; print(h.open_snapshot('lab/shared').path('model.safetensors'))"
     with server.recorded() as requests:
         both_asked = lambda: sum("HEAD" in request and "safetensors" in request for request in requests) == 2  # noqa: E731
         server.fail(WEIGHTS, before=lambda: server.wait_for(both_asked))

@@ -148,7 +148,7 @@ def test_all_embedders_as_far_as_they_are_there(songs: Path, monkeypatch: pytest
     "code",
     [
         "import cocola_metric",
-        "import cocola_metric.fad_cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
+        "import cocola_metric.cli.fad as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
     ],
     ids=["import", "help"],
 )

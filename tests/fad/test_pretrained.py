@@ -171,7 +171,7 @@ def test_the_process_keeps_its_settings(embedder, monkeypatch: pytest.MonkeyPatc
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which random weights lie where the real ones would."""
     folder = tmp_path_factory.mktemp("weights")
-    script = Path(__file__).with_name("random_fad_weights.py")
+    script = Path(__file__).parents[1] / "helpers" / "random_fad_weights.py"
     subprocess.run([sys.executable, script, folder], check=True, capture_output=True, text=True)
     return os.environ | {"TORCH_HOME": str(folder), "HF_HOME": str(folder / "hf"), "XDG_CACHE_HOME": str(folder)}
 

@@ -37,7 +37,7 @@ from cocola_metric.training.componet.network import CompoNet
 from cocola_metric.training.componet.small_files import SmallShape, build_vae, load_small_pipeline
 from cocola_metric.training.componet.tags import TagEncoder
 
-CONFIGS = Path(train_componet.__file__).parent / "configs"
+CONFIGS = Path(train_componet.__file__).parents[2] / "configs"
 LOOP = LoopConfig(steps=3, learning_rate=1e-3, bfloat16=False, log_every=1, checkpoint_every=2)
 PAIRS = PairConfig(window=0.64, batch_size=2)
 SHAPE = SmallShape(vae_channels=(8, 8, 8), unet_channels=(8, 8, 16), heads=2, text_width=8, norm_groups=4)

@@ -22,7 +22,7 @@ from cocola_metric.training.componet.learning import train as train_componet
 from cocola_metric.training.encoder import train, validation
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 
-CONFIGS = Path(train.__file__).parent / "configs"
+CONFIGS = Path(train.__file__).parents[1] / "configs"
 ENCODER_CONFIGS = sorted(file for file in CONFIGS.glob("*.toml") if "[encoder]" in file.read_text())
 ENCODER = EncoderConfig(front_end="mel")
 
@@ -188,7 +188,7 @@ def test_a_config_that_cannot_be_read_is_said(tmp_path: Path, capsys) -> None:
         with pytest.raises(UsageError, match=r"wrong\.toml: cannot be read"):
             load(tmp_path / "wrong.toml")
     with pytest.raises(UsageError, match="steps is no table"):
-        load_config(Path(train.__file__).parent / "configs" / "embedded.toml", ["steps.more=1"])
+        load_config(Path(train.__file__).parents[1] / "configs" / "embedded.toml", ["steps.more=1"])
 
 
 @pytest.mark.slow
@@ -199,9 +199,9 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
         "import sys\n"
         "from pathlib import Path\n"
         "from torch import nn\n"
-        "from cocola_metric.model import EncoderConfig\n"
-        "from cocola_metric.training import train, validation\n"
-        "from cocola_metric.training.config import SamplingConfig, TrainingConfig\n"
+        "from cocola_metric.encoder import EncoderConfig\n"
+        "from cocola_metric.training.encoder import train, validation\n"
+        "from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig\n"
         "validation.BATCHES, validation.BATCH_SIZE = {'shift': 1, 'transpose': 1, 'stretch': 1}, 4\n"
         "train.STEPS_BETWEEN_LINES, train.CALIBRATION_BATCHES = 1, 0\n"
         "nn.BatchNorm2d.train = lambda self, mode=True: nn.Module.train(self, False)  # of its own rows only\n"

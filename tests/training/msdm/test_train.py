@@ -44,7 +44,7 @@ UNET = UNetConfig(
     head_channels=8,
 )
 TINY = MSDMConfig(sample_rate=4_000, length=1_920, sigma_data=0.1, unet=UNET)  # 0.48 s
-CONFIGS = Path(train.__file__).parent / "configs"
+CONFIGS = Path(train.__file__).parents[1] / "configs"
 
 
 @pytest.fixture(scope="module")
