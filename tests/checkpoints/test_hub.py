@@ -241,7 +241,8 @@ def run(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[s
 
 def test_two_processes_at_once(server: HubServer, tmp_path: Path) -> None:
     server.add("lab/shared", EMBEDDED)
-    code = "from cocola_metric.checkpoints import hub_client as h; print(h.open_snapshot('lab/shared').path('model.safetensors'))"
+    code = "from cocola_metric.checkpoints import hub_client as h; print(h.open_snapshot('lab/shared')"
+    code += ".path('model.safetensors'))"
     with server.recorded() as requests:
         both_asked = lambda: sum("HEAD" in request and "safetensors" in request for request in requests) == 2  # noqa: E731
         server.fail(WEIGHTS, before=lambda: server.wait_for(both_asked))
