@@ -16,7 +16,7 @@ from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training.evaluation import CUES, NOTHING, Accuracy, markdown_table
 
-DOCUMENTS = ("README.md", "cocola_metric/weights/README.md", "docs/*.md")
+DOCUMENTS = ("README.md", "cocola_metric/weights/README.md", "docs/*.md", "docs/howto/*.md")
 TESTS = {
     "chorus": "chorus: chorales and quartets",
     "bands": "bands: MIDI arrangements and tunes with a band",
