@@ -1,5 +1,5 @@
 from .audio import AudioInput, AudioWarning
-from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError, UsageError
+from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError, OutputError, UsageError
 from .fad import FAD, FadResult, Reference, SubFAD, frechet_distance
 from .metric import CocolaMetric
 from .scorer import CocolaScorer, Ranked, WindowScores
@@ -16,6 +16,7 @@ __all__ = [
     "CocolaScorer",
     "FadResult",
     "MissingExtraError",
+    "OutputError",
     "Ranked",
     "Reference",
     "SubFAD",

@@ -17,5 +17,9 @@ class MissingExtraError(CocolaError, ImportError):
     """A feature needs packages that only an extra of this package installs."""
 
 
+class OutputError(CocolaError, OSError):
+    """A file of results cannot be written: no such folder, no permission, no space left."""
+
+
 class UsageError(CocolaError, ValueError):
     """A setting or a combination of arguments makes no sense."""

@@ -1,0 +1,143 @@
+"""A file is written whole or not at all: the one place that puts a file of results, weights or notes on the disk."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import OutputError
+
+_NAME_CHARACTERS = 40  # of the target, in the temporary name: file systems end at 255 bytes, a character takes up to 4
+_FOLLOW_NO_PLANTED_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
+    """Give a temporary path to write to; when the block ends without an error, it becomes the file, at one stroke.
+
+    The temporary file is new, private to this call, and in the same folder; its name says nothing of the format (it
+    ends in ``.partial``), so tell a library that goes by the suffix. A symbolic link is followed and stays. A file that
+    is replaced hands on its mode and, where the system allows it, its owner; a new one gets what the umask says. After
+    an error, an interrupt included, the old file is as it was and the temporary one is gone.
+
+    Args:
+        path: The file to write; its folder exists.
+        durable: Whether to wait until the disk has it. Not needed where a torn file is found out and made again.
+
+    Raises:
+        OutputError: The file cannot be written: the folder is missing, it may not be written, the disk is full.
+    """
+    target = Path(os.path.realpath(path))
+    temporary: Path | None = None
+    try:
+        before = _status(target)
+        temporary = _new_file(target, private=before is not None)
+        mode = stat.S_IMODE((before or temporary.stat()).st_mode)
+        yield temporary
+        if before is not None:
+            _hand_over(temporary, before)
+        temporary.chmod(mode)
+        if durable:
+            _flush(temporary)
+        temporary.replace(target)
+        if durable:
+            _flush_folder(target.parent)
+    except OutputError:
+        raise
+    except OSError as error:
+        if error.filename is not None and os.fspath(error.filename) not in (str(target), str(temporary)):
+            raise  # the block failed at another file
+        raise _explained(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_bytes_whole(path: str | os.PathLike[str], data: bytes, *, durable: bool = True) -> None:
+    """Write a file as `written_whole` does.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with written_whole(path, durable=durable) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text_whole(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
+    """Write a text in UTF-8, its line ends as they are, as `written_whole` does.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_bytes_whole(path, text.encode("utf-8"), durable=durable)
+
+
+def _status(target: Path) -> os.stat_result | None:
+    """Return the state of the file to be replaced, or None; raise what keeps it from being replaced."""
+    try:
+        status = target.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(target))
+    if stat.S_ISLNK(status.st_mode):  # realpath gave up
+        raise OSError(errno.ELOOP, "its symbolic links go in a circle", str(target))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file", str(target))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is write-protected", str(target))
+    return status
+
+
+def _new_file(target: Path, *, private: bool) -> Path:
+    temporary = target.with_name(f".{target.name[:_NAME_CHARACTERS]}-{secrets.token_hex(8)}.partial")
+    try:
+        os.close(os.open(temporary, _FOLLOW_NO_PLANTED_FILE, 0o600 if private else 0o666))
+    except OSError as error:
+        error.filename = str(target)
+        raise
+    return temporary
+
+
+def _hand_over(temporary: Path, before: os.stat_result) -> None:
+    """Give the file the owner and the group of the one it replaces, as far as the system allows it."""
+    now = temporary.stat()
+    if (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid) or not hasattr(os, "chown"):
+        return
+    for owner in (before.st_uid, -1):
+        with contextlib.suppress(OSError):
+            os.chown(temporary, owner, before.st_gid)
+            return
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until the disk has the new name, where a folder can be opened at all."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _explained(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            problem = "its folder does not exist; make the folder first"
+        case errno.ENOSPC | errno.EDQUOT:
+            problem = f"{error.strerror}; free some space, or choose a file on another disk"
+        case _:
+            problem = f"{error.strerror or error}; choose another file"
+    explained = OutputError(f"{os.fspath(path)}: cannot be written: {problem}")
+    explained.errno = error.errno
+    return explained
