@@ -22,7 +22,7 @@ MEMORY_LIMIT = 100  # MB; 50 was measured
 PEAK_OF_STREAMING = """
 import sys
 from cocola_metric.audio import open_audio
-from cocola_metric.windows import stream_windows
+from cocola_metric.audio import stream_windows
 def peak():
     return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 before = peak()

@@ -22,7 +22,7 @@ from cocola_metric.benchmarks.table3.tasks import Task, classify
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
-from cocola_metric.training.componet import base as componet_base
+from cocola_metric.training import componet as componet_room
 from cocola_metric.training.componet.base import open_base
 from cocola_metric.training.componet.checkpoint import save_weights
 from cocola_metric.training.componet.guidance import Guided
@@ -145,13 +145,13 @@ def test_latents_stay_in_float32_where_networks_compute_in_bfloat16(
     small: Path, queries: list[Query], audio: QueryAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dtypes: list[torch.dtype] = []
-    generate_latents = componet_base.generate_latents
+    generate_latents = componet_room.generate_latents
 
     def noted(base, componet, prompts, condition, noise, *, steps: int):  # type: ignore[no-untyped-def]
         dtypes.extend([condition.dtype, noise.dtype])
         return generate_latents(base, componet, prompts, condition, noise, steps=steps)
 
-    monkeypatch.setattr(componet_base, "generate_latents", noted)
+    monkeypatch.setattr(componet_room, "generate_latents", noted)
     (answer,) = generator(small, "steps=2,bfloat16=1").generate(queries[:1], audio, np.random.default_rng(0))
     assert dtypes == [torch.float32] * 2 and np.isfinite(answer.samples).all()
 

@@ -310,7 +310,7 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
     script = tmp_path / "distributed.py"
     script.write_text(
         "import sys\n"
-        "from cocola_metric.training import train_msdm\n"
+        "from cocola_metric.training.msdm import train as train_msdm\n"
         "train_msdm.STEPS_BETWEEN_LINES, train_msdm.VALIDATION_WINDOWS = 1, 4\n"
         "train_msdm.main(sys.argv[1:])\n"
     )

@@ -178,7 +178,7 @@ def assert_refused(folder, message):
 def test_a_transfer_that_is_always_cut_is_given_up(server, tmp_path):
     server.cuts = [10, 10, 10]
     message = assert_refused(tmp_path, r"a\.tar\.gz: cannot be downloaded \(cut \d+ bytes before the end\)")
-    assert "source_files --fetch FOLDER` where there is a network" in message
+    assert "sources --fetch FOLDER` where there is a network" in message
 
 
 @pytest.mark.usefixtures("archive")
