@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test check bench examples corpora table3 documents clean
+.PHONY: demo test check check-files check-types bench examples corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -16,16 +16,27 @@ demo: $(VENV)/base
 test: $(VENV)/test system check
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-# The type checker sees the package as it is installed, with training/ and benchmarks/ inside.
-check: $(VENV)/test
+check: check-files check-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Workflows, citation and shell scripts; nothing here needs a network.
+check-files: $(VENV)/test
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/shellcheck training/offline/*.sh .ci/run
+
+# The type checker sees the package as it is installed, with training/ and benchmarks/ inside.
+check-types: $(VENV)/test
 	rm -rf build/typed && mkdir -p build/typed/cocola_metric
 	ln -s $(CURDIR)/cocola_metric/* $(CURDIR)/training $(CURDIR)/benchmarks build/typed/cocola_metric/
 	MYPYPATH=build/typed $(BIN)/mypy
 
+BENCH_OPTIONS ?=
 bench: $(VENV)/test
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only $(BENCH_OPTIONS)
 
 examples: $(VENV)/test system
 	$(BIN)/python examples/compose.py
