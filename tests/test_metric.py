@@ -11,7 +11,7 @@ import torch
 
 import cocola_metric
 from cocola_metric import CocolaScorer, MissingExtraError
-from cocola_metric.audio.inputs import AudioWarning
+from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
 
 torchmetrics = pytest.importorskip("torchmetrics", reason="needs the extra [torchmetrics]")

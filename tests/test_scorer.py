@@ -13,7 +13,8 @@ import soundfile
 import torch
 
 from cocola_metric import CocolaScorer, __version__
-from cocola_metric.audio.inputs import AudioWarning, read_audio
+from cocola_metric.audio.inputs import read_audio
+from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.audio.windows import split_windows
 from cocola_metric.checkpoints.loading import EMBEDDED_FOLDER, WEIGHTS_FILE, file_sha256, load
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
@@ -21,7 +22,7 @@ from cocola_metric.errors import AudioError, CheckpointError, UsageError
 TOLERANCE = 1e-4  # of scores, between batch sizes and ways of asking
 ROUNDING = 1e-5  # of the same computation: where memory lies decides how vectors are cut
 RATE = 16_000
-pytestmark = pytest.mark.filterwarnings("ignore::cocola_metric.audio.inputs.AudioWarning")  # clips of uneven length
+pytestmark = pytest.mark.filterwarnings("ignore::cocola_metric.audio.limits.AudioWarning")  # clips of uneven length
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,8 @@
+from .arrays import mix_stems
 from .clips import content_sha256, mix_clips, read_clip
-from .inputs import (
-    LENGTH_TOLERANCE,
-    MIN_SAMPLE_RATE,
-    SAMPLE_RATE,
-    Audio,
-    AudioInput,
-    AudioWarning,
-    mix_stems,
-    open_audio,
-    read_audio,
-    resample,
-)
+from .inputs import Audio, AudioInput, open_audio, read_audio
+from .limits import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
+from .resampling import resample
 from .windows import HOP, WINDOW, WindowPlan, is_silent, split_windows, stream_windows
 
 __all__ = [

@@ -7,24 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 import torchaudio
 from torch import Tensor
 
-from ..errors import AudioError
 from ..identity import file_sha256
-from .inputs import (
-    LENGTH_TOLERANCE,
-    MP3_LENGTH_SLACK,
-    SAMPLE_RATE,
-    AudioInput,
-    AudioWarning,
-    mix_stems,
-    open_audio,
-    read_audio,
-    to_mono,
-)
+from .arrays import checked_mono, mix_stems
+from .decoding import open_file
+from .inputs import AudioInput, open_audio, read_audio
+from .limits import LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning
 
 
 def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None) -> Tensor:
@@ -45,12 +36,13 @@ def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None)
     """
     if rate == SAMPLE_RATE:
         return read_audio(audio, sample_rate=sample_rate)
-    opened = open_audio(audio, sample_rate=sample_rate)  # every check that needs no samples
+    open_audio(audio, sample_rate=sample_rate)  # every check that needs no samples
     if isinstance(audio, (Tensor, np.ndarray)):
-        values = audio if isinstance(audio, Tensor) else torch.from_numpy(np.array(audio, dtype=np.float32, order="C"))
-        return _resampled(to_mono(values.to(torch.float32)), int(sample_rate or rate), rate)
+        mono, own_rate = checked_mono(audio, sample_rate)
+        return _resampled(mono, own_rate, rate)
     if isinstance(audio, (str, os.PathLike)):
-        return _read_file(Path(audio), opened.length, rate)
+        file = open_file(Path(audio))
+        return _resampled(torch.from_numpy(np.concatenate(list(file.blocks()))), file.rate, rate)
     return mix_stems([read_clip(path, rate) for path in audio])
 
 
@@ -84,21 +76,6 @@ def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> st
         header = f"{array.shape} {array.dtype} {sample_rate} ".encode()
         return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
     return hashlib.sha256(" ".join(file_sha256(Path(path)) for path in audio).encode()).hexdigest()
-
-
-def _read_file(path: Path, length: int, rate: int) -> Tensor:
-    """Read a file of `length` samples at 16 kHz, by its header, and see that all of them arrive, all finite."""
-    try:
-        values, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path} is damaged ({error.error_string}): copy or encode it again") from error
-    delivered = -(-len(values) * SAMPLE_RATE // own_rate)
-    if length - delivered > (MP3_LENGTH_SLACK * length if path.suffix.lower() == ".mp3" else 0):
-        raise AudioError(f"{path} is truncated: {length / SAMPLE_RATE:.2f} s announced, fewer are there: copy it again")
-    mono = to_mono(torch.from_numpy(values.T))
-    if not torch.isfinite(mono).all():
-        raise AudioError(f"{path} holds NaN or infinite samples: render it again, or replace them")
-    return _resampled(mono, own_rate, rate)
 
 
 def _resampled(mono: Tensor, from_rate: int, rate: int) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..errors import AudioError, UsageError
-from .inputs import SAMPLE_RATE, Audio, AudioWarning
+from .inputs import Audio
+from .limits import SAMPLE_RATE, AudioWarning
 
 WINDOW = 5.0
 """Seconds; what the encoder is trained on."""

@@ -13,18 +13,12 @@ import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cocola_metric.audio import inputs as audio_module
-from cocola_metric.audio.inputs import (
-    MIN_SAMPLE_RATE,
-    MP3_LENGTH_SLACK,
-    SAMPLE_RATE,
-    AudioWarning,
-    mix_stems,
-    open_audio,
-    read_audio,
-    resample,
-    to_mono,
-)
+from cocola_metric.audio import limits
+from cocola_metric.audio.arrays import mix_stems, to_mono
+from cocola_metric.audio.decoding import MP3_LENGTH_SLACK
+from cocola_metric.audio.inputs import open_audio, read_audio
+from cocola_metric.audio.limits import MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
+from cocola_metric.audio.resampling import resample, resample_blocks
 from cocola_metric.errors import AudioError
 
 RESAMPLING_TOLERANCE = 1e-6  # of full scale; float32 sums in another order differ by 5e-7
@@ -75,7 +69,7 @@ def test_any_channel_count_and_rate(tmp_path: Path, rate: int, channels: int):
 @pytest.mark.parametrize("suffix", ["ogg", "mp3"])
 def test_reading_in_blocks_is_reading_at_once(data: Path, suffix: str, monkeypatch: pytest.MonkeyPatch):
     whole, _ = soundfile.read(data / f"accompaniment.{suffix}", dtype="float32")
-    monkeypatch.setattr(audio_module, "BLOCK_SAMPLES", 3001)
+    monkeypatch.setattr(limits, "BLOCK_SAMPLES", 3001)
     blocks = read_audio(data / f"accompaniment.{suffix}")
     torch.testing.assert_close(blocks, torch.from_numpy(whole), atol=1e-7, rtol=0)  # soundfile's seeks make it 0.34
 
@@ -100,7 +94,7 @@ def test_resample_agrees_with_torchaudio(rate: int):
 @given(rate=st.sampled_from(RATES), length=st.integers(1, 30_000), block=st.integers(100, 20_000))
 def test_resampling_in_blocks_is_resampling_at_once(rate: int, length: int, block: int):
     waveform = noise(1, length)[0]
-    joined = torch.cat(list(audio_module._resample_blocks(torch.split(waveform, block), rate)))
+    joined = torch.cat(list(resample_blocks(torch.split(waveform, block), rate)))
     expected = torchaudio.functional.resample(waveform, rate, SAMPLE_RATE)
     assert len(joined) == -(-length * SAMPLE_RATE // rate)
     torch.testing.assert_close(joined, expected, atol=RESAMPLING_TOLERANCE, rtol=0)
@@ -108,7 +102,7 @@ def test_resampling_in_blocks_is_resampling_at_once(rate: int, length: int, bloc
 
 def test_odd_rates_are_seamless_too():
     waveform = noise(1, 44_101 * 5)[0]
-    joined = torch.cat(list(audio_module._resample_blocks(torch.split(waveform, 10_007), 44_101)))
+    joined = torch.cat(list(resample_blocks(torch.split(waveform, 10_007), 44_101)))
     torch.testing.assert_close(joined, resample(waveform, 44_101), atol=RESAMPLING_TOLERANCE, rtol=0)
 
 

@@ -12,8 +12,9 @@ import torchaudio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cocola_metric.audio import inputs as audio_module
-from cocola_metric.audio.inputs import SAMPLE_RATE, Audio, AudioWarning, open_audio, read_audio
+from cocola_metric.audio import limits
+from cocola_metric.audio.inputs import Audio, open_audio, read_audio
+from cocola_metric.audio.limits import SAMPLE_RATE, AudioWarning
 from cocola_metric.audio.windows import SILENCE_DBFS, WindowPlan, is_silent, split_windows, stream_windows
 from cocola_metric.errors import AudioError, UsageError
 
@@ -32,7 +33,7 @@ print(sum(len(batch) for batch in stream_windows(open_audio(sys.argv[1]))), peak
 lengths = st.integers(1, 5_000)
 sizes = st.integers(1, 700)
 steps = st.integers(1, 900)
-no_warnings_wanted = pytest.mark.filterwarnings("ignore::cocola_metric.audio.inputs.AudioWarning")
+no_warnings_wanted = pytest.mark.filterwarnings("ignore::cocola_metric.audio.limits.AudioWarning")
 
 
 def noise(length: int) -> torch.Tensor:
@@ -135,7 +136,7 @@ def test_streaming_is_splitting(length: int, size: int, step: int, limit: int, b
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("odd", [0, 1_237])
 def test_streaming_a_file_is_splitting_it_whole(tmp_path: Path, rate: int, odd: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(audio_module, "BLOCK_SAMPLES", 2**15)
+    monkeypatch.setattr(limits, "BLOCK_SAMPLES", 2**15)
     soundfile.write(tmp_path / "a.flac", np.random.default_rng(odd).uniform(-0.5, 0.5, (12 * rate + odd, 2)), rate)
     streamed = torch.cat(list(stream_windows(open_audio(tmp_path / "a.flac"), batch_size=3)))
     stereo = torch.from_numpy(soundfile.read(tmp_path / "a.flac", dtype="float32")[0].T)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cocola_metric import CocolaScorer
-from cocola_metric.audio.inputs import mix_stems, read_audio
+from cocola_metric.audio import mix_stems, read_audio
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import fold_batch_norm
 from cocola_metric.training.corpora.registry import index_stem_folder
@@ -44,7 +44,7 @@ def test_recorded_songs_are_told_apart(shared) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::cocola_metric.audio.inputs.AudioWarning")  # stems that end early
+@pytest.mark.filterwarnings("ignore::cocola_metric.audio.limits.AudioWarning")  # stems that end early
 def test_every_recorded_stem_can_be_scored(shared) -> None:
     """Ogg and MP3, mono and stereo, 32 to 48 kHz, sparse and dense: each song's first stem with all its others."""
     scorer = CocolaScorer.from_pretrained(hop=5.0)

@@ -12,7 +12,8 @@ import torch
 import cocola_metric
 from cocola_metric import FAD, AudioError, CocolaScorer, SubFAD
 from cocola_metric.audio.clips import content_sha256, mix_clips, read_clip
-from cocola_metric.audio.inputs import AudioWarning, read_audio
+from cocola_metric.audio.inputs import read_audio
+from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.errors import UsageError
 from cocola_metric.fad.distance import Reference
 from cocola_metric.fad.embedders import new_embedder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cocola_metric.audio.inputs import mix_stems, read_audio
+from cocola_metric.audio import mix_stems, read_audio
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora import musdb18hq
 from cocola_metric.training.corpora.registry import CORPORA, Stem, Track, index_stem_folder, open_corpora

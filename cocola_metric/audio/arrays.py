@@ -1,0 +1,72 @@
+"""Tensors and arrays in: checked at the door, averaged to mono, summed."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ..errors import AudioError
+from .limits import check_channels, checked_rate, not_finite
+
+ArrayInput: TypeAlias = Tensor | np.ndarray[Any, Any]
+
+
+def to_mono(waveform: Tensor) -> Tensor:
+    """Average the channels.
+
+    Shape:
+        waveform: (C, L), or (L,) which is mono already.
+        output: (L,)
+
+    Raises:
+        AudioError: Three dimensions or more, or more than 64 channels.
+    """
+    if waveform.ndim == 1:
+        return waveform
+    name = array_name(waveform)
+    if waveform.ndim != 2:
+        raise AudioError(f"{name} has {waveform.ndim} dimensions: pass (channels, time), one piece of music at a time")
+    check_channels(waveform.shape[0], name)
+    return waveform.mean(dim=0)
+
+
+def mix_stems(stems: Sequence[Tensor]) -> Tensor:
+    """Sum stems into a sub-mix (Eq. 1), after padding the shorter ones with zeros at the end.
+
+    Shape:
+        stems: N times (L,), each of its own length, at one rate.
+        output: (L,), that of the longest stem.
+    """
+    length = max(len(stem) for stem in stems)
+    return torch.stack([pad(stem, (0, length - len(stem))) for stem in stems]).sum(dim=0)
+
+
+def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[Tensor, int]:
+    """Check a tensor or an array and average its channels: mono float32 `(L,)`, and its rate.
+
+    Raises:
+        AudioError: It cannot be scored.
+    """
+    name = array_name(audio)
+    if sample_rate is None:
+        raise AudioError(f"{name} comes without its rate: pass sample_rate=, in Hz")
+    rate = checked_rate(sample_rate, name)
+    floating = audio.is_floating_point() if isinstance(audio, Tensor) else np.issubdtype(audio.dtype, np.floating)
+    if not floating:
+        raise AudioError(f"{name} is of {audio.dtype}: convert it to floating point in -1..1 (int16: divide by 32768)")
+    if 0 in audio.shape:
+        raise AudioError(f"{name} holds no samples: pass (channels, time) with at least one of each")
+    if isinstance(audio, np.ndarray):  # copied, as torch takes neither read-only, reversed nor big-endian arrays
+        audio = torch.from_numpy(np.array(audio, dtype=np.float32, order="C"))
+    mono = to_mono(audio.to(torch.float32))
+    if not torch.isfinite(mono).all():
+        raise not_finite(name)
+    return mono, rate
+
+
+def array_name(audio: ArrayInput) -> str:
+    """Return what messages call a tensor or an array."""
+    return f"{'tensor' if isinstance(audio, Tensor) else 'array'} {tuple(audio.shape)}"
