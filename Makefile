@@ -45,8 +45,9 @@ examples: $(VENV)/test system
 corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits openttd-openmsx planetblupi-music-midi \
 	libopenmpt0 pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
 	criticalmass-data gltron vectoroids
-# Nothing is downloaded unless told to: make corpora SOURCES=sources FETCH=--fetch
-SOURCES ?= ../shared
+# SOURCES is a folder of scores/ and stems/ (docs/corpora.md): `shared` beside the checkout where there is one, else `sources`.
+# Nothing is downloaded unless told to: make corpora FETCH=--fetch
+SOURCES ?= $(firstword $(wildcard ../shared) sources)
 FETCH ?=
 corpora: $(VENV)/test system
 	$(PIP_INSTALL) --editable '.[corpora]'
@@ -64,9 +65,11 @@ table3: $(VENV)/test
 
 # All that the documents say about the embedded encoder, after it was replaced and make table3 done: half an hour.
 RESULTS := build/documents
-TESTS := chorus=corpora/chorus/test bands=corpora/bands/test desk=corpora/desk/test recorded=$(SOURCES)/stems/recorded
+# The recorded songs: docs/recorded_songs.md says which they are and how to get them.
+SONGS ?= $(SOURCES)/stems/recorded
+TESTS := chorus=corpora/chorus/test bands=corpora/bands/test desk=corpora/desk/test recorded=$(SONGS)
 EVALUATE := $(BIN)/python -m cocola_metric.training evaluate
-BEHAVIOUR := $(BIN)/python -m cocola_metric.benchmarks fad-behaviour $(SOURCES)/stems/recorded
+BEHAVIOUR := $(BIN)/python -m cocola_metric.benchmarks fad-behaviour $(SONGS)
 ENCODERS ?= embedded
 documents: $(VENV)/test
 	mkdir -p $(RESULTS)
@@ -75,7 +78,7 @@ documents: $(VENV)/test
 	$(EVALUATE) --table2 $(ENCODERS) --test $(TESTS) --json $(RESULTS)/table2.json >$(RESULTS)/table2.md
 	$(BEHAVIOUR) --plot docs/fad-behaviour.png >$(RESULTS)/behaviour.md
 	$(BEHAVIOUR) --embedder timbre --plot docs/fad-behaviour-timbre.png >$(RESULTS)/behaviour_timbre.md
-	$(BIN)/python -m cocola_metric.benchmarks queries $(SOURCES)/stems/recorded --seconds 5.944 --out $(RESULTS)/recorded.jsonl
+	$(BIN)/python -m cocola_metric.benchmarks queries $(SONGS) --seconds 5.944 --out $(RESULTS)/recorded.jsonl
 	$(BIN)/python -m cocola_metric.benchmarks table3 --queries $(RESULTS)/recorded.jsonl --embedders cocola timbre \
 		--generators ground_truth random noise echo degraded degraded:snr=20 --out $(RESULTS)/recorded
 	cp $(RESULTS)/recorded/table3.md docs/table3/recorded.md

@@ -142,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after an error that the message explains."""
     parser = argparse.ArgumentParser(prog="python -m cocola_metric.training render", description=__doc__)
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpora; a render is resumed")
-    parser.add_argument("--sources", type=Path, default=Path("../shared"), help="folder of scores/ and stems/")
+    parser.add_argument(
+        "--sources", type=Path, default=Path("sources"), help="folder of scores/ and stems/ (default: sources)"
+    )
     parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
     parser.add_argument("--seed", type=int, default=0, help="decides the content of every track (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes; they change no sample (default: 2)")
