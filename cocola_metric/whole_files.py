@@ -51,7 +51,7 @@ def written_whole(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     except OSError as error:
         if error.filename is not None and os.fspath(error.filename) not in (str(target), str(temporary)):
             raise  # the block failed at another file
-        raise _explained(path, error) from error
+        raise explained(path, error) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -75,6 +75,33 @@ def write_text_whole(path: str | os.PathLike[str], text: str, *, durable: bool =
         OutputError: The file cannot be written.
     """
     write_bytes_whole(path, text.encode("utf-8"), durable=durable)
+
+
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """See that a file could be written now, before the work whose result it is to hold; nothing is changed.
+
+    Raises:
+        OutputError: It could not.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _new_file(target, private=_status(target) is not None).unlink()
+    except OSError as error:
+        raise explained(path, error) from error
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder to write in, with those above it, unless it is there.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explained(path, error) from error
+    return folder
 
 
 def _status(target: Path) -> os.stat_result | None:
@@ -130,10 +157,13 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _explained(path: str | os.PathLike[str], error: OSError) -> OutputError:
+def explained(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    """Return the one error that says why a file cannot be written, and the way out."""
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
             problem = "its folder does not exist; make the folder first"
+        case errno.EEXIST:
+            problem = "a file has that name; choose another name"
         case errno.ENOSPC | errno.EDQUOT:
             problem = f"{error.strerror}; free some space, or choose a file on another disk"
         case _:

@@ -12,9 +12,11 @@ from .. import checkpoints
 from ..audio import AudioInput
 from ..checkpoints import new_folder
 from ..errors import AudioError, CheckpointError, UsageError
+from ..names import printable
 from ..scorer import CocolaScorer, WindowScores
-from .pairs import Pair, ScoreFile, match_folders, read_pairs
+from .pairs import Pair, match_folders, read_pairs
 from .program import Result
+from .score_file import ScoreFile, check_place
 
 DECIMALS = 4  # of a printed score; beyond them is float32 rounding
 
@@ -96,23 +98,26 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
         raise UsageError("many pairs need --out FILE.csv or FILE.jsonl to write their scores to")
     if options.plot is not None:
         raise UsageError("--plot draws one pair: leave it out, or score that pair alone")
+    check_place(options.out, options.pairs, with_windows=options.windows)
     scorer = _scorer(options)
-    file = ScoreFile(options.out, scorer.signature, with_windows=options.windows)
-    todo = file.remaining(pairs)
-    results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
-    progress = tqdm(results, total=len(pairs), initial=len(pairs) - len(todo), unit="pair", disable=None)
     failures = 0
-    with file:
-        for pair, result in zip(todo, progress, strict=True):
+    with ScoreFile(options.out, scorer.signature, pairs, with_windows=options.windows) as file:
+        for message in file.damaged:
+            tqdm.write(f"cocola-score: {printable(message)}", file=sys.stderr)
+        todo = file.todo
+        results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
+        progress = tqdm(results, total=len(pairs), initial=file.reused, unit="pair", disable=None)
+        for index, (pair, result) in enumerate(zip(todo, progress, strict=True)):
             reason = _reason(result)
-            file.write(pair, result if reason is None and isinstance(result, WindowScores) else str(reason))
+            reason = file.write(index, result if reason is None and isinstance(result, WindowScores) else str(reason))
             if reason is not None:
                 failures += 1
                 _report(reason, pair.name, options.strict)
-    means = np.asarray(file.scores())
+        means = np.asarray(file.scores())
     return {
         "pairs": len(pairs),
         "scored": len(means),
+        "reused": file.reused,
         "failed": failures,
         "mean": float(means.mean()) if len(means) else None,
         "standard_deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
@@ -155,4 +160,4 @@ def _reason(result: WindowScores | AudioError) -> str | None:
 def _report(reason: str | None, subject: object, strict: bool) -> None:
     if strict:
         raise AudioError(f"{subject}: {reason}; stopped because of --strict")
-    tqdm.write(f"cocola-score: {subject}: {reason}", file=sys.stderr)
+    tqdm.write(printable(f"cocola-score: {subject}: {reason}"), file=sys.stderr)

@@ -1,0 +1,203 @@
+"""The file of scores: appended pair by pair and found again by content, so that a killed run can go on."""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from ..audio import AudioInput, content_sha256
+from ..errors import UsageError
+from ..identity import Marks, file_marks
+from ..scorer import WindowScores
+from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole
+from .pairs import Pair
+from .score_rows import CONTENT_DIGITS, Row, header, read_rows, row_of
+
+
+def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
+    """Refuse a score file that could not be written, before any work is done; its folder is made.
+
+    Raises:
+        UsageError: The name is of another kind, or the manifest's own.
+        OutputError: It cannot be written.
+    """
+    if path.suffix not in (".csv", ".jsonl"):
+        raise UsageError(f"{path}: --out must end in .csv or .jsonl")
+    if with_windows and path.suffix == ".csv":
+        raise UsageError(f"{path}: --windows needs a JSONL file, a CSV has no room for lists")
+    make_folder(path.parent)
+    refuse_unwritable(path)
+    if manifest is not None and path.exists() and manifest.samefile(path):
+        raise UsageError(f"{path} is the list of pairs: the scores would replace it, give another --out")
+
+
+class ScoreFile:
+    """Scores on disk, CSV or JSONL by suffix: one run at a time, a line a pair, written at once.
+
+    A pair that the file has a score of is not scored again: it is found by the content of its audio, whatever the files
+    are called. Rows of pairs that were not asked for stay in the file, behind the others.
+
+    Attributes:
+        path: The file.
+        todo: Pairs that have no score yet; those that failed before are among them.
+        damaged: What is wrong with lines of the file; their pairs are scored again.
+        reused: Number of pairs whose score the file had.
+    """
+
+    def __init__(self, path: Path, signature: str, pairs: Sequence[Pair], *, with_windows: bool = False) -> None:
+        self.path, self.signature, self.with_windows = path, signature, with_windows
+        self.damaged: list[str] = []
+        self._pairs = pairs
+        self._rows: list[Row | None] = [None] * len(pairs)
+        self._others: list[Row] = []
+        self._waiting: list[int] = []
+        self._marks: dict[Path, Marks | None] = {}
+        self._file: BinaryIO | None = None
+        real = Path(os.path.realpath(path))
+        self._lock = FileLock(real.with_name(f".{real.name}.lock"), timeout=0)
+
+    @property
+    def todo(self) -> list[Pair]:
+        """The pairs that have no score yet."""
+        return [self._pairs[index] for index in self._waiting]
+
+    @property
+    def reused(self) -> int:
+        """Number of pairs whose score the file had."""
+        return len(self._pairs) - len(self._waiting)
+
+    def __enter__(self) -> "ScoreFile":
+        """Lock the file, take over what is done already, and open it without what is damaged.
+
+        Raises:
+            UsageError: Another run writes to it, or it is no score file of this recipe.
+            OutputError: It cannot be written.
+        """
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise UsageError(f"{self.path}: another run writes to it; wait for that, or give another --out") from error
+        except OSError as error:
+            raise explained(self.path, error) from error
+        try:
+            self._take_over()
+            self._write_whole()
+            self._file = self.path.open("ab", buffering=0)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Put the rows in the order of the pairs, unless the run was stopped; make sure that the disk has them."""
+        try:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    os.fsync(self._file.fileno())
+                self._file.close()
+            if kind is None:
+                self._write_whole()
+        finally:
+            self._lock.release()
+
+    def write(self, index: int, result: WindowScores | str) -> str | None:
+        """Append the scores of ``todo[index]``, or the reason why it has none; return that reason.
+
+        Raises:
+            OutputError: The disk is full, or the like; the file ends with the last whole line.
+        """
+        number = self._waiting[index]
+        pair = self._pairs[number]
+        content = ""
+        if not isinstance(result, str):
+            content = self._content(pair)
+            if any(_marks(file) != self._marks[file] for file in _files(pair)):
+                result = "a file was changed while it was scored; score the pair again"
+        row = row_of(pair.cells, result, content, self.signature, self.with_windows)
+        self._rows[number] = row
+        self._append(row.line(self.path.suffix))
+        return row.error or None
+
+    def scores(self) -> list[float]:
+        """Return the scores of the pairs that were asked for and have one."""
+        return [row.score for row in self._rows if row is not None and row.score is not None]
+
+    def _take_over(self) -> None:
+        """Give every pair the row that the file has for its content."""
+        rows: list[Row] = []
+        if self.path.exists():
+            rows, self.damaged = read_rows(self.path, self.signature)
+        failed = {(row.conditioning, row.accompaniment) for row in rows if row.error}
+        known: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            if not row.error and not (self.with_windows and row.scores is None):
+                known[row.content].append(row)
+        used: Counter[str] = Counter()
+        for number, pair in enumerate(self._pairs):
+            for file in _files(pair):
+                if file not in self._marks:
+                    self._marks[file] = _marks(file)
+            content = self._content(pair) if known and pair.cells not in failed else ""
+            if content in known:
+                found = known[content][0]
+                used[content] += 1
+                self._rows[number] = replace(found, conditioning=pair.cells[0], accompaniment=pair.cells[1])
+            else:
+                self._waiting.append(number)
+        self._others = [row for content, found in known.items() for row in found[used[content] :]]
+
+    def _content(self, pair: Pair) -> str:
+        """Return the identity of what a pair holds; empty if it cannot be read."""
+        if any(self._marks[file] is None for file in _files(pair)):
+            return ""
+        try:
+            sides = f"{content_sha256(pair.conditioning)} {content_sha256(pair.accompaniment)}"
+        except OSError:
+            return ""
+        return hashlib.sha256(sides.encode()).hexdigest()[:CONTENT_DIGITS]
+
+    def _write_whole(self) -> None:
+        rows = [row for row in self._rows if row is not None] + self._others
+        lines = [row.line(self.path.suffix) for row in rows]
+        write_bytes_whole(self.path, b"".join([header(self.path.suffix), *lines]))
+
+    def _append(self, line: bytes) -> None:
+        assert self._file is not None, "write only inside the with block"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise explained(self.path, error) from error
+
+
+def _files(pair: Pair) -> Iterator[Path]:
+    for side in (pair.conditioning, pair.accompaniment):
+        yield from _paths(side)
+
+
+def _paths(side: AudioInput) -> Iterator[Path]:
+    if isinstance(side, (str, os.PathLike)):
+        yield Path(side)
+    elif isinstance(side, Sequence):
+        yield from map(Path, side)
+
+
+def _marks(file: Path) -> Marks | None:
+    """Return the marks of a plain file; None of what can be read only once, or not at all."""
+    try:
+        return file_marks(file) if stat.S_ISREG(file.stat().st_mode) else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,209 @@
+"""The lines of a score file: how a row is written, and which lines of a file that exists are rows of ours."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..json_files import json_text, parsed_json
+from ..names import csv_text
+from ..scorer import WindowScores
+
+COLUMNS = ("conditioning", "accompaniment", "score", "windows", "silent_windows", "error", "content", "signature")
+CONTENT_DIGITS = 32
+_CONTENT = re.compile(f"[0-9a-f]{{{CONTENT_DIGITS}}}")
+_SIGNATURE = re.compile(r"COCOLA\|.*\|v:[^|]+")
+_WAY_OUT = "give another --out"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a score file: the scores of a pair, or why it has none.
+
+    Attributes:
+        conditioning: Its cell in the manifest.
+        accompaniment: Its cell in the manifest.
+        signature: Recipe of the score.
+        content: Identity of what was scored; empty where there is no score.
+        score: Mean over windows; None where there is none.
+        windows: Number of windows.
+        silent_windows: Number of windows left out.
+        error: Why there is no score; empty where there is one.
+        starts: Start of each window, in seconds, where that was asked for.
+        scores: Score of each window, None for a silent one, where that was asked for.
+    """
+
+    conditioning: str
+    accompaniment: str
+    signature: str
+    content: str = ""
+    score: float | None = None
+    windows: int | None = None
+    silent_windows: int | None = None
+    error: str = ""
+    starts: tuple[float, ...] | None = None
+    scores: tuple[float | None, ...] | None = None
+
+    def line(self, suffix: str) -> bytes:
+        """Return the row as a line of a CSV or JSONL file."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in COLUMNS}
+        if suffix == ".csv":
+            text = io.StringIO()
+            csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(values | {"error": csv_text(self.error)})
+            return text.getvalue().encode()
+        values |= {"starts": self.starts, "scores": self.scores}
+        return (json_text({key: value for key, value in values.items() if value not in (None, "")}) + "\n").encode()
+
+
+def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, signature: str, windows: bool) -> Row:
+    """Return the row of a pair that was scored, or could not be."""
+    if isinstance(result, str):
+        return Row(*cells, signature, error=result)
+    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows)
+    if not windows:
+        return row
+    scores = tuple(None if math.isnan(value) else value for value in result.scores)
+    return Row(**asdict(row) | {"starts": result.starts, "scores": scores})
+
+
+def header(suffix: str) -> bytes:
+    """Return the first line of a file of that kind, if it has one."""
+    return (",".join(COLUMNS) + "\n").encode() if suffix == ".csv" else b""
+
+
+def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
+    """Read the rows of an earlier run, and say what is wrong with lines that are damaged.
+
+    Raises:
+        UsageError: The file was not written by this program, was changed by another, or is of another recipe.
+    """
+    content = file.read_bytes()
+    lines = content.split(b"\n")
+    unfinished = lines.pop()  # empty, unless a run was killed while it wrote
+    first = 1
+    if content:
+        _refuse_other_encodings(file, content)
+    if file.suffix == ".csv" and content:
+        if not lines:
+            raise UsageError(f"{file} is no file of scores: {_WAY_OUT}")
+        _refuse_other_header(file, lines.pop(0))
+        first = 2
+    rows: list[Row] = []
+    damaged: list[str] = []
+    for number, line in [*enumerate(lines, first), (0, unfinished)]:
+        try:
+            if line.strip():
+                rows.append(_row(line, file, signature))
+        except UsageError:
+            raise
+        except (ValueError, OverflowError, csv.Error) as error:
+            damaged += [f"{file}, line {number}: damaged ({error}); its pair is scored again"] if number else []
+    if not rows and file.suffix == ".jsonl" and (damaged or not _may_be_ours(unfinished)):
+        raise UsageError(f"{file} is no file of scores: {_WAY_OUT}")
+    return rows, damaged
+
+
+def _may_be_ours(unfinished: bytes) -> bool:
+    start = b'{"conditioning": "'
+    return unfinished.startswith(start) or start.startswith(unfinished)
+
+
+def _refuse_other_encodings(file: Path, content: bytes) -> None:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(content) > 1 and 0 in content[:2]):
+        raise UsageError(f"{file} is in UTF-16, as another program saved it: {_WAY_OUT}, or save it as plain UTF-8")
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise UsageError(
+            f"{file} begins with a byte order mark, as another program saved it: {_WAY_OUT}, or save it as plain UTF-8"
+        )
+
+
+def _refuse_other_header(file: Path, line: bytes) -> None:
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    names = next(csv.reader([text]), [])
+    if tuple(names) == COLUMNS:
+        if line.endswith(b"\r"):
+            raise UsageError(f"{file} was saved by another program (its lines end in CR LF): {_WAY_OUT}")
+        return
+    if set(COLUMNS) <= set(re.split("[;\t]", text)):
+        raise UsageError(f"{file} was saved by another program (no comma between its columns): {_WAY_OUT}")
+    if {"conditioning", "accompaniment", "signature"} <= set(names):
+        extra, lacking = ([name for name in a if name not in b] for a, b in ((names, COLUMNS), (COLUMNS, names)))
+        problem = "; ".join(
+            f"{word} {', '.join(map(repr, some))}" for word, some in (("extra", extra), ("missing", lacking)) if some
+        )
+        raise UsageError(f"{file} has other columns than this version writes ({problem or 'their order'}): {_WAY_OUT}")
+    raise UsageError(f"{file} is no file of scores (its first line reads {text[:60]!r}): {_WAY_OUT}")
+
+
+def _row(line: bytes, file: Path, signature: str) -> Row:
+    """Return what a line says; another error than UsageError says why it is no whole row."""
+    text = line.decode("utf-8")
+    if file.suffix == ".csv":
+        cells = next(csv.reader([text], strict=True), []) if "\0" not in text else []
+        if len(cells) != len(COLUMNS):
+            raise ValueError(f"{len(cells)} cells instead of {len(COLUMNS)}")
+        values: dict[str, Any] = {name: _number(name, cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+    else:
+        values = parsed_json(text)
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+        if set(values) <= {"conditioning", "accompaniment"} or "signature" not in values:
+            raise UsageError(f"{file} holds a line that is no row of scores ({text[:60]!r}): {_WAY_OUT}")
+        values |= {name: tuple(values[name]) for name in ("starts", "scores") if isinstance(values.get(name), list)}
+    unknown = set(values) - set(Row.__dataclass_fields__)
+    if unknown:
+        raise UsageError(f"{file} has other columns than this version writes ({min(unknown)!r}): {_WAY_OUT}")
+    return _checked(values, file, signature)
+
+
+def _number(name: str, cell: str) -> str | int | float:
+    if name == "score":
+        return float(cell)
+    return int(cell) if name in ("windows", "silent_windows") else cell
+
+
+def _checked(values: dict[str, Any], file: Path, signature: str) -> Row:
+    wrong = next(_wrong_values(values), "")
+    if wrong:
+        raise ValueError(f"no proper {wrong}")
+    found = values["signature"]
+    if found != signature:
+        if signature.startswith(found) or not _SIGNATURE.fullmatch(found):
+            raise ValueError("its signature is cut off")
+        raise UsageError(
+            f"{file} holds scores of another recipe ({found}, now {signature}): {_WAY_OUT}, or remove that file"
+        )
+    if "error" not in values and "content" not in values:
+        raise UsageError(f"{file} was written by an earlier version, which did not note what was scored: {_WAY_OUT}")
+    return Row(**values)
+
+
+def _wrong_values(values: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of values that no row of ours has."""
+    texts = ("conditioning", "accompaniment", "signature", *(("error",) if "error" in values else ()))
+    yield from (name for name in texts if not isinstance(values.get(name), str) or not values[name])
+    if "error" in values:
+        yield from (name for name in ("score", "windows", "content") if name in values)
+        return
+    score, windows, silent = (values.get(name) for name in ("score", "windows", "silent_windows"))
+    if type(score) not in (int, float) or not math.isfinite(score or 0):
+        yield "score"
+    if type(windows) is not int or windows < 1:
+        yield "windows"
+    elif type(silent) is not int or not 0 <= silent < windows:
+        yield "silent_windows"
+    if "content" in values and not (isinstance(values["content"], str) and _CONTENT.fullmatch(values["content"])):
+        yield "content"
+    for name in ("starts", "scores"):
+        if name in values and not _is_list(values[name], windows):
+            yield name
+
+
+def _is_list(values: object, size: object) -> bool:
+    whole = isinstance(values, tuple) and len(values) == size
+    return whole and all(value is None or type(value) in (int, float) for value in values)  # type: ignore[attr-defined]

@@ -1,0 +1,77 @@
+"""Names that come from outside: what may become part of a path, and how they look in a message, a CSV, a table."""
+
+import re
+
+from .errors import UsageError
+
+_LONGEST = 200  # bytes: file systems end at 255, and a suffix or a mark of a temporary file comes on top
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # by Windows, whatever the suffix
+_STARTS_A_FORMULA = ("=", "+", "-", "@")
+_MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]|~"} | {"<": "&lt;", "&": "&amp;"})
+
+
+def path_part(name: str, what: str = "name") -> str:
+    r"""Return a name that is fit to be one part of a path, as it is; every name that becomes a path passes here.
+
+    Args:
+        name: The name, from a manifest, a data set or an option.
+        what: What the name is of, for the message.
+
+    Raises:
+        UsageError: It would lead elsewhere (``..``, a slash, a drive), or some system cannot keep it.
+
+    >>> path_part("drum kit 2")
+    'drum kit 2'
+    >>> path_part("../x", "tag")
+    Traceback (most recent call last):
+    cocola_metric.errors.UsageError: tag '../x' cannot be the name of a file: it holds '/'; rename it
+    """
+    bad = sorted({character for character in name if character in '/\\:*?"<>|' or not character.isprintable()})
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if bad:
+        problem = f"it holds {', '.join(map(ascii, bad[:5]))}"
+    elif not name.strip():
+        problem = "it is empty"
+    elif name.startswith(".") or name != name.strip() or name.endswith("."):
+        problem = "it begins with a full stop or a space, or ends with one"
+    elif size > _LONGEST:
+        problem = f"it has {size} bytes, more than {_LONGEST}"
+    elif _RESERVED.fullmatch(name):
+        problem = "Windows keeps it for a device"
+    else:
+        return name
+    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    raise UsageError(f"{what} {shown!a} cannot be the name of a file: {problem}; rename it")
+
+
+def printable(text: str) -> str:
+    r"""Return a text in which nothing can steer a terminal: control and invisible characters are written out.
+
+    >>> printable("a\x1b[31m\nb.wav")
+    'a\\x1b[31m\\nb.wav'
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def csv_text(text: str) -> str:
+    """Return a text for a CSV cell: one line, and none that a spreadsheet takes for a formula.
+
+    >>> csv_text("=1+1")
+    "'=1+1"
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(_STARTS_A_FORMULA) else shown
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text can stand in a CSV cell as it is, read back as it is, and be taken for nothing else."""
+    return text.isprintable() and text == text.strip() and not text.startswith(_STARTS_A_FORMULA)
+
+
+def markdown_text(text: str) -> str:
+    r"""Return a text for a Markdown table or sentence: no cell ends in it, no HTML begins, nothing is emphasised.
+
+    >>> markdown_text("a|b <script>")
+    'a\\|b &lt;script>'
+    """
+    return printable(text).translate(_MARKDOWN)
