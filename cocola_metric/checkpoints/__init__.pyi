@@ -1,5 +1,6 @@
 from .known import CONFIG_FILE, WEIGHTS_FILE
 from .loading import load, save, save_state
+from .mismatch import list_problems, refuse_mismatch, tensor_problems
 from .model_card import CardFacts
 from .original import new_folder, no_safe_globals_but
 from .publish import push, save_with_card
@@ -8,11 +9,14 @@ __all__ = [
     "CONFIG_FILE",
     "WEIGHTS_FILE",
     "CardFacts",
+    "list_problems",
     "load",
     "new_folder",
     "no_safe_globals_but",
     "push",
+    "refuse_mismatch",
     "save",
     "save_state",
     "save_with_card",
+    "tensor_problems",
 ]

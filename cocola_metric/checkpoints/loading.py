@@ -18,6 +18,7 @@ from ..encoder import CocolaModel, EncoderConfig
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint
+from .mismatch import refuse_mismatch
 
 __all__ = [
     "CHECKPOINTS",
@@ -170,17 +171,7 @@ def _read_config(file: Path) -> EncoderConfig:
 
 def _build(name: str, config: EncoderConfig, state: dict[str, Tensor], weights: Path) -> LoadedCheckpoint:
     model = CocolaModel(config)
-    expected = model.state_dict()
-    problems = [f"missing {key}" for key in expected if key not in state]
-    problems += [f"unexpected {key}" for key in state if key not in expected]
-    problems += [
-        f"{key} is {tuple(state[key].shape)}, not {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if key in state and state[key].shape != tensor.shape
-    ]
-    if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise CheckpointError(f"{weights}: weights do not match their configuration: {shown}")
+    refuse_mismatch(model.state_dict(), state.items(), f"{weights}: weights do not match their configuration")
     model.load_state_dict(state)
     return LoadedCheckpoint(name, model.eval(), file_sha256(weights), state)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..encoder import EncoderConfig, LogMel
 from ..errors import CheckpointError, UsageError
 from .known import CONFIG_FILE, WEIGHTS_FILE
+from .mismatch import list_problems
 
 _FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, "README.md"}  # what a folder that may be replaced consists of
 _STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks per stage of EfficientNet-B0
@@ -45,7 +46,6 @@ _BACKBONE_PREFIX = "encoder.encoder.model.0."
 _FRONT_END_PREFIX = "encoder.encoder.processor.0."  # constants that the 2024-04 mel models carry; ours are computed
 _CONSTANTS_TOLERANCE = 1e-6  # of the Hann window and the mel filters, between versions of torchaudio
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # those that float32 holds without rounding
-_LISTED = 5  # problems that a message lists in full
 _safe_globals_lock = threading.Lock()  # torch keeps one list for the whole process
 
 
@@ -86,8 +86,7 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
     problems = [f"{key} {problem}" for key, value in state.items() if (problem := _unfit(value))]
     problems = problems or _other_constants(constants) or [f"unexpected {key}" for key in weights if not rename(key)]
     if problems:
-        more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-        raise CheckpointError(f"{path}: not a released COCOLA model: {'; '.join(problems[:_LISTED])}{more}")
+        raise CheckpointError(f"{path}: not a released COCOLA model: {list_problems(problems)}")
     return EncoderConfig(front_end="mel" if constants else "hps"), {rename(key): weights[key] for key in weights}
 
 

@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from cocola_metric.checkpoints import no_safe_globals_but
+from cocola_metric.checkpoints import no_safe_globals_but, refuse_mismatch
 from cocola_metric.errors import CheckpointError
 
+from ..runs import save_tensors
 from .network import CompoNet, is_attention
 
 Trained = Literal["adapter", "attentions", "unet"]
+METADATA = {"format": "pt", "model": "componet"}
 _ADAPTER, _UNET = "controlnet.", "unet."
-_LISTED = 5  # problems that a message lists in full
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,26 @@ def load_weights(path: Path, componet: CompoNet) -> Loaded:
         ours = componet.state_dict()
         whole = path.suffix != ".safetensors" and bool(unet)  # our own files keep only what was trained
         expected = {name for name in ours if name.startswith(_ADAPTER) or (whole and name.startswith(_UNET))}
-        problems = [f"missing {name}" for name in sorted(expected - {*adapter, *unet})]
-        problems += [problem for name in (*adapter, *unet) if (problem := _unfit(name, tensor(name), ours.get(name)))]
-        if problems:
-            more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-            raise CheckpointError(f"{path}: does not fit this U-Net: {'; '.join(problems[:_LISTED])}{more}")
+        found = ((name, tensor(name)) for name in (*adapter, *unet))
+        refuse_mismatch(ours, found, f"{path}: does not fit this U-Net", optional=ours.keys() - expected)
         changed = [name for name in unet if not torch.equal(tensor(name).to(ours[name]), ours[name])]
         for name in (*adapter, *changed):
             ours[name].copy_(tensor(name))
     return Loaded(_trained(changed), len(adapter), len(unet), len(changed))
 
 
-def save_weights(componet: CompoNet, path: Path) -> None:
-    """Write the adapter, and what of the U-Net is selected for training, as safetensors; the base is not in it."""
+def save_weights(componet: CompoNet, path: Path, *, dtype: torch.dtype | None = None) -> None:
+    """Write the adapter, and what of the U-Net is selected for training, as safetensors; the base is not in it.
+
+    Args:
+        componet: model whose weights are written.
+        path: file to write, whole or not at all.
+        dtype: type of the tensors in the file; None keeps each as it is.
+    """
     trained = {name for name, parameter in componet.named_parameters() if parameter.requires_grad}
     state = componet.state_dict()
-    kept = {name: state[name].contiguous() for name in state if name.startswith(_ADAPTER) or name in trained}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(kept, path, metadata={"format": "pt", "model": "componet"})
+    kept = {name: state[name] for name in state if name.startswith(_ADAPTER) or name in trained}
+    save_tensors(path, kept, dtype=dtype, metadata=METADATA)
 
 
 _Opened = tuple[Iterable[str], Callable[[str], Tensor]]
@@ -105,17 +107,6 @@ def _lightning_file(path: Path) -> Iterator[_Opened]:
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{path}: holds no CompoNet (no state_dict)")
     yield [str(name) for name in state], state.__getitem__
-
-
-def _unfit(name: str, value: object, ours: Tensor | None) -> str:
-    """Say why a value cannot take the place of one of our tensors; nothing if it can."""
-    if ours is None:
-        return f"unexpected {name}"
-    if not isinstance(value, Tensor) or value.layout != torch.strided or not value.is_floating_point():
-        return f"{name} is no plain tensor of floats"
-    if value.shape != ours.shape:
-        return f"{name} is {tuple(value.shape)}, not {tuple(ours.shape)}"
-    return ""
 
 
 def _trained(changed: Iterable[str]) -> Trained:

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import nn
 
 from cocola_metric.errors import CheckpointError
+from cocola_metric.whole_files import write_text_whole
 
+from ..runs import save_tensors
 from .objective import VELOCITY
 from .pipeline import SCHEDULER, require_diffusers
 from .tags import TagEncoder
@@ -116,11 +118,9 @@ def save_small_pipeline(folder: Path, shape: SmallShape, pipeline: Any) -> None:
     """Write a folder that `load_small_pipeline` opens, the weights in float16."""
     folder.mkdir(parents=True, exist_ok=True)
     for part, file in PARTS.items():
-        save_half(getattr(pipeline, part).state_dict(), folder / file)
+        save_tensors(folder / file, getattr(pipeline, part).state_dict(), dtype=torch.float16)
     config = {"shape": asdict(shape), "vocabulary": pipeline.text_encoder_2.vocabulary}
-    unfinished = folder / f".{CONFIG_FILE}.partial"
-    unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(folder / CONFIG_FILE)  # last: a folder with it is whole
+    write_text_whole(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")  # last: a folder with it is whole
 
 
 def load_small_pipeline(folder: Path) -> Any:
@@ -140,10 +140,3 @@ def load_small_pipeline(folder: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: no small model ({error}); train it again, or copy it again") from error
     return pipeline
-
-
-def save_half(state: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write weights in float16 as safetensors, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    save_file({name: value.to(torch.float16).contiguous() for name, value in state.items()}, partial, metadata)
-    partial.replace(path)

@@ -15,7 +15,6 @@ import torch
 import torch.distributed.nn.functional
 from accelerate import Accelerator
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from cocola_metric import checkpoints, functional
 from cocola_metric.audio import SAMPLE_RATE
@@ -23,17 +22,7 @@ from cocola_metric.encoder import CocolaModel, Mode, select_mode
 from cocola_metric.errors import CocolaError, UsageError
 
 from ..corpora import StemBank, open_banks
-from ..runs import (
-    Clock,
-    Log,
-    add_run_options,
-    agreed,
-    load_ahead,
-    resume,
-    rows_of_process,
-    save_checkpoint,
-    scheduled_rate,
-)
+from ..runs import LogFormat, Pace, Training, add_run_options, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
 from .validation import Validation, front_end_features
@@ -43,6 +32,15 @@ SPLITS = ("train", "validation")
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
 CALIBRATION_BATCHES = 60
+LOG = LogFormat(
+    columns=(
+        *("step", "loss", "accuracy", "pairs_per_second"),
+        *("validation_loss", "validation_accuracy", "other_track", "same_track"),
+        *("shift", "transpose", "stretch", "noise"),
+    ),
+    means=("loss", "accuracy"),
+    digits=4,
+)
 
 
 class Contrast(nn.Module):
@@ -98,7 +96,7 @@ def train(
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share.
         start_from: weights to begin with.
-        minutes: end after so long even if steps are left; the learning rate has fallen by then.
+        minutes: time for training, even if steps are left; the learning rate has fallen by then.
         workers: processes that decode stems and draw batches.
         cpu: keep off the GPU.
 
@@ -110,8 +108,8 @@ def train(
         raise UsageError("start_share is a share of weights to start from: name them by --start-from")
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
     share = rows_of_process(config.sampling.batch_size, accelerator)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    settings = dataclasses.asdict(config)
+    note_settings(out, settings)
     with accelerator.main_process_first():
         banks = [open_banks(config.corpora, split, cache or out / "bank", workers=workers) for split in SPLITS]
     bank, watched = (StemBank.join(parts, accelerator.device) for parts in banks)
@@ -122,48 +120,34 @@ def train(
     start = {name: weights.detach().clone() for name, weights in model.named_parameters()}
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     frozen = freeze_stages(model, config.frozen_stages)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": [part for part in model.encoder.parameters() if part.requires_grad], "lr": config.learning_rate},
-            {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
-        ]
-    )
-    rates = [group["lr"] for group in optimizer.param_groups]
-    done = resume(out / "checkpoint.pt", model, optimizer)
-    clock = Clock(config.steps, minutes)
     contrast = accelerator.prepare(Contrast(model))
-    draws = Draws(bank.tracks, config.sampling, steps=config.steps, seed=config.seed)
     watching = Validation(watched, config, model) if accelerator.is_main_process else None
-    log = Log(out / "log.csv", done) if accelerator.is_main_process else None
-    over = agreed(accelerator, clock.share(done))
-    batches = load_ahead(draws, done, config.steps, workers)
-    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
-    for step, draw in enumerate(progress, done + 1):
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * scheduled_rate(step - 1, over, config.warmup_steps)
+
+    def loss(step: int, draw: Draw) -> tuple[Tensor, Tensor]:
         contrast.train()
         frozen.eval()
         similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
-        loss = functional.contrastive_loss(similarities, share.start)
-        optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(loss)
-        optimizer.step()
         accuracy = functional.accuracy(similarities.detach(), share.start)
-        means = accelerator.reduce(torch.stack([loss.detach(), accuracy]), "mean")
-        over = agreed(accelerator, clock.share(step))
-        ends = over >= 1
-        if log is None or watching is None:
-            if ends:
-                break
-            continue
-        log.add(means, len(draw.tracks))
-        if step % STEPS_BETWEEN_CHECKPOINTS == 0 or ends:
-            progress.set_postfix(log.write(step, watching.measure(model)))
-            save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
-        elif step % STEPS_BETWEEN_LINES == 0:
-            progress.set_postfix(log.write(step, {}))
-        if ends:
-            break
+        return functional.contrastive_loss(similarities, share.start), accuracy
+
+    training = Training(
+        name="training",
+        weights=model.state_dict(),
+        optimizer=make_optimizer(model, config),
+        draws=Draws(bank.tracks, config.sampling, steps=config.steps, seed=config.seed),
+        batch_size=config.sampling.batch_size,
+        loss=loss,
+        measure=lambda: watching.measure(model) if watching else {},
+        log=LOG,
+        settings=settings,
+    )
+    pace = Pace(
+        config.steps,
+        config.warmup_steps,
+        steps_between_lines=STEPS_BETWEEN_LINES,
+        steps_between_checkpoints=STEPS_BETWEEN_CHECKPOINTS,
+    )
+    run_loop(accelerator, training, pace, out, minutes=minutes, workers=workers)
     if watching is not None:
         with torch.no_grad():
             for name, weights in model.named_parameters():
@@ -173,6 +157,16 @@ def train(
         checkpoints.save(model, out, dtype=torch.float16)
     accelerator.wait_for_everyone()
     return model.eval()
+
+
+def make_optimizer(model: CocolaModel, config: TrainingConfig) -> torch.optim.Adam:
+    """Return Adam, with a learning rate of its own for the similarity."""
+    return torch.optim.Adam(
+        [
+            {"params": [part for part in model.encoder.parameters() if part.requires_grad], "lr": config.learning_rate},
+            {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
+        ]
+    )
 
 
 @torch.no_grad()

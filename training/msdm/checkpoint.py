@@ -11,16 +11,17 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cocola_metric.checkpoints import CONFIG_FILE, WEIGHTS_FILE, no_safe_globals_but
+from cocola_metric.checkpoints import CONFIG_FILE, WEIGHTS_FILE, list_problems, no_safe_globals_but, refuse_mismatch
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.identity import file_sha256
+from cocola_metric.whole_files import write_text_whole
 
+from ..runs import save_tensors
 from .network import MSDM, MSDMConfig
 from .unet import UNetConfig
 
 COPIES = ("model.unet.", "model.diffusion.net.")
 """The released files hold the same network under both."""
-_LISTED = 5
 
 
 def load_msdm(path: Path, released: MSDMConfig | None = None) -> MSDM:
@@ -44,7 +45,7 @@ def load_msdm(path: Path, released: MSDMConfig | None = None) -> MSDM:
         )
     with torch.device("meta"):
         model = MSDM(config)
-    _compare(path, model.unet.state_dict(), weights)
+    refuse_mismatch(model.unet.state_dict(), weights.items(), f"{path}: another network than expected")
     model.unet.load_state_dict(weights, assign=True)
     return model.eval()
 
@@ -56,10 +57,8 @@ def msdm_sha256(path: Path) -> str:
 
 def save_msdm(model: MSDM, folder: Path, *, dtype: torch.dtype | None = None) -> None:
     """Write a model as a folder of ``config.json`` and ``model.safetensors``, in another type if one is given."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
-    weights = {name: tensor.to(dtype=dtype).contiguous() for name, tensor in model.unet.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
+    save_tensors(folder / WEIGHTS_FILE, model.unet.state_dict(), dtype=dtype)
+    write_text_whole(folder / CONFIG_FILE, json.dumps(asdict(model.config), indent=2) + "\n")
 
 
 def read_lightning(path: Path) -> dict[str, Tensor]:
@@ -86,11 +85,11 @@ def read_lightning(path: Path) -> dict[str, Tensor]:
     strange = [str(key) for key in state if not str(key).startswith(COPIES)]
     strange += [key for copy in copies for key, value in copy.items() if not _is_weight(value)]
     if strange:
-        raise CheckpointError(f"{path}: not MSDM, unexpected {_list(strange)}")
+        raise CheckpointError(f"{path}: not MSDM, unexpected {list_problems(strange)}")
     first, second = (copy or copies[0] or copies[1] for copy in copies)
     different = sorted(key for key in first.keys() | second.keys() if not _same(first.get(key), second.get(key)))
     if different:
-        raise CheckpointError(f"{path}: {' and '.join(COPIES)} differ in {_list(different)}: download it again")
+        raise CheckpointError(f"{path}: {' and '.join(COPIES)} differ in {list_problems(different)}: download it again")
     return {key: value.float() for key, value in first.items()}
 
 
@@ -106,23 +105,6 @@ def _same(one: Tensor | None, other: Tensor | None) -> bool:
     if one is None or other is None or one.shape != other.shape:
         return False
     return one.data_ptr() == other.data_ptr() or torch.equal(one, other)
-
-
-def _compare(path: Path, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    problems = [f"no {key}" for key in expected if key not in weights]
-    problems += [f"unexpected {key}" for key in weights if key not in expected]
-    problems += [
-        f"{key} of shape {tuple(weights[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if key in weights and weights[key].shape != tensor.shape
-    ]
-    if problems:
-        raise CheckpointError(f"{path}: another network than expected: {_list(problems)}")
-
-
-def _list(problems: list[str]) -> str:
-    more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-    return ", ".join(problems[:_LISTED]) + more
 
 
 def _read_safetensors(file: Path) -> dict[str, Tensor]:

@@ -11,22 +11,12 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from tqdm import tqdm
+from torch import Tensor
 
 from cocola_metric.errors import CocolaError
 
 from ..corpora import StemBank
-from ..runs import (
-    Clock,
-    Log,
-    add_run_options,
-    agreed,
-    load_ahead,
-    resume,
-    rows_of_process,
-    save_checkpoint,
-    scheduled_rate,
-)
+from ..runs import LogFormat, Pace, Training, add_run_options, note_settings, rows_of_process, run_loop
 from .checkpoint import save_msdm
 from .config import MSDMTraining, load_msdm_config
 from .loss import Denoising, Noise, draw_noise
@@ -38,6 +28,7 @@ STEPS_BETWEEN_CHECKPOINTS = 500
 VALIDATION_WINDOWS = 64
 VALIDATION_SEED = 2**40
 """Seeds of training steps stay far below."""
+LOG = LogFormat(("step", "loss", "validation_loss", "windows_per_second"), rate="windows_per_second")
 
 
 def train_msdm(
@@ -58,7 +49,7 @@ def train_msdm(
         config: what to train, and how.
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share (default: ``out/bank``).
-        minutes: end after so long even if steps are left; a learning rate that falls has fallen by then.
+        minutes: time for training, even if steps are left; a learning rate that falls has fallen by then.
         workers: processes that decode stems and draw batches.
         cpu: keep off the GPU.
 
@@ -68,8 +59,8 @@ def train_msdm(
     """
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
     device = accelerator.device
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "training.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    settings = dataclasses.asdict(config)
+    note_settings(out, settings)
     share = rows_of_process(config.batch_size, accelerator)
     resampler = Resampler(config.model.sample_rate, config.model.length, device)
     with accelerator.main_process_first():
@@ -82,37 +73,33 @@ def train_msdm(
     optimizer = torch.optim.Adam(
         model.parameters(), config.learning_rate, betas=config.betas, fused=device.type == "cuda"
     )
-    done = resume(out / "checkpoint.pt", model, optimizer)
     denoising = accelerator.prepare(Denoising(model))
-    draws = _draws(tracks, config, resampler, config.steps)
     watching = Watch(*watched, config, resampler, accelerator) if accelerator.is_main_process else None
-    log = DiffusionLog(out / "log.csv", done) if accelerator.is_main_process else None
-    clock = Clock(config.steps, minutes)
-    over = agreed(accelerator, clock.share(done))
-    batches = load_ahead(draws, done, config.steps, workers)
-    progress = tqdm(batches, desc="training", unit="step", disable=None if log else True)
-    for step, offsets in enumerate(progress, done + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * scheduled_rate(step - 1, over, config.warmup_steps)
+
+    def loss(step: int, offsets: Tensor) -> tuple[Tensor]:
         stems = resampler(bank.gather(offsets[share], resampler.reach))
         noise = draw_noise(config, config.batch_size, _seed(config, step), device).part(share)
-        loss = denoising(stems, noise).mean()
-        optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(loss)
-        if config.largest_gradient:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.largest_gradient)
-        optimizer.step()
-        mean = accelerator.reduce(loss.detach(), "mean")
-        over = agreed(accelerator, clock.share(step))
-        if log is not None and watching is not None:
-            log.add(mean, config.batch_size)
-            if step % STEPS_BETWEEN_CHECKPOINTS == 0 or over >= 1:
-                progress.set_postfix(log.write(step, {"validation_loss": watching.measure(model)}))
-                save_checkpoint(out / "checkpoint.pt", step, model, optimizer)
-            elif step % STEPS_BETWEEN_LINES == 0:
-                progress.set_postfix(log.write(step, {}))
-        if over >= 1:
-            break
+        return (denoising(stems, noise).mean(),)
+
+    training = Training(
+        name="training",
+        weights=model.state_dict(),
+        optimizer=optimizer,
+        draws=_draws(tracks, config, resampler, config.steps),
+        batch_size=config.batch_size,
+        loss=loss,
+        measure=lambda: {"validation_loss": watching.measure(model)} if watching else {},
+        log=LOG,
+        settings=settings,
+    )
+    pace = Pace(
+        config.steps,
+        config.warmup_steps,
+        config.largest_gradient,
+        steps_between_lines=STEPS_BETWEEN_LINES,
+        steps_between_checkpoints=STEPS_BETWEEN_CHECKPOINTS,
+    )
+    run_loop(accelerator, training, pace, out, minutes=minutes, workers=workers)
     if accelerator.is_main_process:
         save_msdm(model, out, dtype=torch.float16)
     accelerator.wait_for_everyone()
@@ -147,15 +134,6 @@ class Watch:
                 losses.append(denoising(stems, noise).mean())
         model.train()
         return torch.stack(losses).mean().item()
-
-
-class DiffusionLog(Log):
-    """The log of a diffusion model."""
-
-    columns = ("step", "loss", "validation_loss", "windows_per_second")
-    means = ("loss",)
-    rate = "windows_per_second"
-    digits = 5
 
 
 def _draws(tracks: list[StemTrack], config: MSDMTraining, resampler: Resampler, steps: int) -> StemDraws:

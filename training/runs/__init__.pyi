@@ -1,19 +1,26 @@
 from .clock import Clock, scheduled_rate
-from .files import Log, resume, save_checkpoint
+from .files import Log, LogFormat, note_settings, resume, save_checkpoint, save_tensors
+from .loop import Pace, Training, run_loop
 from .options import add_run_options
-from .processes import agreed, load_ahead, rows_of_process
+from .processes import rows_of_process
+from .random_state import step_generator
 from .settings import build_settings, read_settings
 
 __all__ = [
     "Clock",
     "Log",
+    "LogFormat",
+    "Pace",
+    "Training",
     "add_run_options",
-    "agreed",
     "build_settings",
-    "load_ahead",
+    "note_settings",
     "read_settings",
     "resume",
     "rows_of_process",
+    "run_loop",
     "save_checkpoint",
+    "save_tensors",
     "scheduled_rate",
+    "step_generator",
 ]

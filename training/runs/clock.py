@@ -13,8 +13,8 @@ class Clock:
         """Start now.
 
         Args:
-            steps: of the whole run.
-            minutes: that this process may take; None, any. With none left, the run is over after its next step.
+            steps: number of steps of the whole run.
+            minutes: time for training; None, any. With none left, the run is over after its next step.
         """
         self.steps, self.started = steps, time.monotonic()
         self.seconds = math.inf if minutes is None else max(60 * minutes, LEAST_SECONDS)
@@ -22,6 +22,10 @@ class Clock:
     def share(self, step: int) -> float:
         """Return what share of the run is over after ``step`` steps: 1 or more at its end."""
         return max(step / self.steps, (time.monotonic() - self.started) / self.seconds)
+
+    def minutes(self) -> float:
+        """Return the minutes since the start."""
+        return (time.monotonic() - self.started) / 60
 
 
 def scheduled_rate(step: int, share: float, warmup_steps: int) -> float:

@@ -1,87 +1,208 @@
-"""What a training run keeps: a checkpoint to go on from, and a log."""
+"""What a training run keeps: a checkpoint to go on from, its settings, its log, and weights."""
 
 import csv
+import json
+import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cocola_metric.checkpoints import list_problems, tensor_problems
+from cocola_metric.errors import CheckpointError, UsageError
+from cocola_metric.whole_files import write_text_whole, written_whole
+
+from .random_state import random_state, restore_random_state
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_FILE, LOG_FILE, SETTINGS_FILE = "checkpoint.pt", "log.csv", "training.json"
+FORMAT = 2
+"""Of checkpoints; the first one lacked the settings, and some random states."""
 
 
-def save_checkpoint(path: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write everything a run needs to go on after ``step`` steps, whole or not at all."""
-    partial = path.with_suffix(".partial")
+def save_checkpoint(
+    path: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    settings: Mapping[str, object],
+    device: torch.device,
+) -> None:
+    """Write everything a run needs to go on as if it had not stopped, whole or not at all.
+
+    Args:
+        path: file to write.
+        step: number of steps made.
+        weights: tensors of the model that training changes.
+        optimizer: optimiser of the run.
+        settings: resolved configuration of the run.
+        device: device whose random state belongs to the run, beside those of the CPU.
+    """
     state = {
+        "format": FORMAT,
         "step": step,
-        "model": model.state_dict(),
+        "weights": {name: tensor.detach() for name, tensor in weights.items()},
         "optimizer": optimizer.state_dict(),
-        "random": torch.get_rng_state(),
+        "random": random_state(device),
+        "settings": plain_settings(settings),
     }
-    torch.save(state, partial)
-    partial.replace(path)
+    with written_whole(path) as unfinished:
+        torch.save(state, unfinished)
 
 
-def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load a checkpoint if there is one; return how many steps it has seen."""
+def resume(
+    path: Path,
+    weights: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    settings: Mapping[str, object],
+    device: torch.device,
+) -> int:
+    """Bring a run to where its checkpoint left it, if there is one; return the number of steps it has made.
+
+    The arguments are those of `save_checkpoint`; weights are changed where they are. Settings other than those of the
+    checkpoint are allowed, and named.
+
+    Raises:
+        CheckpointError: the file is damaged, or of another version.
+        UsageError: the run in this folder trained something else.
+    """
     if not path.exists():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
+    state = _read_checkpoint(path)
+    if problems := tensor_problems(weights, state["weights"].items()):
+        raise UsageError(
+            f"{path}: other parameters were trained here ({list_problems(problems)}): "
+            "give an empty folder, or the same configuration"
+        )
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            tensor.copy_(state["weights"][name])
     optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["random"])
+    restore_random_state(state["random"], device)
+    if changed := _changed(state["settings"], plain_settings(settings)):
+        logger.warning("%s: the run goes on with other settings: %s", path.parent, ", ".join(changed))
     return int(state["step"])
 
 
-class Log:
-    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of.
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
+        raise CheckpointError(f"{path}: damaged ({type(error).__name__}): give an empty folder") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: written by another version of this package: give an empty folder")
+    return state
+
+
+def plain_settings(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Return settings as JSON has them: lists for tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any], table: str = "") -> list[str]:
+    """Name the settings that differ, with both values."""
+    changed = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed += _changed(old, new, f"{table}{name}.")
+        elif old != new:
+            changed.append(f"{table}{name} {json.dumps(new)} instead of {json.dumps(old)}")
+    return changed
+
+
+def note_settings(out: Path, settings: Mapping[str, object]) -> None:
+    """Write ``training.json``, the resolved configuration, into the folder of a run, which is made."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_whole(out / SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
+
+
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype | None = None,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write tensors as safetensors, whole or not at all, into a folder that is made.
+
+    Args:
+        path: file to write.
+        tensors: tensors by name, on any device.
+        dtype: type of the floating-point tensors in the file; None keeps each as it is.
+        metadata: header of the file.
+    """
+    kept = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in tensors.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as unfinished:
+        save_file(kept, unfinished, metadata)
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """What a line of the log says.
 
     Attributes:
-        columns: of the file.
-        means: those that are means over the steps since the last line.
-        rate: the one that tells how many pairs or windows a second takes.
-        digits: that count.
+        columns: names of the columns.
+        means: columns that are means over the steps since the last line, in the order in which a step gives them.
+        rate: column that tells how many pairs or windows a second takes.
+        digits: significant digits.
     """
 
-    columns: tuple[str, ...] = (
-        *("step", "loss", "accuracy", "pairs_per_second"),
-        *("validation_loss", "validation_accuracy", "other_track", "same_track"),
-        *("shift", "transpose", "stretch", "noise"),
-    )
-    means: tuple[str, ...] = ("loss", "accuracy")
-    rate = "pairs_per_second"
-    digits = 4
+    columns: tuple[str, ...]
+    means: tuple[str, ...] = ("loss",)
+    rate: str = "pairs_per_second"
+    digits: int = 5
 
-    def __init__(self, path: Path, done: int) -> None:
+
+class Log:
+    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+
+    def __init__(self, path: Path, form: LogFormat, done: int) -> None:
         kept: list[dict[str, str]] = []
         if path.exists():
             with path.open(newline="") as file:
                 kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
+        with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, form.columns)
             writer.writeheader()
             writer.writerows(kept)
-        self.path = path
+        self.path, self.form = path, form
         self._start_over()
 
     def add(self, values: Tensor, count: int) -> None:
         """Take note of a step of so many pairs or windows; nothing is fetched from the device before `write`.
 
         Args:
-            values: one for each of `means`; a scalar where there is one.
-            count: pairs or windows.
+            values: one value for each of ``form.means``, (n,).
+            count: number of pairs or windows.
         """
         self._steps.append(values)
         self._count += count
 
     def write(self, step: int, measured: Mapping[str, float]) -> dict[str, str]:
-        """Write the means since the last line, and what else was measured; return the line."""
-        values = torch.stack(self._steps).reshape(len(self._steps), -1).mean(0).tolist()
-        row = dict(zip(self.means, values, strict=True))
-        row |= {self.rate: self._count / max(time.monotonic() - self._started, 1e-9), **measured}
-        line = {"step": str(step), **{name: f"{value:.{self.digits}g}" for name, value in row.items()}}
+        """Write the means since the last line, and what else was measured; return the line.
+
+        Args:
+            step: number of steps made.
+            measured: values by column; those that the log has no column for are left out.
+        """
+        means = dict(zip(self.form.means, torch.stack(self._steps).mean(0).tolist(), strict=True))
+        rate = self._count / max(time.monotonic() - self._started, 1e-9)
+        row = means | {self.form.rate: rate} | {name: measured[name] for name in self.form.columns if name in measured}
+        line = {"step": str(step), **{name: f"{value:.{self.form.digits}g}" for name, value in row.items()}}
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(line)
+            csv.DictWriter(file, self.form.columns).writerow(line)
         self._start_over()
         return line
 

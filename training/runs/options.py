@@ -13,6 +13,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=Path, help="folder of the decoded corpora, for several runs (default: OUT/bank)"
     )
-    parser.add_argument("--minutes", type=float, help="end after so long, even if steps are left")
+    parser.add_argument("--minutes", type=float, help="time for training, even if steps are left; preparing is extra")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
     parser.add_argument("--cpu", action="store_true", help="keep off the GPU")

@@ -15,13 +15,11 @@ from tiny_corpus import write_corpus
 
 from cocola_metric.benchmarks.table3.tasks import classify
 from cocola_metric.errors import CheckpointError, CocolaError, UsageError
-from cocola_metric.training.componet import small_files
 from cocola_metric.training.componet.base import open_base
 from cocola_metric.training.componet.checkpoint import load_weights
-from cocola_metric.training.componet.learning import loop as componet_loop
 from cocola_metric.training.componet.learning import small as componet_small
 from cocola_metric.training.componet.learning import train as train_componet
-from cocola_metric.training.componet.learning.loop import LoopConfig
+from cocola_metric.training.componet.learning.config import CompoNetConfig, LoopConfig, load_config
 from cocola_metric.training.componet.learning.pairs import (
     PairConfig,
     PairDraws,
@@ -31,11 +29,12 @@ from cocola_metric.training.componet.learning.pairs import (
     task_of,
 )
 from cocola_metric.training.componet.learning.small import SmallConfig
-from cocola_metric.training.componet.learning.train import CompoNetConfig, Music, load_config, train
+from cocola_metric.training.componet.learning.train import Music, train
 from cocola_metric.training.componet.learning.vae import normalise_latents
 from cocola_metric.training.componet.network import CompoNet
 from cocola_metric.training.componet.small_files import SmallShape, build_vae, load_small_pipeline
 from cocola_metric.training.componet.tags import TagEncoder
+from cocola_metric.training.runs import files
 
 CONFIGS = Path(train_componet.__file__).parents[2] / "configs"
 LOOP = LoopConfig(steps=3, learning_rate=1e-3, bfloat16=False, log_every=1, checkpoint_every=2)
@@ -187,7 +186,7 @@ def test_the_small_model_is_one_folder(small_run: Path) -> None:
 
 def test_a_stage_that_is_over_is_not_done_again(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (small_run / "model" / "componet.safetensors").stat().st_mtime_ns
-    monkeypatch.setattr(componet_loop, "make_optimizer", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr(train_componet, "make_optimizer", lambda *arguments: pytest.fail("trained again"))
     config = CompoNetConfig(corpora=(), pairs=PAIRS, loop=LOOP)
     nothing = Music(None, [], None, [])  # type: ignore[arg-type]
     monkeypatch.setattr(train_componet, "open_music", lambda *arguments, **options: nothing)
@@ -202,10 +201,10 @@ def test_weights_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(small_files, "save_file", cut)
+    monkeypatch.setattr(files, "save_file", cut)
     with pytest.raises(KeyboardInterrupt):
-        small_files.save_half({"weight": torch.zeros(1)}, tmp_path / "vae.safetensors")
-    assert not (tmp_path / "vae.safetensors").exists()
+        files.save_tensors(tmp_path / "vae.safetensors", {"weight": torch.zeros(1)})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_small_model_says_so(small_run: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_pickled_program_does_not_run(tmp_path: Path) -> None:
 
 
 def test_a_file_of_other_sizes_is_not_the_released_model(released: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no downsamples\.0\.blocks\.1\.block1.* and \d+ more"):
+    with pytest.raises(CheckpointError, match=r"missing downsamples\.0\.blocks\.1\.block1.* and \d+ more"):
         load_msdm(released)
 
 

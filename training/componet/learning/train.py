@@ -5,77 +5,34 @@ On several GPUs or machines: accelerate launch -m cocola_metric.training train-c
 
 import argparse
 import dataclasses
-import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import soundfile
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import CocolaError
 
 from ...corpora import StemBank
-from ...runs import add_run_options, build_settings, read_settings
+from ...runs import Training, add_run_options, note_settings, rows_of_process, run_loop, step_generator
 from ..base import Base, generate_latents, open_base
 from ..checkpoint import save_weights
 from ..latents import ROWS, decode_audio, encode_audio
 from ..loss import Example, NoiseSchedule
 from ..network import CompoNet
 from ..objective import training_loss, validation_loss
-from ..pipeline import AUDIOLDM2_LARGE
-from .loop import LoopConfig, Stage, run_stage, step_generator
+from .config import LOG, CompoNetConfig, LoopConfig, Trained, load_config
 from .pairs import NamedTrack, PairConfig, PairDraws, Pairs, open_named_banks, task_mix
 
-Trained = Literal["adapter", "attentions", "unet"]
 WEIGHTS_FILE = "componet.safetensors"
 SAMPLES = 4  # pairs of the validation split that are played every so often
 VALIDATION_SEED = 1
-
-
-@dataclass(frozen=True)
-class CompoNetConfig:
-    """A training run of CompoNet; the defaults are the paper's.
-
-    Attributes:
-        base: folder or Hub repository of AudioLDM2, or a folder of `componet_small`.
-        corpora: as for ``corpora.open_corpora``, unless the command line says otherwise.
-        pairs: how Y and X are drawn.
-        loop: steps, learning rate and the like.
-        trained: "adapter"; "attentions", those of the U-Net too, as for the released Slakh2100 checkpoint; "unet", all
-            of it too.
-        zero_init_condition: conv_in(w) starts at zero, as in the paper and not in the released code.
-        posterior: latents are drawn from the VAE's posterior, as in the released code, not its mode.
-        together: prompts are encoded in batches, padding attended to, as in the released code.
-        recompute: keep no activations inside blocks.
-        validation_batches: fixed batches of the validation split.
-        sample_every: steps between samples; 0, none.
-        sample_steps: of DDIM.
-        seed: of everything drawn.
-    """
-
-    base: str = AUDIOLDM2_LARGE
-    corpora: tuple[str, ...] = ()
-    pairs: PairConfig = field(default_factory=PairConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
-    trained: Trained = "adapter"
-    zero_init_condition: bool = True
-    posterior: bool = True
-    together: bool = False
-    recompute: bool = False
-    validation_batches: int = 8
-    sample_every: int = 0
-    sample_steps: int = 200
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.trained not in get_args(Trained):
-            raise UsageError(f"trained {self.trained!r} is unknown: write {', '.join(get_args(Trained))}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +65,7 @@ def train(
         config: what to train, and how.
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share.
-        minutes: end after so long even if steps are left.
+        minutes: time for training, even if steps are left.
         workers: processes that decode stems and draw batches.
         cpu: keep off the GPU.
         accelerator: to use instead of a new one.
@@ -132,10 +89,12 @@ def train(
     watched = watched_draws(music, config.pairs, config.validation_batches)
     kept: list[Example] = []
 
-    def loss(step: int, pairs: Pairs) -> Tensor:
+    share = rows_of_process(config.pairs.batch_size, accelerator)
+
+    def loss(step: int, pairs: Pairs) -> tuple[Tensor]:
         generator = step_generator(device, config.seed, step, accelerator.process_index)
-        example = latent_example(music.bank, pairs, base, config, accelerator, generator)
-        return training_loss(prepared, example, schedule, prediction, generator)
+        example = latent_example(music.bank, pairs.part(share), base, config, accelerator, generator)
+        return (training_loss(prepared, example, schedule, prediction, generator),)
 
     def measure() -> dict[str, float]:
         if not kept:
@@ -143,11 +102,21 @@ def train(
         with accelerator.autocast():
             return {"validation_loss": validation_loss(componet, kept, schedule, prediction)} if kept else {}
 
-    stage = Stage("CompoNet", trained, draws, loss, measure, _sampler(music, base, componet, config, out, accelerator))
-    run_stage(accelerator, stage, config.loop, out, minutes=minutes, workers=workers)
+    training = Training(
+        name="CompoNet",
+        weights=trained,
+        optimizer=make_optimizer(trained.values(), config.loop),
+        draws=draws,
+        batch_size=config.pairs.batch_size,
+        loss=loss,
+        measure=measure,
+        log=LOG,
+        settings=dataclasses.asdict(config),
+        sample=_sampler(music, base, componet, config, out, accelerator),
+    )
+    run_loop(accelerator, training, config.loop.pace, out, minutes=minutes, workers=workers)
     if accelerator.is_main_process:
-        save_weights(componet, out / WEIGHTS_FILE)
-        halve_file(out / WEIGHTS_FILE)
+        save_weights(componet, out / WEIGHTS_FILE, dtype=torch.float16)
     accelerator.wait_for_everyone()
     return componet
 
@@ -172,8 +141,16 @@ def note_run(out: Path, config: dict[str, Any], draws: PairDraws) -> None:
     mix = task_mix(draws)
     shares = ", ".join(f"{task} {100 * share:.1f} %" for task, share in mix.items())
     print(f"tasks (Figure 3; ID: X = Y): {shares}", file=sys.stderr)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "training.json").write_text(json.dumps({**config, "tasks": mix}, indent=2) + "\n")
+    note_settings(out, {**config, "tasks": mix})
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], config: LoopConfig) -> torch.optim.Optimizer:
+    """Return Adam as in the paper, or AdamW as in the released code."""
+    listed = list(parameters)
+    options = {"lr": config.learning_rate, "fused": listed[0].is_cuda}
+    if config.optimizer == "adam":
+        return torch.optim.Adam(listed, **options)  # type: ignore[arg-type]
+    return torch.optim.AdamW(listed, betas=(0.95, 0.999), eps=1e-6, weight_decay=1e-3, **options)  # type: ignore[arg-type]
 
 
 def select_trained(componet: CompoNet, trained: Trained) -> None:
@@ -245,37 +222,6 @@ def _sampler(
                 soundfile.write(place, audio.numpy(), SAMPLE_RATE)
 
     return sample
-
-
-def halve_file(path: Path) -> None:
-    """Bring weights to float16, where they are, whole or not at all."""
-    from safetensors.torch import load_file, save_file
-
-    state = {name: value.to(torch.float16) for name, value in load_file(path).items()}
-    partial = path.with_suffix(".partial")
-    save_file(state, partial, metadata={"format": "pt", "model": "componet"})
-    partial.replace(path)
-
-
-def load_config(path: Path, changes: Sequence[str] = ()) -> CompoNetConfig:
-    """Read a TOML file of differences from the paper; other tables than [pairs] and [loop] are not allowed.
-
-    Args:
-        path: of the file.
-        changes: settings in place of the file's, as ``pairs.batch_size=5``; a value is TOML.
-
-    Raises:
-        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
-    """
-    return config_of(read_settings(path, changes), path)
-
-
-def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
-    """Build a configuration from the values of a TOML file."""
-    rest = dict(values)
-    pairs = build_settings(PairConfig, rest.pop("pairs", {}), path)
-    loop = build_settings(LoopConfig, rest.pop("loop", {}), path)
-    return build_settings(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
