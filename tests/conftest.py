@@ -37,9 +37,22 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="session")
-def parity(shared: Callable[[str], Path]) -> Callable[[str], "ParityVectors"]:
-    """The original code's reference vectors for a front end, "mel" or "hps"."""
-    from parity_vectors import read_vectors
+@pytest.fixture(scope="session", params=["small", "full"] if (SHARED / "parity").exists() else ["small"])
+def parity(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], "ParityVectors"]:
+    """The original code's reference vectors for a front end, "mel" or "hps".
 
-    return functools.cache(lambda kind: read_vectors(shared(f"parity/{kind}")))
+    "small" are three clips in `data/parity` and seeded weights; "full" those in `../shared/parity`, where it is.
+    """
+    from parity_vectors import SMALL, read_vectors
+    from seeded_checkpoint import seeded_state, write_checkpoint
+
+    def read(kind: str) -> "ParityVectors":
+        if request.param == "full":
+            folder = SHARED / "parity" / kind
+            return read_vectors(folder, folder / "golden.npz", folder / "reference.ckpt")
+        checkpoint = tmp_path_factory.mktemp("seeded") / "reference.ckpt"
+        return read_vectors(SMALL, SMALL / f"{kind}.npz", write_checkpoint(checkpoint, kind, seeded_state(kind)))
+
+    return functools.cache(read)

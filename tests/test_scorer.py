@@ -246,7 +246,7 @@ def test_wrong_use_is_explained(scorer, clips, parity) -> None:
     with pytest.raises(UsageError, match="hop=0"):
         CocolaScorer.from_pretrained(hop=0)
     with pytest.raises(UsageError, match="needs a two-channel model"):
-        CocolaScorer.from_pretrained(parity("mel").folder / "reference.ckpt", mode="harmonic")
+        CocolaScorer.from_pretrained(parity("mel").checkpoint, mode="harmonic")
 
 
 @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ def test_a_revision_needs_a_hub_repository() -> None:
 
 def test_original_checkpoints_give_the_original_scores(parity) -> None:
     vectors = parity("hps")
-    original = CocolaScorer.from_pretrained(vectors.folder / "reference.ckpt", device="cpu")
+    original = CocolaScorer.from_pretrained(vectors.checkpoint, device="cpu")
     row, column = vectors.names.index("s0_cond"), vectors.names.index("s0_acc")
-    score = original.score(vectors.folder / "s0_cond.wav", vectors.folder / "s0_acc.wav")
+    score = original.score(vectors.clips["s0_cond"], vectors.clips["s0_acc"])
     assert score == pytest.approx(vectors.cross_scores["both"][row, column].item(), abs=2e-2)
 
 

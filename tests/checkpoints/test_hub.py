@@ -155,7 +155,7 @@ def test_a_tag_and_a_branch_with_a_name(user: User, server: HubServer) -> None:
 
 
 def test_a_repository_with_an_original_checkpoint(user: User, server: HubServer, parity) -> None:
-    file = parity("mel").folder / "reference.ckpt"
+    file = parity("mel").checkpoint
     server.add("lab/original", {"README.md": b"", "checkpoints/epoch=87.ckpt": file.read_bytes()})
     loaded = user.load("lab/original")
     local = user.load(str(file))
@@ -443,9 +443,9 @@ def test_saving_a_model_that_was_never_stored(tmp_path: Path) -> None:
 
 
 def test_an_original_checkpoint_is_saved_in_our_layout(parity, tmp_path: Path) -> None:
-    original = CocolaScorer.from_pretrained(parity("hps").folder / "reference.ckpt", device="cpu")
+    original = CocolaScorer.from_pretrained(parity("hps").checkpoint, device="cpu")
     saved = CocolaScorer.from_pretrained(original.save_pretrained(tmp_path), device="cpu")
-    clip = parity("hps").folder / "s0_cond.wav"
+    clip = parity("hps").clips["s0_cond"]
     assert torch.equal(saved.embed(clip), original.embed(clip))
 
 

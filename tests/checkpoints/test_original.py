@@ -1,13 +1,11 @@
 """Reading and converting the original authors' files: both formats, and nothing in them is ever executed."""
 
-import enum
 import json
 import pickle
 import stat
 import subprocess
 import sys
 import threading
-import types
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,17 @@ import safetensors.torch
 import soundfile
 import torch
 from safetensors.torch import save_file
+from seeded_checkpoint import original_state, write_checkpoint
 
 from cocola_metric import CocolaScorer
 from cocola_metric.checkpoints import loading, original
-from cocola_metric.checkpoints.original import new_folder, read_original, rename
+from cocola_metric.checkpoints.original import new_folder, read_original
 from cocola_metric.cli import score
-from cocola_metric.encoder.mel import LogMel
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
 
 TENSORS = 363
 FILES = ["README.md", "config.json", "model.safetensors"]
-
-
-def original_names() -> dict[str, str]:
-    """Our name -> the original's, of every parameter that the original has."""
-    prefix = "encoder.encoder.model.0."
-    layers = [f"_blocks.{block}.{layer}" for block in range(16) for layer in original._BLOCK] + list(
-        original._OUTSIDE_BLOCKS
-    )
-    kinds = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    heads = ["encoder.projection.weight", "encoder.projection.bias", "layer_norm.weight", "layer_norm.bias"]
-    names = ["similarity.w", *heads, *(f"{prefix}{layer}.{kind}" for layer in layers for kind in kinds)]
-    return {rename(name): name for name in names if rename(name)}
-
-
-def original_state(model: CocolaModel) -> dict[str, torch.Tensor]:
-    """A model's tensors as the original code names them."""
-    names = original_names()
-    state = OrderedDict((names[key], tensor) for key, tensor in model.state_dict().items())
-    if model.config.front_end == "mel":
-        front_end = LogMel()
-        state["encoder.encoder.processor.0.spectrogram.window"] = front_end.window
-        state["encoder.encoder.processor.0.mel_scale.fb"] = front_end.filterbank.T.clone()
-    return state
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +39,7 @@ def models() -> dict[str, CocolaModel]:
 def originals(models, tmp_path_factory) -> dict[str, Path]:
     """Files of both released formats, with pickled enumerations of a package that is not there when they are read."""
     folder = tmp_path_factory.mktemp("originals")
-    module = types.ModuleType("contrastive_model.constants")
-    mode = enum.Enum("EmbeddingMode", {"RANDOM": "random"}, module=module.__name__)
-    module.EmbeddingMode = mode
-    sys.modules.update({"contrastive_model": types.ModuleType("contrastive_model"), module.__name__: module})
-    files = {}
-    for kind, model in models.items():
-        content = {
-            "epoch": 1,
-            "pytorch-lightning_version": "2.2.0",
-            "state_dict": original_state(model),
-            "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-3}]}],
-            "hyper_parameters": {"embedding_mode": mode.RANDOM, "dropout_p": 0.1},
-        }
-        files[kind] = folder / f"{kind}.ckpt"
-        torch.save(content, files[kind])
-    for name in ("contrastive_model", module.__name__):
-        del sys.modules[name]
-    return files
+    return {kind: write_checkpoint(folder / f"{kind}.ckpt", kind, original_state(m)) for kind, m in models.items()}
 
 
 def write(path: Path, state: dict[str, Any]) -> Path:
@@ -123,7 +81,7 @@ def test_both_formats_are_recognised(originals, models, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["mel", "hps"])
 def test_the_authors_format_is_recognised(parity, kind: str) -> None:
-    config, state = read_original(parity(kind).folder / "reference.ckpt")
+    config, state = read_original(parity(kind).checkpoint)
     assert config.front_end == kind
     assert len(state) == TENSORS
 

@@ -6,35 +6,49 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from numpy.typing import NDArray
 
 from cocola_metric.checkpoints.loading import load
 from cocola_metric.encoder.model import MODES, CocolaModel
+
+SMALL = Path(__file__).parents[1] / "data" / "parity"
+FEATURE_STEP = 2.0**-12  # dB: in the small vectors features are whole multiples of it
 
 
 @dataclass(frozen=True)
 class ParityVectors:
     """Clips, and what the original code made of them; embeddings and cross scores by mode."""
 
-    folder: Path
-    names: list[str]
+    clips: dict[str, Path]
+    checkpoint: Path
     waveforms: torch.Tensor
     features: torch.Tensor
     embeddings: dict[str, torch.Tensor]
     cross_scores: dict[str, torch.Tensor]
     model: CocolaModel
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the clips, in the order of all rows."""
+        return list(self.clips)
 
-def read_vectors(folder: Path) -> ParityVectors:
-    golden = np.load(folder / "golden.npz")
-    names = [str(name) for name in golden["names"]]
-    clips = [soundfile.read(folder / f"{name}.wav", dtype="float32")[0] for name in names]
-    modes = [mode for mode in MODES if f"embeddings_{mode}" in golden]
+
+def read_vectors(folder: Path, golden: Path, checkpoint: Path) -> ParityVectors:
+    """Read the clips in a folder, what the original made of them, and the weights it had."""
+    arrays = np.load(golden)
+    clips = {str(name): next(folder.glob(f"{name}.*")) for name in arrays["names"]}
+    modes = [mode for mode in MODES if f"embeddings_{mode}" in arrays]
     return ParityVectors(
-        folder,
-        names,
-        torch.from_numpy(np.stack(clips)),
-        torch.from_numpy(golden["features"]),
-        {mode: torch.from_numpy(golden[f"embeddings_{mode}"]) for mode in modes},
-        {mode: torch.from_numpy(golden[f"cross_scores_{mode}"]) for mode in modes},
-        load(folder / "reference.ckpt").model,
+        clips,
+        checkpoint,
+        torch.from_numpy(np.stack([soundfile.read(file, dtype="float32")[0] for file in clips.values()])),
+        torch.from_numpy(read_features(arrays["features"])),
+        {mode: torch.from_numpy(arrays[f"embeddings_{mode}"]) for mode in modes},
+        {mode: torch.from_numpy(arrays[f"cross_scores_{mode}"]) for mode in modes},
+        load(checkpoint).model,
     )
+
+
+def read_features(stored: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return features as they were stored, or from whole multiples of `FEATURE_STEP`."""
+    return (stored * FEATURE_STEP if np.issubdtype(stored.dtype, np.integer) else stored).astype(np.float32)
