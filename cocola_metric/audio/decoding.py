@@ -1,10 +1,11 @@
 """Decode audio files: what a header shows is checked at the door, the samples arrive as mono blocks of NumPy."""
 
-import re
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
@@ -12,18 +13,20 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError
 from . import limits
+from .containers import mp3, ogg
+from .containers.byte_view import ByteView, Part
+from .containers.chunks import CONTAINERS, sample_parts
+from .containers.flac import refuse_what_follows
+from .containers.mp3_frames import parse_header
+from .containers.tags import skip_leading_tags
 from .limits import check_channels, checked_rate, not_finite
 
 Samples: TypeAlias = NDArray[np.float32]
 
-MP3_LENGTH_SLACK = 0.01
-"""Share of an MP3 file's samples that may be missing and count as silence: without a length header libsndfile can only
-estimate it from the bit rate. A recorded song was seen 0.6 % off."""
-
-# libsndfile silently shortens a cut WAV or AIFF file to what is there; only its log tells: "data : 640 (should be 10)".
-_CUT_DATA_CHUNK = re.compile(r"(?:data|SSND) : (\d+) \(should be (\d+)\)")
-# Programs that write to a pipe state a data size of about 2 or 4 GiB: unknown, not cut.
-_PIPED_DATA_SIZE = 0x7FFF_0000
+FORMATS = "pass WAV, FLAC, OGG, MP3 or AIFF"
+MP3_SUFFIXES = frozenset({".mp3", ".mp2", ".mpga"})
+_UNKNOWN_FRAMES = 2**62
+_OTHERS = {b"ftyp": "MPEG-4, as .m4a", b"\x30\x26\xb2\x75": "Windows Media", b"\x1a\x45\xdf\xa3": "Matroska or WebM"}
 
 
 @dataclass(frozen=True)
@@ -32,43 +35,72 @@ class AudioFile:
 
     Attributes:
         path: Where it is.
-        frames: Samples per channel.
         rate: Samples per second, 8 kHz to 768 kHz.
         channels: 1 to 64.
+        streams: What to decode, one stream after the other.
+        stream_frames: Samples per channel in each stream.
+        doubt: What is not known of it, though it can be read; empty if nothing.
     """
 
     path: Path
-    frames: int
     rate: int
     channels: int
+    streams: tuple[tuple[Part, ...], ...]
+    stream_frames: tuple[int, ...]
+    doubt: str = ""
 
-    def blocks(self) -> Iterator[Samples]:
-        """Read mono blocks `(L,)` at the file's own rate, and see that all `frames` arrive, all finite.
+    @property
+    def frames(self) -> int:
+        """Samples per channel in all."""
+        return sum(self.stream_frames)
+
+    def blocks(self, begin: int = 0, end: int | None = None) -> Iterator[Samples]:
+        """Read mono blocks `(L,)` at the file's own rate, and see that all samples arrive, all finite.
+
+        Args:
+            begin: Sample to begin with.
+            end: Sample to end before; that of the file by default.
 
         Raises:
-            AudioError: The file is damaged or truncated.
+            AudioError: The file is damaged or truncated, or has been changed since it was opened.
         """
-        delivered = 0
+        end = self.frames if end is None else min(end, self.frames)
+        start = 0
+        with opened(self.path) as file:
+            for parts, frames in zip(self.streams, self.stream_frames, strict=True):
+                first, last = max(begin - start, 0), min(end - start, frames)
+                if first < last:
+                    yield from self._stream_blocks(ByteView(file, parts), first, last, frames)
+                start += frames
+
+    def _stream_blocks(self, view: ByteView, first: int, last: int, frames: int) -> Iterator[Samples]:
+        position = first
+        size = max(1, limits.BLOCK_SAMPLES // self.channels)
         try:
-            with _ForwardOnly(self.path) as file:
-                size = limits.BLOCK_SAMPLES // file.channels
-                while len(block := file.read(size, dtype="float32", always_2d=True)):
-                    delivered += len(block)
+            with _ForwardOnly(view) as decoder:
+                if first:
+                    decoder.seek(first)
+                while position < last:
+                    block = decoder.read(min(size, last - position), dtype="float32", always_2d=True)
+                    if not len(block):
+                        break
+                    position += len(block)
                     yield mono(block, str(self.path))
+                is_flac = decoder.format == "FLAC"
         except soundfile.LibsndfileError as error:
-            reason = error.error_string
+            reason = view.failure or error.error_string
             raise AudioError(
-                f"{self.path} is damaged or truncated after sample {delivered} of {self.frames} ({reason}): copy or "
-                "encode it again"
+                f"{self.path} is damaged or truncated after sample {position} of {frames} ({reason}): copy or encode "
+                "it again"
             ) from error
-        missing = self.frames - delivered
-        if 0 < missing <= MP3_LENGTH_SLACK * self.frames and self.path.suffix.lower() == ".mp3":
-            yield np.zeros(missing, np.float32)
-        elif missing:
+        if view.failure is not None:
+            raise cannot_be_read(self.path, view.failure)
+        if position < last:
             raise AudioError(
-                f"{self.path} is truncated: its header announces {self.frames} samples, {delivered} are there: copy it "
-                "again"
+                f"{self.path} is truncated: its header announces {frames} samples, {position} are there: copy it again"
             )
+        if is_flac and last == frames:
+            refuse_what_follows(view, str(self.path))
 
 
 def open_file(path: Path) -> AudioFile:
@@ -77,30 +109,38 @@ def open_file(path: Path) -> AudioFile:
     Raises:
         AudioError: The file is missing, no audio, truncated, or outside the limits.
     """
-    if path.is_dir():
-        raise AudioError(f"{path} is a directory: pass the list of the stem files in it, or one file")
-    if not path.exists():
-        raise AudioError(f"{path} does not exist: check the path")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty (0 bytes): write or copy it again")
     try:
-        with soundfile.SoundFile(path) as file:
-            frames, rate, channels, log = file.frames, file.samplerate, file.channels, file.extra_info
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a headerless format, known by its suffix
-        reason = getattr(error, "error_string", str(error))
-        raise AudioError(f"{path} cannot be read as audio ({reason}): pass WAV, FLAC, OGG, MP3 or AIFF") from error
-    check_channels(channels, str(path))
-    rate = checked_rate(rate, str(path))
-    if frames == 0:
-        raise AudioError(f"{path} holds no samples: write or copy it again")
-    if frames > 2**62:  # libsndfile's "unknown": a FLAC file that was written to a pipe
-        raise AudioError(f"{path} does not state its length: encode it again from a file, not through a pipe")
-    cut = _CUT_DATA_CHUNK.search(log)
-    if cut and int(cut[1]) < _PIPED_DATA_SIZE:
-        raise AudioError(
-            f"{path} is truncated: its header announces {cut[1]} bytes of audio, {cut[2]} are there: copy it again"
-        )
-    return AudioFile(path, frames, rate, channels)
+        with opened(path) as file:
+            return _open(path, file, file.seek(0, os.SEEK_END))
+    except OSError as error:
+        raise cannot_be_read(path, error) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file that holds something.
+
+    Raises:
+        AudioError: It is missing, a directory, a pipe or a device, empty, or may not be read.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path} is a directory: pass the list of the stem files in it, or one file")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{path} is a pipe or a device, which is read only once: write it to a file first")
+        if status.st_size == 0:
+            raise AudioError(f"{path} is empty (0 bytes): write or copy it again")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise AudioError(f"{path} does not exist: check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character, a character that no name has
+        raise cannot_be_read(path, error) from error
+
+
+def cannot_be_read(path: Path, error: Exception) -> AudioError:
+    """Return the error about a file that the system does not let us read."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return AudioError(f"{path} cannot be read ({reason}): check the path, the permission and the disk")
 
 
 def mono(block: Samples, name: str) -> Samples:
@@ -121,6 +161,63 @@ def mono(block: Samples, name: str) -> Samples:
     if not np.isfinite(total).all():
         raise not_finite(name)
     return total
+
+
+def _open(path: Path, file: BinaryIO, size: int) -> AudioFile:
+    streams, doubt = _streams(path, file, size)
+    headers = [_read_header(path, ByteView(file, parts)) for parts in streams]
+    rates, channels = {rate for _, rate, _ in headers}, {count for _, _, count in headers}
+    if len(rates) > 1 or len(channels) > 1:
+        raise AudioError(f"{path} holds {len(headers)} streams of different rates or channels: split it")
+    frames = tuple(count for count, _, _ in headers)
+    if sum(frames) == 0:
+        raise AudioError(f"{path} holds no samples: write or copy it again")
+    return AudioFile(path, rates.pop(), channels.pop(), tuple(streams), frames, doubt)
+
+
+def _streams(path: Path, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ...]], str]:
+    """Find what to decode by what the file holds, whatever its name, and what is not known of it."""
+    name = str(path)
+    start = skip_leading_tags(file)
+    file.seek(start)
+    head = file.read(12)
+    if head[:4] in CONTAINERS:
+        return [sample_parts(head[:4], file, start, size, name)], ""
+    if head[:4] == b"fLaC":
+        return [((start, size),)], ""
+    if head[:4] == b"OggS":
+        links = ogg.find_links(file, size, name, start)
+        doubt = "" if links[-1].ended else f"{path} does not end as an OGG file does: its end may be missing"
+        return [((link.start, link.end),) for link in links], doubt
+    if parse_header(head) or start or path.suffix.lower() in MP3_SUFFIXES:
+        streams = mp3.find_streams(file, size, name, start)
+        return [stream.parts for stream in streams], _mp3_doubt(path, streams)
+    other = _OTHERS.get(head[4:8]) or _OTHERS.get(head[:4]) or "no format that is known"
+    raise AudioError(f"{path} cannot be read as audio ({other}): {FORMATS}")
+
+
+def _mp3_doubt(path: Path, streams: list[mp3.Stream]) -> str:
+    if all(stream.states_delay for stream in streams):
+        return ""
+    milliseconds = round(1000 * mp3.USUAL_DELAY / streams[0].header.rate)
+    return (
+        f"{path} does not state its encoder's delay: its sound is usually {milliseconds} ms late against other files; "
+        "pass WAV or FLAC, or an MP3 that was encoded with a LAME tag"
+    )
+
+
+def _read_header(path: Path, view: ByteView) -> tuple[int, int, int]:
+    """Return samples per channel, rate and channels of a stream."""
+    try:
+        with soundfile.SoundFile(view) as decoder:
+            frames, rate, channels = decoder.frames, decoder.samplerate, decoder.channels
+    except (soundfile.LibsndfileError, TypeError) as error:
+        reason = view.failure or getattr(error, "error_string", str(error))
+        raise AudioError(f"{path} cannot be read as audio ({reason}): {FORMATS}") from error
+    check_channels(channels, str(path))
+    if frames > _UNKNOWN_FRAMES:  # a FLAC file that was written to a pipe
+        raise AudioError(f"{path} does not state its length: encode it again from a file, not through a pipe")
+    return frames, checked_rate(rate, str(path)), channels
 
 
 class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]

@@ -95,6 +95,8 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
 
 def _open_path(path: Path) -> Audio:
     file = open_file(path)
+    if file.doubt:
+        warnings.warn(file.doubt, AudioWarning, stacklevel=3)
     return Audio(
         str(path),
         resampled_length(file.frames, file.rate),

@@ -1,6 +1,5 @@
 """Reading: formats, the resampler against torchaudio, and one test for each policy of `open_audio`."""
 
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from cocola_metric.audio import limits
 from cocola_metric.audio.arrays import mix_stems, to_mono
-from cocola_metric.audio.decoding import MP3_LENGTH_SLACK
 from cocola_metric.audio.inputs import open_audio, read_audio
 from cocola_metric.audio.limits import MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
 from cocola_metric.audio.resampling import resample, resample_blocks
@@ -331,10 +329,8 @@ def test_one_bad_stem_is_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
-@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3"])
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3", "a.ogg"])
 def test_truncated_files_are_refused(tmp_path: Path, name: str, kept: float):
-    if name == "a.mp3" and kept > 1 - MP3_LENGTH_SLACK:
-        pytest.skip("so little may be missing from an MP3, whose length may be an estimate")
     write_noise(tmp_path / name, 44_100, 2)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(kept * len(content))])
@@ -362,26 +358,6 @@ def test_flac_damaged_in_the_middle(tmp_path: Path):
         read_audio(tmp_path / "a.flac")
 
 
-def test_truncated_ogg_is_read_as_far_as_it_goes(tmp_path: Path):
-    write_noise(tmp_path / "a.ogg")
-    content = (tmp_path / "a.ogg").read_bytes()
-    (tmp_path / "a.ogg").write_bytes(content[: len(content) // 2])
-    audio = open_audio(tmp_path / "a.ogg")
-    assert 1.0 < audio.duration < 5.0
-    assert len(read_audio(tmp_path / "a.ogg")) == audio.length
-
-
-@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF - 36])
-def test_wav_from_a_pipe_is_read(tmp_path: Path, size: int):
-    """ffmpeg and sox state such sizes when they cannot go back to the header."""
-    samples = write_noise(tmp_path / "a.wav", subtype="FLOAT")
-    content = bytearray((tmp_path / "a.wav").read_bytes())
-    at = content.index(b"data") + 4
-    content[at : at + 4] = struct.pack("<I", size)
-    (tmp_path / "a.wav").write_bytes(content)
-    assert torch.equal(read_audio(tmp_path / "a.wav"), torch.from_numpy(samples[:, 0]))
-
-
 def test_flac_from_a_pipe_is_refused(tmp_path: Path):
     write_noise(tmp_path / "a.flac")
     content = bytearray((tmp_path / "a.flac").read_bytes())
@@ -400,11 +376,3 @@ def test_importing_is_silent():
     script = "import sys, cocola_metric; assert 'torch' not in sys.modules; import cocola_metric.audio"
     ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-
-
-def test_an_mp3_of_estimated_length_ends_in_silence(shared) -> None:
-    """The song has no length header; libsndfile announces half a second more than there is."""
-    file = shared("stems/recorded/mdn_outfoxing/drums.mp3")
-    waveform = read_audio(file)
-    assert len(waveform) == open_audio(file).length == -(-3693642 * 16_000 // 44_100)
-    assert not waveform[-8_000:].any() and waveform[-16_000:-8_000].any()

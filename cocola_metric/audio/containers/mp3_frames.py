@@ -1,0 +1,115 @@
+"""The headers of MPEG audio frames, and the tags (Xing, Info, LAME, VBRI) that the first of them may be."""
+
+import struct
+from dataclasses import dataclass
+
+_VERSIONS = {3: 1, 2: 2, 0: 3}  # bits of the header -> MPEG 1, MPEG 2, MPEG 2.5
+_RATES = {1: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 3: (11_025, 12_000, 8_000)}
+_KILOBITS = {  # by (MPEG 1 or not, layer); index 0 is free format
+    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_LAME_SIZE = 36  # bytes of LAME's part of a tag: encoder, gains, delay and padding, ...
+_LAME_DELAYS = 21  # bytes in it before delay and padding
+_SEEK_TABLE = 100
+_VBRI_OFFSET = 36  # bytes into the frame, whatever its channels
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """What the four bytes before each frame say.
+
+    Attributes:
+        version: 1, 2, or 3 for MPEG 2.5.
+        layer: 1 to 3.
+        rate: Samples per second.
+        channels: 1 or 2.
+        size: Bytes of the frame, header included.
+    """
+
+    version: int
+    layer: int
+    rate: int
+    channels: int
+    size: int
+
+    @property
+    def samples(self) -> int:
+        """Samples per channel in a frame."""
+        return 384 if self.layer == 1 else 576 if self.layer == 3 and self.version > 1 else 1152
+
+    @property
+    def side_information(self) -> int:
+        """Bytes between the header and the main data of layer 3, where a tag begins."""
+        return ((9, 17), (17, 32))[self.version == 1][self.channels - 1]
+
+    def continues(self, other: "FrameHeader") -> bool:
+        """Tell whether two frames may be of one stream."""
+        mine, others = ((frame.version, frame.layer, frame.rate, frame.channels) for frame in (self, other))
+        return mine == others
+
+
+@dataclass(frozen=True)
+class InfoTag:
+    """What a first frame that holds no sound says.
+
+    Attributes:
+        frames: Frames of sound that follow; None where it does not say.
+        size: Bytes from this frame to the end of the last; None where it does not say.
+        delay: LAME's part, which states delay and padding; None where there is none.
+    """
+
+    frames: int | None
+    size: int | None
+    delay: bytes | None
+
+
+def parse_header(content: bytes) -> FrameHeader | None:
+    """Read the header at the start of `content`; None if there is none. Free format counts as none."""
+    if len(content) < 4:
+        return None
+    bits = int.from_bytes(content[:4], "big")
+    version, layer = _VERSIONS.get(bits >> 19 & 3), 4 - (bits >> 17 & 3)
+    kilobits, rate, padding = bits >> 12 & 15, bits >> 10 & 3, bits >> 9 & 1
+    if bits >> 21 != 0x7FF or version is None or layer == 4 or kilobits in (0, 15) or rate == 3:
+        return None
+    bit_rate, samples_per_second = 1000 * _KILOBITS[version == 1, layer][kilobits], _RATES[version][rate]
+    if layer == 1:
+        size = (12 * bit_rate // samples_per_second + padding) * 4
+    else:
+        size = (72 if layer == 3 and version > 1 else 144) * bit_rate // samples_per_second + padding
+    return FrameHeader(version, layer, samples_per_second, 1 if bits >> 6 & 3 == 3 else 2, size)
+
+
+def parse_tag(frame: bytes, header: FrameHeader) -> InfoTag | None:
+    """Read the tag that a frame is; None if it is one of sound."""
+    if header.layer != 3:
+        return None
+    if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
+        size, frames = struct.unpack_from(">II", frame.ljust(_VBRI_OFFSET + 18, b"\0"), _VBRI_OFFSET + 10)
+        return InfoTag(frames, size, None)
+    at = 4 + header.side_information
+    if frame[at : at + 4] not in (b"Xing", b"Info"):
+        return None
+    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    at += 8
+    numbers: list[int | None] = []
+    for flag in (1, 2):
+        numbers.append(int.from_bytes(frame[at : at + 4], "big") if flags & flag else None)
+        at += 4 * bool(flags & flag)
+    at += _SEEK_TABLE * bool(flags & 4) + 4 * bool(flags & 8)
+    lame = frame[at : at + _LAME_SIZE]
+    known = len(lame) == _LAME_SIZE and lame[0] != 0 and any(lame[_LAME_DELAYS : _LAME_DELAYS + 3])
+    return InfoTag(numbers[0], numbers[1], lame if known else None)
+
+
+def lame_part(delay: int) -> bytes:
+    """Write LAME's part of a tag, with a delay in samples and no padding."""
+    part = bytearray(_LAME_SIZE)
+    part[:4] = b"LAME"
+    part[_LAME_DELAYS : _LAME_DELAYS + 3] = (delay << 12).to_bytes(3, "big")
+    return bytes(part)
