@@ -43,6 +43,7 @@ class CocolaMetric(Metric):
     Attributes:
         silent_windows: number of windows left out, in this process.
         silent_pairs: number of pairs left out, in this process.
+        unfit_pairs: number of pairs left out because their score is NaN or infinite, in this process.
         signature: the recipe of the number, to be cited with it.
     """
 
@@ -54,6 +55,7 @@ class CocolaMetric(Metric):
     scored_pairs: Tensor
     silent_windows: Tensor
     silent_pairs: Tensor
+    unfit_pairs: Tensor
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class CocolaMetric(Metric):
         self.signature = scorer.signature
         self.sample_rate, self.mode, self.plan, self.batch_size = sample_rate, scorer.mode, scorer.plan, batch_size
         self._models = (model,)  # inside a tuple, where torch does not register it as a submodule
-        for state in ("scored_pairs", "silent_windows", "silent_pairs"):
+        for state in ("scored_pairs", "silent_windows", "silent_pairs", "unfit_pairs"):
             self.add_state(state, torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("score_sum", torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
         # MetricCollection takes metrics whose states are equal after the first update for one and the same: this keeps
@@ -129,16 +131,25 @@ class CocolaMetric(Metric):
             if len(sides[0]) != len(sides[1]):
                 raise AudioError(f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments make no pairs")
             scores, silent = self._window_scores(_common_part(sides))
+            fit = (scores.isfinite() | silent).all(1)  # not fit: weights or samples that the encoder overflows at
             heard = (~silent).sum(1)
             means = scores.masked_fill(silent, 0).sum(1) / heard.clamp(min=1)
+            scored = fit & (heard > 0)
         # Not in place: a state made under inference_mode could not be changed outside it.
-        self.score_sum = self.score_sum + means.sum()
-        self.scored_pairs = self.scored_pairs + (heard > 0).sum()
+        self.score_sum = self.score_sum + means.masked_fill(~scored, 0).sum()
+        self.scored_pairs = self.scored_pairs + scored.sum()
         self.silent_windows = self.silent_windows + silent.sum()
         self.silent_pairs = self.silent_pairs + (heard == 0).sum()
+        self.unfit_pairs = self.unfit_pairs + (~fit).sum()
 
     def compute(self) -> Tensor:
-        """Return the mean score of the pairs (), NaN with an `AudioWarning` if no pair had sound on both sides."""
+        """Return the mean score of the pairs (), NaN with an `AudioWarning` if no pair had sound on both sides.
+
+        Pairs whose score is NaN or infinite are left out of the mean, with an `AudioWarning` that counts them.
+        """
+        if self.unfit_pairs > 0:
+            message = f"{int(self.unfit_pairs)} pairs have a NaN or infinite score and are left out of the mean"
+            warnings.warn(f"{message}: check the weights, and that samples are in -1..1", AudioWarning, stacklevel=2)
         if self.scored_pairs == 0:
             message = "no pair to score: in every window one side is silent, or there was none; the mean is NaN"
             warnings.warn(message, AudioWarning, stacklevel=2)

@@ -7,8 +7,9 @@ import numpy as np
 from torch import Tensor
 
 from .audio import SAMPLE_RATE, AudioInput, read_audio
-from .errors import MissingExtraError
+from .errors import MissingExtraError, UsageError
 from .scorer import WindowScores
+from .whole_files import refuse_unwritable, written_whole
 
 SCORE_COLOUR = "#1f5f8b"
 SIDE_COLOURS = ("#7a8b99", "#c06c3e")
@@ -47,7 +48,27 @@ def plot_scores(
         axis.sharex(top)
     axes[-1].set_xlabel("time (s)")
     axes[-1].set_xlim(0, scores.starts[-1] + window)
-    figure.savefig(file, dpi=150)
+    with written_whole(file) as temporary:
+        figure.savefig(temporary, dpi=150, format=_format(file))
+
+
+def check_picture(file: Path) -> None:
+    """Refuse a picture that could not be written, before any work is done.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        UsageError: The name does not tell a format that matplotlib writes.
+        OutputError: The file cannot be written.
+    """
+    figure, _ = new_figure(rows=1, height=1, heights=(1,))
+    kinds = figure.canvas.get_supported_filetypes()
+    if _format(file) not in kinds:
+        raise UsageError(f"{file}: --plot must end in .png, .pdf or .svg")
+    refuse_unwritable(file)
+
+
+def _format(file: Path) -> str:
+    return file.suffix.lower().removeprefix(".")
 
 
 def new_figure(*, rows: int, height: float, heights: tuple[float, ...]) -> tuple[Any, Any]:

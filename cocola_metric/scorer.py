@@ -359,9 +359,13 @@ class CocolaScorer:
 
 def _device(name: str | torch.device | None) -> torch.device:
     try:
-        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError as error:
-        raise UsageError(f"device {name!r} is none that torch knows: pass cpu, or cuda:0 and the like") from error
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device).cpu()  # a name that torch knows need not stand for something in this machine
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError, ValueError) as error:
+        known = "cpu" if not torch.cuda.is_available() else f"cpu, or cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"device {str(name)!r} cannot be used here ({reason[:200]}): pass {known}") from error
+    return device
 
 
 def _raised(result: _Result | AudioError) -> _Result:

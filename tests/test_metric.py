@@ -93,7 +93,14 @@ def test_windows_channels_and_rates_are_as_in_the_scorer(scorer) -> None:
 
 def test_what_torchmetrics_asks_of_a_metric(metric) -> None:
     assert metric.higher_is_better and not metric.is_differentiable and not metric.full_state_update
-    assert set(metric._reductions) == {"score_sum", "scored_pairs", "silent_windows", "silent_pairs", "recipe"}
+    assert set(metric._reductions) == {
+        "score_sum",
+        "scored_pairs",
+        "silent_windows",
+        "silent_pairs",
+        "unfit_pairs",
+        "recipe",
+    }
     reductions = {name: function.__name__ for name, function in metric._reductions.items()}
     assert reductions.pop("recipe") == "dim_zero_max"
     assert set(reductions.values()) == {"dim_zero_sum"}

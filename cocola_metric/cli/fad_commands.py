@@ -1,7 +1,6 @@
 """What `cocola-fad` does: embed the clips of folders, leave out and report the bad ones, compare what remains."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,15 @@ from tqdm import tqdm
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
 from .pairs import match_folders
-from .program import Result
+from .program import Result, say
 
 Named = tuple[str, Mix]
 
 
 def fad(options: argparse.Namespace) -> Result:
     """Compare folders by one embedder or by all; return what to print, and the exit code."""
+    if options.save_reference is not None:
+        Reference.check_place(options.save_reference)
     names = list(EMBEDDERS) if options.embedder == "all" else [options.embedder]
     stored = Reference.load(options.reference) if options.reference.suffix == ".npz" else None
     if options.embedder == "all" and (stored or options.save_reference):
@@ -31,7 +32,7 @@ def fad(options: argparse.Namespace) -> Result:
         try:
             results[name], code = _compare(name, options, sides, stored)
         except (CheckpointError, MissingExtraError) as error:
-            print(f"cocola-fad: {name}: {error}", file=sys.stderr)
+            say("cocola-fad", f"{name}: {error}")
             results[name], code = {"error": str(error)}, 2
         codes.append(code)
     return results, max(codes)
@@ -104,7 +105,7 @@ def _embedded(metric: FAD, side: Sequence[Named], strict: bool) -> list[Array | 
         if isinstance(result, AudioError):
             if strict:
                 raise AudioError(f"{name}: {result}; stopped because of --strict")
-            tqdm.write(f"cocola-fad: {name}: {result}", file=sys.stderr)
+            say("cocola-fad", f"{name}: {result}")
         embedded.append(None if isinstance(result, AudioError) else result)
     return embedded
 

@@ -1,7 +1,6 @@
 """What the commands have in common: JSON on stdout, messages on stderr, exit codes, no torch for --help."""
 
 import argparse
-import json
 import os
 import sys
 import warnings
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import CocolaError
+from ..json_files import json_text
+from ..names import printable
 
 Result = tuple[dict[str, Any], int]  # what to print, and the exit code
 
@@ -32,35 +33,59 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
         bad_input: errors of this kind exit with 1, others of ours with 2.
         unfinished: what an interrupted run leaves behind.
     """
+    if sys.stderr is None:  # closed by the caller: messages would end up among the results
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         with _own_warnings_only(program):
             result, code = command()
     except CocolaError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        say(program, error)
         return 1 if isinstance(error, bad_input) else 2
     except KeyboardInterrupt:
-        print(f"{program}: interrupted; {unfinished}", file=sys.stderr)
+        say(program, f"interrupted; {unfinished}")
         return 130
+    lines = [f"  {json_text(key)}: {json_text(value)}" for key, value in result.items()]
+    return code if _printed(program, "{\n" + ",\n".join(lines) + "\n}") else 2
+
+
+def say(program: str, message: object) -> None:
+    """Print a message on stderr, in which no name of a file can steer a terminal."""
+    from tqdm import tqdm
+
+    tqdm.write("\n".join(map(printable, f"{program}: {message}".split("\n"))), file=sys.stderr)
+
+
+def _printed(program: str, text: str) -> bool:
+    """Print the result; say so, and return False, if it does not arrive."""
+    if sys.stdout is None:
+        say(program, "stdout is closed, the result cannot be printed; send it to a file, or to /dev/null")
+        return False
     try:
-        lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items()]
-        print("{\n" + ",\n".join(lines) + "\n}")
+        print(text)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        say(program, f"the result cannot be printed ({error.strerror}); send it elsewhere")
+        return False
+    return True
+
+
+def _discard_stdout() -> None:
+    """Let what is left in the buffer go nowhere, or the interpreter stumbles over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def _own_warnings_only(program: str) -> Iterator[None]:
     """Print this package's warnings as messages on stderr, and none of other libraries'."""
-    from tqdm import tqdm
-
     from ..audio import AudioWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", AudioWarning)
-        warnings.showwarning = lambda message, *_, **__: tqdm.write(f"{program}: warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_, **__: say(program, f"warning: {message}")
         yield
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,10 @@ from tqdm import tqdm
 from .. import checkpoints
 from ..audio import AudioInput
 from ..checkpoints import new_folder
-from ..errors import AudioError, CheckpointError, UsageError
-from ..names import printable
+from ..errors import AudioError, CheckpointError, CocolaError, UsageError
 from ..scorer import CocolaScorer, WindowScores
 from .pairs import Pair, match_folders, read_pairs
-from .program import Result
+from .program import Result, say
 from .score_file import ScoreFile, check_place
 
 DECIMALS = 4  # of a printed score; beyond them is float32 rounding
@@ -33,18 +31,19 @@ def score(options: argparse.Namespace) -> Result:
         return _score_many(options, match_folders(conditioning, accompaniment))
     if options.out is not None or options.windows:
         raise UsageError("--out and --windows are for many pairs (--pairs or two folders); one pair is printed whole")
+    if options.plot is not None:
+        from ..plot import check_picture
+
+        check_picture(options.plot)
     scorer = _scorer(options)
     scores = scorer.score_windows(conditioning, accompaniment)
-    if options.plot is not None:
-        from ..plot import plot_scores
-
-        plot_scores(options.plot, conditioning, accompaniment, scores, window=scorer.plan.window)
+    drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
     return {
         "score": round(scores.mean, DECIMALS),
         "windows": _windows(scores),
         "silent_windows": scores.silent_windows,
         "signature": scorer.signature,
-    }, 0
+    }, 0 if drawn else 2
 
 
 def rank(options: argparse.Namespace) -> Result:
@@ -103,7 +102,7 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
     failures = 0
     with ScoreFile(options.out, scorer.signature, pairs, with_windows=options.windows) as file:
         for message in file.damaged:
-            tqdm.write(f"cocola-score: {printable(message)}", file=sys.stderr)
+            say("cocola-score", message)
         todo = file.todo
         results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
         progress = tqdm(results, total=len(pairs), initial=file.reused, unit="pair", disable=None)
@@ -143,6 +142,18 @@ def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInpu
     return single if single is not None else list(stems or [])
 
 
+def _draw(file: Path, conditioning: AudioInput, accompaniment: AudioInput, scores: WindowScores, window: float) -> bool:
+    """Draw the scores; a picture that fails costs the picture, and not the score."""
+    from ..plot import plot_scores
+
+    try:
+        plot_scores(file, conditioning, accompaniment, scores, window=window)
+    except CocolaError as error:
+        say("cocola-score", error)
+        return False
+    return True
+
+
 def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
     return [
         {"start": start, "score": None if math.isnan(value) else round(value, DECIMALS)}
@@ -160,4 +171,4 @@ def _reason(result: WindowScores | AudioError) -> str | None:
 def _report(reason: str | None, subject: object, strict: bool) -> None:
     if strict:
         raise AudioError(f"{subject}: {reason}; stopped because of --strict")
-    tqdm.write(printable(f"cocola-score: {subject}: {reason}"), file=sys.stderr)
+    say("cocola-score", f"{subject}: {reason}")

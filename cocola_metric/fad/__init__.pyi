@@ -1,8 +1,9 @@
 from .cache import EmbeddingCache
-from .distance import FAD, FadResult, Mix, Reference, SubFAD
+from .distance import FAD, FadResult, Mix, SubFAD
 from .embedders import EMBEDDERS, Embedder, new_embedder
 from .estimates import TrackSet, infinity, split_half_floor
 from .frechet import Array, frechet_distance
+from .reference import Reference
 
 __all__ = [
     "EMBEDDERS",

@@ -2,14 +2,18 @@
 
 import contextlib
 import hashlib
+import io
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..whole_files import write_bytes_whole
 from .frechet import Array
+from .stored_arrays import npy_array
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def default_folder() -> Path:
@@ -18,7 +22,10 @@ def default_folder() -> Path:
 
 
 class EmbeddingCache:
-    """A folder of embeddings, one ``.npy`` file (n, D) in float32 a clip; files are whole or not there."""
+    """A folder of embeddings, one ``.npy`` file (n, D) in float32 a clip, with a check sum behind the array.
+
+    A file that is torn, flipped or under a wrong name is as good as none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,16 +43,26 @@ class EmbeddingCache:
     def read(self, path: Path) -> Array | None:
         """Return the embeddings, or None if there are none or the file is damaged."""
         try:
-            embeddings = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            content = path.read_bytes()
+            data, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+            if digest != _digest(path, data):
+                return None
+            embeddings = npy_array(data)
+        except (OSError, ValueError):
             return None
         usable = embeddings.ndim == 2 and len(embeddings) and np.isfinite(embeddings).all()
         return embeddings.astype(np.float64) if usable else None
 
     def write(self, path: Path, embeddings: Array) -> None:
         """Keep embeddings. A folder that cannot be written costs the cache, not the run."""
+        stream = io.BytesIO()
+        np.save(stream, embeddings.astype(np.float32))
+        data = stream.getvalue()
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-                np.save(file, embeddings.astype(np.float32))
-            Path(file.name).replace(path)
+            write_bytes_whole(path, data + _digest(path, data), durable=False)
+
+
+def _digest(path: Path, data: bytes) -> bytes:
+    """Return the check sum behind the array: of its bytes, and of the name that says what was embedded."""
+    return hashlib.sha256(path.stem.encode() + data).digest()

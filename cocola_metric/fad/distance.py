@@ -17,6 +17,7 @@ from .cache import EmbeddingCache, default_folder
 from .embedders import Embedder, new_embedder
 from .estimates import TrackSet, bootstrap_interval, infinity, per_song, split_half_floor
 from .frechet import Array, Statistics
+from .reference import Reference
 
 RESAMPLES = 200
 Mix: TypeAlias = tuple[AudioInput, ...]
@@ -58,72 +59,6 @@ class FadResult:
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it: NaN becomes None."""
         return {key: _plain(value) for key, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a reference set comes down to, to be kept without its audio.
-
-    Attributes:
-        statistics: of its embeddings.
-        tracks: clips.
-        floor: split-half floor, or NaN.
-        recipe: how they were made; generated sets must be embedded in the same way.
-    """
-
-    statistics: Statistics
-    tracks: int
-    floor: float
-    recipe: str
-
-    def save(self, file: str | os.PathLike[str]) -> Path:
-        """Write an ``.npz`` file: count, mean (D,), factor (r, D) of the scatter, tracks, floor, recipe.
-
-        Raises:
-            UsageError: the name does not end in .npz, or the file cannot be written.
-        """
-        path = Path(file)
-        if path.suffix != ".npz":
-            raise UsageError(f"{path}: reference statistics are kept in a file that ends in .npz")
-        partial = path.with_name(f".{path.stem}.partial.npz")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(
-                partial,
-                count=self.statistics.count,
-                mean=self.statistics.mean,
-                factor=self.statistics.factor,
-                tracks=self.tracks,
-                floor=self.floor,
-                recipe=self.recipe,
-            )
-            partial.replace(path)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
-        return path
-
-    @classmethod
-    def load(cls, file: str | os.PathLike[str]) -> "Reference":
-        """Read what `save` wrote.
-
-        Raises:
-            UsageError: the file is missing, damaged, or holds something else.
-        """
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                mean, factor = stored["mean"].astype(np.float64), stored["factor"].astype(np.float64)
-                statistics = Statistics(int(stored["count"]), mean, factor)
-                reference = cls(statistics, int(stored["tracks"]), float(stored["floor"]), str(stored["recipe"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise UsageError(f"{file}: no reference statistics ({error}); make them with Reference.save") from error
-        if (
-            factor.ndim != 2
-            or mean.shape != factor.shape[1:]
-            or not np.isfinite(mean).all()
-            or not np.isfinite(factor).all()
-        ):
-            raise UsageError(f"{file}: damaged reference statistics; make them again")
-        return reference
 
 
 class FAD:

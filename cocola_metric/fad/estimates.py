@@ -87,7 +87,12 @@ def bootstrap_interval(
         paired: whether tracks of one index belong together (sub-FAD), and are drawn together.
         resamples: draws.
         seed: of the draws.
+
+    Returns:
+        The interval; NaN for a single track, of which nobody can tell how much another would differ.
     """
+    if len(generated) < 2:  # one track drawn again and again is always the same
+        return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
     distances = []
     for _ in range(resamples):

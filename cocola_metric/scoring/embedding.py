@@ -12,10 +12,12 @@ from torch import Tensor
 
 from ..audio import Audio, WindowPlan, is_silent, stream_windows
 from ..encoder import CocolaEncoder, Mode
-from ..errors import AudioError
+from ..errors import AudioError, CheckpointError
 
 BATCH_SIZE = 8  # windows per forward pass on a CPU: a larger batch leaves the cache and is slower per window
 BATCH_SIZE_ACCELERATOR = 64
+LARGEST_PEAK = 1e10
+"""Of samples: more than 32-bit integers reach that were never divided by their full scale."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,12 @@ class WindowEmbedder:
         ends: dict[int, tuple[Tensor, Tensor]] = {}
         first = 0
         for windows in stream_windows(audio, self.plan, length=longest, batch_size=self.batch_size):
-            embeddings.append(self._embed_windows(windows))
+            embeddings.append(_finite(self._embed_windows(windows), windows, audio.name))
             silent.append(is_silent(windows))
             for length, last in last_windows.items():
                 if first <= last < first + len(windows):
                     end = self.plan.silence_behind(length, windows[last - first], last).unsqueeze(0)
-                    ends[length] = self._embed_windows(end)[0], is_silent(end)[0]
+                    ends[length] = _finite(self._embed_windows(end), end, audio.name)[0], is_silent(end)[0]
             first += len(windows)
         return Embedded(audio.length, self.plan, torch.cat(embeddings), torch.cat(silent), ends)
 
@@ -124,6 +126,21 @@ class WindowEmbedder:
         with torch.inference_mode():
             embeddings: Tensor = self.encoder(windows.to(self.device), self.mode)
         return embeddings.float().cpu()
+
+
+def _finite(embeddings: Tensor, windows: Tensor, name: str) -> Tensor:
+    """Return embeddings (B, D) as they are.
+
+    Raises:
+        AudioError: They are NaN or infinite, as the samples are far beyond full scale.
+        CheckpointError: They are NaN or infinite, and the samples are not to blame.
+    """
+    if torch.isfinite(embeddings).all():
+        return embeddings
+    peak = windows.abs().max().item()
+    if peak > LARGEST_PEAK:
+        raise AudioError(f"{name} has samples of {peak:.3g}, which the encoder overflows at: full scale is 1, scale it")
+    raise CheckpointError(f"the encoder gives NaN or infinite embeddings of {name}: its weights are damaged or unfit")
 
 
 def _map_ahead(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..encoder import Similarity
+from ..errors import CheckpointError
 from .embedding import Embedded
 
 
@@ -20,7 +21,7 @@ def window_similarities(similarity: Similarity, conditioning: Embedded, accompan
     length = min(conditioning.length, accompaniment.length)
     (left, left_silent), (right, right_silent) = conditioning.up_to(length), accompaniment.up_to(length)
     with torch.inference_mode():
-        scores = similarity.pairs(left, right)
+        scores = _finite(similarity.pairs(left, right))
     return scores.masked_fill(left_silent | right_silent, torch.nan)
 
 
@@ -49,6 +50,17 @@ def mean_similarities(
     return means
 
 
+def _finite(scores: Tensor) -> Tensor:
+    """Return scores as they are.
+
+    Raises:
+        CheckpointError: They are NaN or infinite, which silence is not: those of silent windows are masked later.
+    """
+    if not torch.isfinite(scores).all():
+        raise CheckpointError("the similarity gives NaN or infinite scores: the weights are damaged or unfit")
+    return scores
+
+
 def _where(condition: NDArray[np.bool_]) -> list[int]:
     return [int(index) for index in np.flatnonzero(condition)]
 
@@ -59,7 +71,7 @@ def _block_means(
     with torch.inference_mode():
         left, left_heard = _flat(rows, similarity.left)
         right, right_heard = _flat(columns, similarity.right)
-        return (left @ right.T) / (left_heard @ right_heard.T)  # 0 / 0 is NaN: nothing was heard
+        return _finite(left @ right.T) / (left_heard @ right_heard.T)  # 0 / 0 is NaN: nothing was heard
 
 
 def _flat(audios: Sequence[tuple[Tensor, Tensor]], side: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,90 @@
+"""A reference set that is embedded already: its statistics, kept in a file without its audio."""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UsageError
+from ..whole_files import make_folder, refuse_unwritable, written_whole
+from .frechet import Statistics
+from .stored_arrays import npz_arrays
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a reference set comes down to, to be kept without its audio.
+
+    Attributes:
+        statistics: of its embeddings.
+        tracks: clips.
+        floor: split-half floor, or NaN.
+        recipe: how they were made; generated sets must be embedded in the same way.
+    """
+
+    statistics: Statistics
+    tracks: int
+    floor: float
+    recipe: str
+
+    def save(self, file: str | os.PathLike[str]) -> Path:
+        """Write an ``.npz`` file: count, mean (D,), factor (r, D) of the scatter, tracks, floor, recipe.
+
+        Raises:
+            UsageError: the name does not end in .npz.
+            OutputError: the file cannot be written.
+        """
+        path = Path(file)
+        self.check_place(path)
+        with written_whole(path) as temporary, temporary.open("wb") as opened:
+            np.savez(
+                opened,
+                count=self.statistics.count,
+                mean=self.statistics.mean,
+                factor=self.statistics.factor,
+                tracks=self.tracks,
+                floor=self.floor,
+                recipe=self.recipe,
+            )
+        return path
+
+    @staticmethod
+    def check_place(path: Path) -> None:
+        """Refuse a name under which `save` could not write, before the work is done; its folder is made.
+
+        Raises:
+            UsageError: The name does not end in .npz.
+            OutputError: The file cannot be written.
+        """
+        if path.suffix != ".npz":
+            raise UsageError(f"{path}: reference statistics are kept in a file that ends in .npz")
+        make_folder(path.parent)
+        refuse_unwritable(path)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str]) -> "Reference":
+        """Read what `save` wrote.
+
+        Raises:
+            UsageError: the file is missing, damaged, or holds something else.
+        """
+        try:
+            stored = npz_arrays(file)
+            mean, factor = (np.asarray(stored[name], np.float64) for name in ("mean", "factor"))
+            count, tracks, floor = (stored[name].item() for name in ("count", "tracks", "floor"))
+            reference = cls(Statistics(int(count), mean, factor), int(tracks), float(floor), str(stored["recipe"]))
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+            raise UsageError(f"{file}: no reference statistics ({error}); make them with Reference.save") from error
+        if (
+            factor.ndim != 2
+            or mean.shape != factor.shape[1:]
+            or not np.isfinite(mean).all()
+            or not np.isfinite(factor).all()
+            or reference.statistics.count < 2
+            or not 1 <= reference.tracks <= reference.statistics.count
+            or not (math.isnan(reference.floor) or 0 <= reference.floor < math.inf)
+        ):
+            raise UsageError(f"{file}: damaged reference statistics; make them again")
+        return reference
