@@ -1,4 +1,4 @@
-from .folder import GeneratedFolder, accompaniment_of, mix_of, open_generated, write_text_whole
+from .folder import GeneratedFolder, accompaniment_of, mix_of, open_generated
 from .generate import generate_answers
 from .registry import GENERATORS, Setting, open_generator
 
@@ -11,5 +11,4 @@ __all__ = [
     "mix_of",
     "open_generated",
     "open_generator",
-    "write_text_whole",
 ]

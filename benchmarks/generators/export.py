@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from cocola_metric.errors import CocolaError
 from cocola_metric.identity import file_sha256
+from cocola_metric.whole_files import write_text_whole
 
 from ..queries import ConditioningAudio, Query, find_tracks, query_as_json, read_queries
-from .folder import CONTENTS, Content, write_about, write_text_whole, write_wav_whole
+from .folder import CONTENTS, Content, write_about, write_wav_whole
 
 
 def export_query(

@@ -1,7 +1,8 @@
 """A folder of generated audio: ``<query id>.wav`` and a ``generated.json`` that says what they answer."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.whole_files import write_text_whole, written_whole
 
 from ..queries import Query
 
@@ -158,18 +160,16 @@ def mix_of(generated: NDArray[np.float32], conditioning: NDArray[np.float32], co
 
 def write_wav_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
     """Write 32-bit float WAV, whole or not at all."""
-    write_partial_wav(path, samples, sample_rate).replace(path)
+    with wav_written_whole(path, samples, sample_rate):
+        pass
 
 
-def write_partial_wav(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Path:
-    """Write 32-bit float WAV beside where it belongs, to be moved there; return where it is."""
-    partial = path.with_name(f".{path.name}.partial")
-    soundfile.write(partial, samples, sample_rate, format="WAV", subtype="FLOAT")
-    return partial
+@contextmanager
+def wav_written_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Iterator[Path]:
+    """Write 32-bit float WAV under a temporary name, and give that; the file is there when the block ends.
 
-
-def write_text_whole(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    It is not waited for until the disk has it: a torn answer is found out by its checksum, and made again.
+    """
+    with written_whole(path, durable=False) as unfinished:
+        soundfile.write(unfinished, samples, sample_rate, format="WAV", subtype="FLOAT")
+        yield unfinished

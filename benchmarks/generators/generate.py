@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.identity import file_sha256
+from cocola_metric.whole_files import write_text_whole
 
 from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
-from .folder import Generated, fit_length, write_about, write_partial_wav, write_text_whole
+from .folder import Generated, fit_length, wav_written_whole, write_about
 from .registry import GENERATORS, Generator, Setting, open_generator
 
 logger = logging.getLogger(__name__)
@@ -148,10 +149,9 @@ def _is_current(out: Path, query: Query, key: str) -> bool:
 
 def _write_answer(out: Path, query: Query, key: str, answer: Generated, name: str) -> None:
     samples = fit_length(answer.samples, query, answer.sample_rate, f"{name}: the answer")
-    partial = write_partial_wav(_wav(out, query), samples, answer.sample_rate)
-    note = {"id": query.id, "key": key, "sha256": file_sha256(partial), "norms": answer.norms}
-    write_text_whole(_note(out, query), json.dumps(note) + "\n")  # first, so that audio without a note is not ours
-    partial.replace(_wav(out, query))
+    with wav_written_whole(_wav(out, query), samples, answer.sample_rate) as unfinished:
+        note = {"id": query.id, "key": key, "sha256": file_sha256(unfinished), "norms": answer.norms}
+        write_text_whole(_note(out, query), json.dumps(note) + "\n")  # first, so that audio without a note is not ours
 
 
 def _wav(out: Path, query: Query) -> Path:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora import CORPORA, Stem, Track, open_corpora
 from cocola_metric.training.evaluation import open_test_set
+from cocola_metric.whole_files import write_text_whole
 
 from .manifest import Part, Query, Submix, canonical_name
 from .stem_windows import fingerprint, limit_band, native_rate, read_mix
@@ -135,7 +136,7 @@ def open_tracks(corpus: str, split: str = "test") -> list[Track]:
 
 def note_corpus(manifest: Path, corpus: str) -> None:
     """Note beside a manifest, which names no folder, on which one of this machine it was drawn."""
-    _corpus_note(manifest).write_text(json.dumps({"corpus": _absolute(corpus)}) + "\n", encoding="utf-8")
+    write_text_whole(_corpus_note(manifest), json.dumps({"corpus": _absolute(corpus)}) + "\n")
 
 
 def find_tracks(manifest: Path, queries: Sequence[Query], corpus: str | None = None) -> list[Track]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cocola_metric.errors import UsageError
+from cocola_metric.whole_files import write_bytes_whole
 
 GAIN = "mean"
 """The convention of level: channels averaged, stems as loud as in their files."""
@@ -127,9 +128,7 @@ def write_queries(path: Path, queries: Iterable[Query]) -> str:
     """Write a manifest, one JSON object a line; return the SHA-256 of the file."""
     data = "".join(json.dumps(query_as_json(query)) + "\n" for query in queries).encode("ascii")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_bytes_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

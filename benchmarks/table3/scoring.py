@@ -24,8 +24,9 @@ from cocola_metric.fad import Array, Embedder, EmbeddingCache
 from cocola_metric.identity import file_sha256
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.training.corpora import Track
+from cocola_metric.whole_files import write_text_whole
 
-from ..generators import GeneratedFolder, accompaniment_of, mix_of, write_text_whole
+from ..generators import GeneratedFolder, accompaniment_of, mix_of
 from ..queries import ConditioningAudio, Query, QueryAudio, Submix, limit_band, resample_to
 
 AT_ONCE = 16

@@ -15,8 +15,9 @@ from cocola_metric.errors import CheckpointError, MissingExtraError, UsageError
 from cocola_metric.fad import Array, Embedder, EmbeddingCache, SubFAD, new_embedder
 from cocola_metric.identity import file_sha256
 from cocola_metric.scorer import CocolaScorer
+from cocola_metric.whole_files import write_text_whole
 
-from ..generators import GeneratedFolder, Setting, generate_answers, open_generated, open_generator, write_text_whole
+from ..generators import GeneratedFolder, Setting, generate_answers, open_generated, open_generator
 from ..queries import ConditioningAudio, Query, find_tracks, read_queries
 from .data import (
     IS_REFERENCE,

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.fad import EMBEDDERS
+from cocola_metric.whole_files import write_text_whole
 
-from ..generators import GENERATORS, write_text_whole
+from ..generators import GENERATORS
 from .data import Table, system_without_weights
 from .markdown import print_table
 from .ray_engine import RayEngine

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
 from cocola_metric.errors import AudioError
+from cocola_metric.whole_files import write_text_whole
 
 from ..signal import beat_period
 from .registry import Track, open_corpora
@@ -171,9 +172,7 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
         logger.warning("%d of %d tracks left out", damaged, len(tracks))
     samples.flush()
     np.save(folder / LEVELS, levels)
-    unfinished = folder / f"{TRACKS}.partial"
-    unfinished.write_text(json.dumps(places))
-    unfinished.replace(folder / TRACKS)
+    write_text_whole(folder / TRACKS, json.dumps(places))  # last: a folder with it is whole
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from cocola_metric import checkpoints
 from cocola_metric.encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from cocola_metric.errors import AudioError, CocolaError, UsageError
+from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
 from ..signal import PARTITIONS
@@ -156,7 +157,7 @@ def compare_encoders(options: argparse.Namespace) -> None:
             "seed": options.seed,
             "max_windows": options.max_windows,
         }
-        options.json.write_text(json.dumps({**recipe, **data}, indent=2) + "\n", encoding="utf-8")
+        write_text_whole(options.json, json.dumps({**recipe, **data}, indent=2) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ import soundfile
 from tqdm import tqdm
 
 from cocola_metric.errors import CocolaError, MissingExtraError
+from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import SPLITS
 from .drumkits import find_drumkits
@@ -92,7 +93,7 @@ def render_corpus(
         "checksums": {name: check(sources, recipe.sources) for name, recipe in recipes.items()},
         "left_out": sorted(track.name for track in skipped),
     }
-    (output / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    write_text_whole(output / MANIFEST, json.dumps(manifest, indent=2) + "\n")
     return skipped
 
 

@@ -1,7 +1,6 @@
 """Pairs of sub-mixes that CompoNet is trained on (section 3.3): draw i is a function of (tracks, settings, seed, i)."""
 
 import json
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -17,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.errors import AudioError, OutputError, UsageError
+from cocola_metric.whole_files import write_text_whole
 
 from ...corpora import NO_STEM, BankTrack, StemBank, open_banks, open_corpora
 from ...signal import SILENCE_POWER
@@ -196,10 +196,8 @@ def _stem_names(spec: str, split: str, cache: Path) -> dict[str, list[str]]:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     tracks = open_corpora([spec], split)
     names = {track.name: [stem.instrument or stem.name for stem in track.stems] for track in tracks}
-    unfinished = file.with_suffix(f".{os.getpid()}.partial")
-    with suppress(OSError):  # somebody else's cache, which may be read only
-        unfinished.write_text(json.dumps(names), encoding="utf-8")
-        unfinished.replace(file)
+    with suppress(OutputError):  # somebody else's cache, which may be read only
+        write_text_whole(file, json.dumps(names))
     return names
 
 

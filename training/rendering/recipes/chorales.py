@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from cocola_metric.whole_files import write_bytes_whole
+
 from ..notation import SCORE_VELOCITY, Note, Part, ScoreError
 from ..studio import Stems, Studio
 from ..works import SourceAbsent, Work, work_name
@@ -104,9 +106,7 @@ def write_chorales(chorales: Chorales, path: Path) -> None:
     """Write a file of chorales; a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps(chorales, separators=(",", ":")).encode()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(gzip.compress(content, mtime=0))
-    unfinished.replace(path)
+    write_bytes_whole(path, gzip.compress(content, mtime=0))
 
 
 def parse_chorales(paths: Iterable[Path]) -> Chorales:
