@@ -22,12 +22,17 @@ def similarity_matrix(first: Tensor, second: Tensor, weight: Tensor | None = Non
     return (first if weight is None else first @ weight) @ second.T
 
 
-def contrastive_loss(similarities: Tensor, first: int = 0) -> Tensor:
+def contrastive_loss(similarities: Tensor, first: int = 0, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the multi-class cross entropy of picking each row's own column, averaged over rows (Eq. 3).
 
     Row k's own column is ``first + k``; columns beyond those of the rows are further negatives.
 
     The paper writes a sum over the batch; the mean is the same loss at a learning rate that does not depend on K.
+
+    Args:
+        similarities: of every row with every column; minus infinity where a column is none of a row's.
+        first: column of row 0.
+        label_smoothing: share of the target that all columns of a row have in equal parts; 0 in the paper.
 
     Shape:
         (K, J) -> (), J >= first + K.
@@ -36,7 +41,13 @@ def contrastive_loss(similarities: Tensor, first: int = 0) -> Tensor:
     tensor(4.)
     """
     targets = torch.arange(first, first + len(similarities), device=similarities.device)
-    return torch.nn.functional.cross_entropy(similarities, targets)
+    loss = torch.nn.functional.cross_entropy(similarities, targets)
+    if not label_smoothing:
+        return loss
+    present = similarities.isfinite()
+    logarithms = similarities.log_softmax(dim=1).masked_fill(~present, 0)
+    spread = -(logarithms.sum(1) / present.sum(1)).mean()
+    return (1 - label_smoothing) * loss + label_smoothing * spread
 
 
 def similarity_pairs(conditioning: Tensor, accompaniment: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -8,6 +8,8 @@ COMMANDS = {
     "render": Command("rendering.render", "make the training corpora from scores and projects"),
     "sources": Command("rendering.sources", "check or fetch what corpora are made from"),
     "train": Command("encoder.train", "train a COCOLA encoder"),
+    "maps": Command("encoder.maps", "what a frozen trunk makes of drawn windows, for heads"),
+    "train-head": Command("encoder.heads", "train what follows a frozen trunk, on its maps"),
     "evaluate": Command("evaluation.evaluate", "accuracy, validity and Table 2 of encoders"),
     "ablation": Command("evaluation.ablation", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.figure4", "the paper's Figure 4 from the logs of two runs"),

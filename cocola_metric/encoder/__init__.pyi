@@ -1,3 +1,4 @@
+from .backbones import TrunkMaps
 from .mel import LogMel
 from .model import (
     MIN_SAMPLES,
@@ -6,10 +7,10 @@ from .model import (
     CocolaModel,
     EncoderConfig,
     Mode,
-    Similarity,
     fold_batch_norm,
     select_mode,
 )
+from .similarity import Similarity
 
 __all__ = [
     "MIN_SAMPLES",
@@ -20,6 +21,7 @@ __all__ = [
     "LogMel",
     "Mode",
     "Similarity",
+    "TrunkMaps",
     "fold_batch_norm",
     "select_mode",
 ]

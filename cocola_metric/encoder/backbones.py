@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from .phasors import PITCH, TIME, PitchPhasors, TimePhasors
 
 
 class StaticPadConv2d(nn.Conv2d):
@@ -18,6 +21,22 @@ class StaticPadConv2d(nn.Conv2d):
         """Pad by (k - 2) // 2 before and (k - 1) // 2 after on both axes, then convolve."""
         before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
         return super().forward(nn.functional.pad(input, (before, after, before, after)))
+
+
+class TrunkMaps(NamedTuple):
+    """What the convolutions of an EfficientNet-B0 make of images; heads read these.
+
+    Attributes:
+        quarter: map at 1/4 of the resolution, a step every 80 ms of `PitchOnset` images, (B, 24, 32, F / 4).
+        eighth: map at 1/8, (B, 40, 16, F / 8).
+        last: map at 1/32, (B, 320, 4, F / 32).
+        average: features averaged over the whole image, (B, 1280).
+    """
+
+    quarter: Tensor
+    eighth: Tensor
+    last: Tensor
+    average: Tensor
 
 
 class PlacedEfficientNet(nn.Module):
@@ -61,17 +80,26 @@ class PlacedEfficientNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the average and the three readings."""
+        return self.read(images, self.maps(images))
+
+    def maps(self, images: Tensor) -> TrunkMaps:
+        """Return what the convolutions make of images."""
         network = self.network
-        fine = network.bn1(network.conv_stem(images))
-        for stage in network.blocks[:3]:
-            fine = stage(fine)  # (B, 40, 16, F / 8)
-        coarse = fine
+        quarter = network.bn1(network.conv_stem(images))
+        for stage in network.blocks[:2]:
+            quarter = stage(quarter)
+        eighth = network.blocks[2](quarter)
+        last = eighth
         for stage in network.blocks[3:]:
-            coarse = stage(coarse)  # (B, 320, 4, F / 32)
-        average = network.global_pool(network.bn2(network.conv_head(coarse)))
-        time, pitch, both = self.time(fine).float(), self.pitch(fine).float(), self.both(coarse).float()
-        readings = [average.float(), self._series(time, 8, self.time_harmonics).flatten(1), pitch.mean(-1).flatten(1)]
-        readings.append(self._series(both, 32, self.both_harmonics).flatten(1))
+            last = stage(last)
+        return TrunkMaps(quarter, eighth, last, network.global_pool(network.bn2(network.conv_head(last))))
+
+    def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
+        """Return the average and the three readings of the maps that `maps` makes of images."""
+        time = self._series(self.time(maps.eighth).float(), 8, self.time_harmonics)
+        pitch = self.pitch(maps.eighth).float().mean(-1)
+        both = self._series(self.both(maps.last).float(), 32, self.both_harmonics)
+        readings = [maps.average.float(), time.flatten(1), pitch.flatten(1), both.flatten(1)]
         normed: Tensor = self.norm(torch.cat(readings, dim=1))
         return normed
 
@@ -84,6 +112,43 @@ class PlacedEfficientNet(nn.Module):
         waves = torch.cat([torch.ones_like(seconds)[:, None], angles.cos(), angles.sin()], dim=1)
         with torch.autocast(values.device.type, enabled=False):
             return values @ waves / len(seconds)
+
+
+class PhasorEfficientNet(PlacedEfficientNet):
+    """EfficientNet-B0 beside phasors over time, and over pitch: see `phasors.py`.
+
+    Shape:
+        (B, C, 128, F) -> (B, W + P): what has no place, for the projection, then phasors as they are.
+
+    Attributes:
+        phasor_width: P, of the phasors.
+    """
+
+    def __init__(self, network: Any, *, places: bool = False, pitch: bool = True) -> None:
+        """Take a timm EfficientNet-B0.
+
+        Args:
+            network: to be read.
+            places: read also what `PlacedEfficientNet` reads.
+            pitch: have phasors over pitch, too.
+        """
+        super().__init__(network)
+        self.places = places
+        if not places:
+            del self.time, self.pitch, self.both
+            self.width = network.num_features
+            self.norm = nn.BatchNorm1d(self.width)
+        self.time_phasors = TimePhasors()
+        self.pitch_phasors = PitchPhasors() if pitch else None
+        self.phasor_width = TIME.width + (PITCH.width if pitch else 0)
+
+    def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
+        """Return the average, readings where there are any, and phasors of the maps that `maps` makes of images."""
+        real = super().read(images, maps) if self.places else self.norm(maps.average.float())
+        parts = [real, self.time_phasors(images, maps.quarter)]
+        if self.pitch_phasors is not None:
+            parts.append(self.pitch_phasors(images))
+        return torch.cat(parts, dim=1)
 
 
 def _reading(channels: int, kept: int, kernel: tuple[int, int]) -> nn.Sequential:
@@ -113,7 +178,21 @@ def _placed_efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Modu
     return network, network.width
 
 
+def _phasor_efficientnet_b0(
+    channels: int, drop_connect: float, *, places: bool = False, pitch: bool = True
+) -> tuple[nn.Module, int]:
+    network = PhasorEfficientNet(_create(channels, drop_connect), places=places, pitch=pitch)
+    return network, network.width
+
+
 BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
     "efficientnet_b0": _efficientnet_b0,
     "placed_efficientnet_b0": _placed_efficientnet_b0,
+    "phasor_efficientnet_b0": _phasor_efficientnet_b0,
+    "time_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, pitch=False),
+    "placed_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True),
 }
+"""Name -> the network for images of so many channels, and how much of what it returns is projected (the width).
+
+A network with phasors behind that says how many numbers these are: ``phasor_width``.
+"""

@@ -1,18 +1,21 @@
 """The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from .. import functional
 from ..errors import CheckpointError, UsageError
 from .backbones import BACKBONES
 from .mel import HarmonicPercussive, LogMel
+from .phasors import PITCH, TIME, PhasorSimilarity
 from .pitch_onset import PitchOnset
+from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
 
 Mode = Literal["both", "harmonic", "percussive"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -45,10 +48,20 @@ class EncoderConfig:
             value = getattr(self, field)
             if value not in known:
                 raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
-        if self.backbone == "placed_efficientnet_b0" and self.front_end != "pitch_onset":
+        if self.backbone != "efficientnet_b0" and self.front_end != "pitch_onset":
             raise CheckpointError(
                 f"backbone {self.backbone!r} takes the 128 rows of front end 'pitch_onset', not {self.front_end!r}: "
                 "choose that front end, or backbone 'efficientnet_b0'"
+            )
+        if ("phasor" in self.backbone) != ("phasors" in self.similarity):
+            raise CheckpointError(
+                f"backbone {self.backbone!r} and similarity {self.similarity!r} do not go together: phasors need both"
+            )
+        phasors = PHASOR_GROUPS.get(self.similarity, ())
+        if phasors and self.embedding_dim <= (width := sum(group.width for group in phasors)):
+            raise CheckpointError(
+                f"embedding_dim {self.embedding_dim} leaves no room beside the {width} numbers of the phasors of "
+                f"similarity {self.similarity!r}; pass {width + 64}"
             )
 
 
@@ -66,9 +79,11 @@ class CocolaEncoder(nn.Module):
         super().__init__()
         self.front_end = FRONT_ENDS[config.front_end]()
         self.backbone, width = BACKBONES[config.backbone](self.front_end.channels, config.drop_connect)
+        self.phasor_width: int = getattr(self.backbone, "phasor_width", 0)
+        projected = config.embedding_dim - self.phasor_width
         self.dropout = nn.Dropout(config.dropout)
-        self.projection = nn.Linear(width, config.embedding_dim)
-        self.layer_norm = nn.LayerNorm(config.embedding_dim)
+        self.projection = nn.Linear(width, projected)
+        self.layer_norm = nn.LayerNorm(projected)
 
     def forward(self, waveform: Tensor, mode: Mode = "both") -> Tensor:
         """Return the embeddings of 16 kHz waveforms.
@@ -89,68 +104,24 @@ class CocolaEncoder(nn.Module):
     def project(self, pooled: Tensor) -> Tensor:
         """Return the embeddings of what the backbone pooled: dropout, projection, LayerNorm, tanh.
 
+        Phasors go through as they are.
+
         Shape:
             (B, W) -> (B, D), W the backbone's width.
         """
-        return torch.tanh(self.layer_norm(self.projection(self.dropout(pooled))))
+        real, phasors = pooled.split([pooled.shape[-1] - self.phasor_width, self.phasor_width], dim=-1)
+        projected = torch.tanh(self.layer_norm(self.projection(self.dropout(real))))
+        return torch.cat([projected, phasors], dim=-1) if self.phasor_width else projected
 
 
-class Similarity(nn.Module):
-    """A similarity that is an inner product of what the two sides become: left(h_y) . right(h_x)."""
-
-    def left(self, conditioning: Tensor) -> Tensor:
-        """Return the conditioning's side of the product: (..., D) -> (..., D)."""
-        raise NotImplementedError
-
-    def right(self, accompaniment: Tensor) -> Tensor:
-        """Return the accompaniment's side of the product: (..., D) -> (..., D)."""
-        raise NotImplementedError
-
-    def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return all similarities (Eq. 2): (K, D), (J, D) -> (K, J)."""
-        return functional.similarity_matrix(self.left(conditioning), self.right(accompaniment))
-
-    def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
-        """Return the similarity of each pair (Eq. 4): (B, D), (B, D) -> (B,)."""
-        return functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
-
-
-class BilinearSimilarity(Similarity):
-    """h_y^T W h_x with the learnable matrix W of Eq. 2; it starts as a scaled inner product."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.eye(dim) / dim**0.5)
-
-    def left(self, conditioning: Tensor) -> Tensor:
-        """Return h_y^T W."""
-        return conditioning @ self.weight
-
-    def right(self, accompaniment: Tensor) -> Tensor:
-        """Return h_x."""
-        return accompaniment
-
-
-class CosineSimilarity(Similarity):
-    """Cosine over a temperature, the alternative of Figure 4 (after SimCLR)."""
-
-    temperature = 0.1
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-
-    def left(self, conditioning: Tensor) -> Tensor:
-        """Return the unit vector over the temperature."""
-        return nn.functional.normalize(conditioning, dim=-1) / self.temperature
-
-    def right(self, accompaniment: Tensor) -> Tensor:
-        """Return the unit vector."""
-        return nn.functional.normalize(accompaniment, dim=-1)
-
-
-SIMILARITIES: dict[str, type[BilinearSimilarity] | type[CosineSimilarity]] = {
+PHASOR_GROUPS = {"phasors": (TIME, PITCH), "time_phasors": (TIME,), "mixed_phasors": (TIME, PITCH)}
+SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "bilinear": BilinearSimilarity,
     "cosine": CosineSimilarity,
+    **{
+        name: partial(PhasorSimilarity, groups=groups, mixed=name == "mixed_phasors")
+        for name, groups in PHASOR_GROUPS.items()
+    },
 }
 
 

@@ -84,6 +84,7 @@ class TrainingConfig:
             they see is small marks in large images: to learn these costs most, and they are the same in all music.
         start_share: of the weights that a run starts from, in those that it ends with; the rest is what it learned. In
             between an encoder forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+        label_smoothing: share of the target of Eq. 3 that is spread over all accompaniments of the batch.
         bfloat16: run the backbone in bfloat16.
         seed: of everything drawn.
     """
@@ -99,6 +100,7 @@ class TrainingConfig:
     short_window: float = 2.0
     frozen_stages: int = 0
     start_share: float = 0.0
+    label_smoothing: float = 0.0
     bfloat16: bool = False
     seed: int = 0
 

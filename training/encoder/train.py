@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 import torch.distributed.nn.functional
@@ -25,6 +25,7 @@ from ..corpora import StemBank, open_banks
 from ..runs import LogFormat, Pace, Training, add_run_options, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
+from .starts import freeze_stages, start_weights
 from .validation import Validation, front_end_features
 from .waveforms import hear
 
@@ -116,7 +117,7 @@ def train(
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder)
     if start_from is not None:
-        model.load_state_dict(checkpoints.load(start_from).model.state_dict())
+        start_weights(model, start_from)
     start = {name: weights.detach().clone() for name, weights in model.named_parameters()}
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     frozen = freeze_stages(model, config.frozen_stages)
@@ -128,7 +129,7 @@ def train(
         frozen.eval()
         similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
         accuracy = functional.accuracy(similarities.detach(), share.start)
-        return functional.contrastive_loss(similarities, share.start), accuracy
+        return functional.contrastive_loss(similarities, share.start, label_smoothing=config.label_smoothing), accuracy
 
     training = Training(
         name="training",
@@ -219,15 +220,6 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()
-
-
-def freeze_stages(model: CocolaModel, count: int) -> nn.ModuleList:
-    """Let the stem and the first stages of a model's backbone keep their weights; they are returned."""
-    backbone: Any = model.encoder.backbone
-    network = getattr(backbone, "network", backbone)
-    frozen = nn.ModuleList([network.conv_stem, network.bn1, *network.blocks[:count]] if count else [])
-    frozen.requires_grad_(False)
-    return frozen
 
 
 def _gathered(rows: Tensor) -> Tensor:

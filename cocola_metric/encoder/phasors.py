@@ -1,0 +1,223 @@
+"""Phasors: Fourier coefficients of learned channels, whose similarity hears relative time and relative pitch.
+
+A coefficient turns by an angle when its map moves. Where both sides of a similarity move together, both turn by the
+same angle and conj(x) y stays; where one moves, it turns. Nothing here treats cosine and sine as unrelated numbers.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .similarity import Similarity
+
+HERTZ_STEP = 0.2
+TIME_FREQUENCIES = 30
+"""Of the series over time: 0.2 to 6 Hz, a beat at 12 bpm to a sixteenth note at 90."""
+TRUNK_CHANNELS, IMAGE_CHANNELS = 8, 4
+PITCH_FREQUENCIES = 12
+"""Of the series over pitch: 1 to 12 periods an octave, which tells semitones apart whatever their octave."""
+HARMONY_FREQUENCIES = 5
+"""Of the same series over time, forwards and backwards: chords that change once a second still meet."""
+SALIENCES = 2
+ROWS_PER_OCTAVE = 24
+WHOLE_OCTAVES = 120
+"""Rows, of 128: what sounds alike at all of them leaves no trace in the series."""
+SECONDS_PER_FRAME = 0.02
+FRAMES_PER_STEP, FRAMES_PER_ONSET = 4, 2
+FRAMES_PER_CHORD = 8
+DYNAMIC_RANGE_DB = 80.0
+SMALLEST_NORM = 1e-6
+TEMPERATURE = 10.0  # by which a similarity of unit vectors is multiplied before training
+
+
+@dataclass(frozen=True)
+class PhasorGroup:
+    """The phasors of one kind within an embedding: all real parts, then all imaginary parts, frequency by frequency.
+
+    Attributes:
+        frequencies: number of Fourier frequencies.
+        channels: number of learned channels, each with a phasor a frequency.
+    """
+
+    frequencies: int
+    channels: int
+
+    @property
+    def width(self) -> int:
+        """Real numbers that they take."""
+        return 2 * self.frequencies * self.channels
+
+
+TIME = PhasorGroup(TIME_FREQUENCIES, TRUNK_CHANNELS + IMAGE_CHANNELS)
+PITCH = PhasorGroup(PITCH_FREQUENCIES * (2 * HARMONY_FREQUENCIES + 1), SALIENCES)
+
+
+def waves(count: int, spacing: float, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Return exp(-2 pi i f p) at evenly spaced points p, divided by their number: its real and its imaginary part.
+
+    Args:
+        count: N, of the points.
+        spacing: from one point to the next.
+        frequencies: periods per unit of spacing.
+
+    Shape:
+        (K,) -> (N, K), (N, K).
+    """
+    points = (torch.arange(count, dtype=frequencies.dtype, device=frequencies.device) + 0.5) * spacing
+    angles = 2 * math.pi * points[:, None] * frequencies
+    return angles.cos() / count, -angles.sin() / count
+
+
+def unit(phasors: Tensor) -> Tensor:
+    """Divide by the norm over the last axis; what is all but zero, a constant image, stays so.
+
+    Shape:
+        (..., D) -> the same.
+    """
+    return phasors / (phasors.square().sum(-1, keepdim=True) + SMALLEST_NORM**2).sqrt()
+
+
+class TimePhasors(nn.Module):
+    """When something happens: learned channels of the trunk's map at 80 ms a step, and of the images at 40 ms.
+
+    Shape:
+        images (B, 2, 128, F), map (B, 24, 32, F / 4) -> (B, 2 K C), of unit norm.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(24, TRUNK_CHANNELS, (32, 1), bias=False), nn.BatchNorm2d(TRUNK_CHANNELS), nn.SiLU()
+        )
+        self.image = nn.Sequential(
+            *(nn.Conv2d(2, 8, (8, 5), (4, FRAMES_PER_ONSET), (2, 2), bias=False), nn.BatchNorm2d(8), nn.SiLU()),
+            *(nn.Conv2d(8, IMAGE_CHANNELS, (32, 1), bias=False), nn.BatchNorm2d(IMAGE_CHANNELS), nn.SiLU()),
+        )
+        self.gain = nn.Parameter(torch.zeros(TIME_FREQUENCIES, TIME.channels))
+        hertz = HERTZ_STEP * torch.arange(1, TIME_FREQUENCIES + 1, dtype=torch.float32)
+        self.register_buffer("frequencies", hertz, persistent=False)
+
+    def forward(self, images: Tensor, quarter: Tensor) -> Tensor:
+        """Return the phasors."""
+        loudness = 1 + images / DYNAMIC_RANGE_DB  # 0 to 1
+        sides = [
+            self.series(self.trunk(quarter)[:, :, 0].float(), FRAMES_PER_STEP * SECONDS_PER_FRAME),
+            self.series(self.image(loudness)[:, :, 0].float(), FRAMES_PER_ONSET * SECONDS_PER_FRAME),
+        ]
+        real, imaginary = (torch.cat(parts, dim=-1) * self.gain.exp() for parts in zip(*sides, strict=True))
+        return unit(torch.cat([real.flatten(1), imaginary.flatten(1)], dim=1))
+
+    def series(self, channels: Tensor, seconds: float) -> tuple[Tensor, Tensor]:
+        """Return the Fourier coefficients over time of channels with a step every so many seconds.
+
+        Shape:
+            (B, C, T) -> (B, K, C), (B, K, C).
+        """
+        varying = channels - channels.mean(-1, keepdim=True)
+        real, imaginary = waves(channels.shape[-1], seconds, self.frequencies)
+        with torch.autocast(channels.device.type, enabled=False):
+            return (varying @ real).transpose(1, 2), (varying @ imaginary).transpose(1, 2)
+
+
+class PitchPhasors(nn.Module):
+    """At which pitch something sounds, and when: saliences of the rows of half a semitone, as series over both.
+
+    The saliences come from convolutions along the rows, which know no row of their own, and octaves fall together: a
+    transposition turns every phasor by an angle of its frequency.
+
+    Shape:
+        images (B, 2, 128, F) -> (B, 2 K C), of unit norm.
+    """
+
+    pitch_frequencies: Tensor
+    time_frequencies: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.salience = nn.Sequential(
+            *(nn.Conv2d(1, 8, (49, 1), padding=(24, 0), bias=False), nn.BatchNorm2d(8), nn.SiLU()),
+            *(nn.Conv2d(8, SALIENCES, 1), nn.SiLU()),
+        )
+        self.gain = nn.Parameter(torch.zeros(PITCH.frequencies, SALIENCES))
+        octaves = torch.arange(1, PITCH_FREQUENCIES + 1, dtype=torch.float32)
+        hertz = HERTZ_STEP * torch.arange(-HARMONY_FREQUENCIES, HARMONY_FREQUENCIES + 1, dtype=torch.float32)
+        self.register_buffer("pitch_frequencies", octaves, persistent=False)
+        self.register_buffer("time_frequencies", hertz, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the phasors."""
+        levels = nn.functional.avg_pool2d(1 + images[:, :1] / DYNAMIC_RANGE_DB, (1, FRAMES_PER_CHORD))
+        saliences = self.salience(levels).float()[:, :, :WHOLE_OCTAVES]
+        real, imaginary = (part * self.gain.exp() for part in self.series(saliences))
+        return unit(torch.cat([real.flatten(1), imaginary.flatten(1)], dim=1))
+
+    def series(self, saliences: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the Fourier coefficients over pitch and time.
+
+        Shape:
+            (B, C, R, T) -> (B, K, C), (B, K, C).
+        """
+        rows, steps = saliences.shape[2:]
+        pitch_real, pitch_imaginary = waves(rows, 1 / ROWS_PER_OCTAVE, self.pitch_frequencies)
+        time_real, time_imaginary = waves(steps, FRAMES_PER_CHORD * SECONDS_PER_FRAME, self.time_frequencies)
+        with torch.autocast(saliences.device.type, enabled=False):
+            over_pitch = saliences.transpose(2, 3)  # (B, C, T, R)
+            real, imaginary = ((over_pitch @ part).transpose(2, 3) for part in (pitch_real, pitch_imaginary))
+            both = real @ time_real - imaginary @ time_imaginary, real @ time_imaginary + imaginary @ time_real
+        first, second = (part.flatten(2).transpose(1, 2) for part in both)
+        return first, second
+
+
+class PhasorForm(nn.Module):
+    """sum_k Re(x_k^H W_k y_k), with a complex matrix W_k for each frequency; W need not be positive.
+
+    Shape:
+        (..., 2 K C) -> the same: the left side of an inner product with y.
+    """
+
+    def __init__(self, group: PhasorGroup, *, mixed: bool = False) -> None:
+        """Take the phasors; ``mixed`` lets every frequency meet every other, in one matrix."""
+        super().__init__()
+        self.shape = (2, 1, group.frequencies * group.channels) if mixed else (2, group.frequencies, group.channels)
+        identity = torch.eye(self.shape[2]).expand(self.shape[1], -1, -1)
+        self.weight = nn.Parameter(torch.stack([identity, torch.zeros_like(identity)]))
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(TEMPERATURE)))
+
+    def forward(self, phasors: Tensor) -> Tensor:
+        """Return x^H W as the real numbers by which those of y are multiplied."""
+        real, imaginary = phasors.unflatten(-1, self.shape).unbind(-3)  # (..., K, C)
+        left = [
+            _times(real, self.weight[0]) + _times(imaginary, self.weight[1]),
+            _times(imaginary, self.weight[0]) - _times(real, self.weight[1]),
+        ]
+        return self.log_temperature.exp() * torch.stack(left, dim=-3).flatten(-3)
+
+
+def _times(rows: Tensor, matrices: Tensor) -> Tensor:
+    return (rows.unsqueeze(-2) @ matrices).squeeze(-2)
+
+
+class PhasorSimilarity(Similarity):
+    """A bilinear form (Eq. 2) of a real part, and of phasors, each kind with matrices and a temperature of its own."""
+
+    def __init__(self, dim: int, groups: Sequence[PhasorGroup], *, mixed: bool = False) -> None:
+        """Take the width of the whole embedding and the phasors at its end."""
+        super().__init__()
+        self.widths = [dim - sum(group.width for group in groups), *(group.width for group in groups)]
+        self.weight = nn.Parameter(torch.eye(self.widths[0]) / self.widths[0] ** 0.5)
+        self.forms = nn.ModuleList(PhasorForm(group, mixed=mixed) for group in groups)
+
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return the conditioning's side: each part times its matrices and its temperature."""
+        real, *phasors = conditioning.split(self.widths, dim=-1)
+        sides = [form(part) for form, part in zip(self.forms, phasors, strict=True)]
+        return torch.cat([real @ self.weight, *sides], dim=-1)
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return h_x."""
+        return accompaniment

@@ -1,0 +1,225 @@
+"""Train what follows a frozen trunk, on its maps.
+
+python -m cocola_metric.training maps CONFIG --out MAPS
+python -m cocola_metric.training train-head CONFIG --maps MAPS --out DIR
+
+ A head sees its music again and again, so it needs to be small; it trains in minutes on a CPU.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from cocola_metric import checkpoints, functional
+from cocola_metric.encoder import CocolaModel, TrunkMaps
+from cocola_metric.errors import CocolaError
+
+from ..runs import Pace, Training, add_run_options, note_settings, run_loop
+from . import train
+from .choices import CHOICES, chances_among
+from .config import TrainingConfig, load_config
+from .maps import SIDES, MapStore, open_watched
+from .starts import start_weights
+from .train import keep_freed_memory
+
+STEPS_BETWEEN_LINES = 50
+STEPS_BETWEEN_MEASUREMENTS = 200
+PAIRS_AT_ONCE = 32
+TRUNK, MATRIX = "encoder.backbone.network.", "similarity.weight"
+
+
+LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{count}" for count in CHOICES)))
+
+
+class RowsOfPairs(Dataset[NDArray[np.int64]]):
+    """Which pairs of a store make each batch: those of one track are of one draw, which split its stems once."""
+
+    def __init__(self, store: MapStore, size: int, *, steps: int, seed: int) -> None:
+        self.size, self.steps, self.seed = size, steps, seed
+        tracks, everyone = store.arrays["tracks"][: store.count], np.arange(store.count)
+        self.groups: list[tuple[int, NDArray[np.int64]]] = []
+        for rows in np.array_split(everyone, max(1, store.count // store.batch_size)):
+            self.groups += [(int(track), rows[tracks[rows] == track]) for track in np.unique(tracks[rows])]
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> NDArray[np.int64]:
+        rows: list[int] = []
+        taken: set[int] = set()
+        for number in np.random.default_rng([self.seed, step]).permutation(len(self.groups)).tolist():
+            track, own = self.groups[number]
+            if track not in taken:
+                taken.add(track)
+                rows += own.tolist()
+            if len(rows) >= self.size:
+                break
+        return np.sort(np.asarray(rows[: self.size]))
+
+
+def train_head(
+    config: TrainingConfig,
+    out: Path,
+    maps: Path,
+    *,
+    start_from: str,
+    keep: bool = False,
+    minutes: float | None = None,
+) -> CocolaModel:
+    """Train the head of an encoder whose trunk keeps its weights, from maps that this trunk made.
+
+    Writes ``log.csv``, ``training.json``, and at the end ``config.json`` and ``model.safetensors`` in float16.
+
+    Args:
+        config: what to train, and how; of ``sampling`` only the size of the batches counts here.
+        out: folder of the run.
+        maps: folder that the command ``maps`` wrote.
+        start_from: weights to begin with, of which those of the trunk stay as they are.
+        keep: take and keep all weights of that encoder which this one has, too, not the trunk's alone.
+        minutes: end after so long even if steps are left.
+
+    Raises:
+        UsageError: there are no maps.
+    """
+    store, watched = MapStore(maps / "train"), open_watched(maps)
+    settings = dataclasses.asdict(config)
+    note_settings(out, settings)
+    torch.manual_seed(config.seed)
+    model = CocolaModel(config.encoder)
+    trained = freeze(model, start_weights(model, start_from, within="" if keep else TRUNK))
+    optimizer = torch.optim.Adam(
+        [
+            {"params": [part for name, part in trained if name != MATRIX], "lr": config.learning_rate},
+            {"params": [part for name, part in trained if name == MATRIX], "lr": config.similarity_learning_rate},
+        ]
+    )
+
+    def loss(step: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        similarities = _similarities(_train(model), store, rows)
+        loss = functional.contrastive_loss(similarities, label_smoothing=config.label_smoothing)
+        return loss, functional.accuracy(similarities.detach())
+
+    training = Training(
+        name=out.name,
+        weights=model.state_dict(),
+        optimizer=optimizer,
+        draws=RowsOfPairs(store, config.sampling.batch_size, steps=config.steps, seed=config.seed),
+        batch_size=config.sampling.batch_size,
+        loss=loss,
+        measure=lambda: measure_head(model, watched),
+        log=LOG,
+        settings=settings,
+    )
+    pace = Pace(
+        config.steps,
+        config.warmup_steps,
+        steps_between_lines=STEPS_BETWEEN_LINES,
+        steps_between_checkpoints=STEPS_BETWEEN_MEASUREMENTS,
+    )
+    run_loop(Accelerator(cpu=True), training, pace, out, minutes=minutes, workers=0)
+    checkpoints.save(model, out, dtype=torch.float16)
+    return model.eval()
+
+
+def freeze(model: CocolaModel, kept: set[str]) -> list[tuple[str, nn.Parameter]]:
+    """Let parameters keep their weights; return the others by name."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name not in kept)
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _train(model: CocolaModel) -> CocolaModel:
+    """Put what is trained into training mode; norms and dropouts of what is kept stay as in use."""
+    for module in model.modules():
+        module.train(any(part.requires_grad for part in module.parameters()))
+    model.encoder.dropout.train(model.encoder.projection.weight.requires_grad)
+    return model
+
+
+def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
+    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D)."""
+    images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
+    embeddings: Tensor = model.encoder.project(model.encoder.backbone.read(images, maps))
+    return embeddings.unflatten(0, (len(rows), SIDES))
+
+
+@torch.inference_mode()
+def measure_head(model: CocolaModel, stores: dict[str, MapStore]) -> dict[str, float]:
+    """Return what a head hears in the windows of validation tracks.
+
+    ``shift``, ``transpose``, ``stretch``, ``noise``: how often the right accompaniment beats itself made wrong;
+    ``other_track``, ``same_track``: a window of another track, of the same one; ``among_16``: fifteen of other tracks.
+    """
+    model.eval()
+    measured: dict[str, float] = {}
+    for kind, store in stores.items():
+        parts = np.array_split(np.arange(store.count), -(-store.count // PAIRS_AT_ONCE))
+        conditioning, accompaniment, wrong = torch.cat([embed_maps(model, store, rows) for rows in parts]).unbind(1)
+        own = model.similarity.pairs(conditioning, accompaniment)
+        has_wrong = torch.from_numpy(store.arrays["has_wrong"][: store.count].copy())
+        better = own > model.similarity.pairs(conditioning, wrong)
+        measured[kind] = better[has_wrong].float().mean().item()
+        if kind == "shift":  # the rest of these pairs is music as it is
+            similarities = model.similarity.matrix(conditioning, accompaniment)
+            tracks = torch.from_numpy(store.arrays["tracks"][: store.count].copy())
+            measured |= _among_windows(similarities, tracks, store.batch_size)
+    return measured
+
+
+def _among_windows(similarities: Tensor, tracks: Tensor, batch_size: int) -> dict[str, float]:
+    own, related = similarities.diagonal()[:, None], tracks[:, None] == tracks[None, :]
+    better = own > similarities
+    number = torch.arange(len(tracks))
+    split_alike = number[:, None] // batch_size == number[None, :] // batch_size
+    itself = torch.eye(len(tracks), dtype=torch.bool)
+    blocks = [similarities[rows][:, rows] for rows in number.split(batch_size)]
+    return {
+        "validation_loss": torch.stack([functional.contrastive_loss(block) for block in blocks]).mean().item(),
+        "validation_accuracy": torch.stack([functional.accuracy(block) for block in blocks]).mean().item(),
+        "other_track": better[~related].float().mean().item(),
+        "same_track": better[related & split_alike & ~itself].float().mean().item(),
+        **{f"among_{count}": chances_among(better, ~related, count).nanmean().item() for count in CHOICES},
+    }
+
+
+def _similarities(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
+    """Return the similarities of each conditioning with every accompaniment and its own wrong one: (K, K + 1)."""
+    conditioning, accompaniment, wrong = embed_maps(model, store, rows).unbind(1)
+    has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
+    own_wrong = model.similarity.pairs(conditioning, wrong).masked_fill(~has_wrong, float("-inf"))
+    return torch.cat([model.similarity.matrix(conditioning, accompaniment), own_wrong[:, None]], dim=1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line of `train-head`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training train-head",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_options(parser)
+    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
+    parser.add_argument("--keep", action="store_true", help="keep all its weights that fit, not the trunk's alone")
+    options = parser.parse_args(arguments)
+    keep_freed_memory()
+    try:
+        config = load_config(options.config, options.set)
+        train_head(
+            config,
+            options.out,
+            options.maps,
+            start_from=options.start_from,
+            keep=options.keep,
+            minutes=options.minutes,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"train-head: {error}\n")

@@ -1,0 +1,196 @@
+"""What a frozen trunk makes of drawn windows, computed once and kept on disk, so that heads train on it in minutes.
+
+python -m cocola_metric.training maps CONFIG --out DIR
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from cocola_metric import checkpoints
+from cocola_metric.encoder import CocolaModel, TrunkMaps, fold_batch_norm
+from cocola_metric.errors import CocolaError, UsageError
+
+from ..corpora import StemBank, open_banks
+from ..runs import add_run_options
+from .batches import KINDS, Draws
+from .config import SamplingConfig, TrainingConfig, load_config
+from .validation import BATCH_OF_FEATURES
+from .waveforms import hear
+
+INDEX = "maps.json"
+FLOOR_DB = -80.0
+STEPS_OF_IMAGES = 255
+SIDES = 3
+VALIDATION_BATCHES = {"shift": 10, "transpose": 5, "stretch": 5, "noise": 3}
+VALIDATION_PAIRS = 32
+LARGEST_TRANSPOSITION = 3  # semitones, of validation windows
+IMAGES, TRACKS, KIND, HAS_WRONG = "images", "tracks", "kind", "has_wrong"
+
+
+class MapStore:
+    """Maps of pairs and their wrong accompaniments in files of a folder, mapped into memory; what is there is readable.
+
+    Attributes:
+        arrays: by name, pairs first: ``images`` in 255 steps of the dynamic range, each of `TrunkMaps` in float16,
+            ``tracks``, ``kind`` (index into ``KINDS``) and ``has_wrong``.
+        batch_size: pairs of a draw, whose tracks are all split once.
+        count: pairs written so far.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a folder.
+
+        Raises:
+            UsageError: nothing was written there.
+        """
+        try:
+            index = json.loads((folder / INDEX).read_text())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{folder}: no maps ({error}); write them with the command 'maps'") from error
+        self.batch_size, self.count = int(index["batch_size"]), int(index["count"])
+        self.arrays: dict[str, NDArray[Any]] = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["arrays"]
+        }
+
+    def images(self, rows: NDArray[np.int64], sides: slice = slice(None)) -> Tensor:
+        """Return the front end's images of some pairs in dB: (n, S, C, M, F)."""
+        steps = torch.from_numpy(self.arrays[IMAGES][rows, sides])
+        return FLOOR_DB * (1 - steps.float() / STEPS_OF_IMAGES)
+
+    def maps(self, rows: NDArray[np.int64], sides: slice = slice(None)) -> TrunkMaps:
+        """Return the trunk's maps of some pairs: (n, S, ...) each."""
+        return TrunkMaps(*(torch.from_numpy(self.arrays[name][rows, sides]).float() for name in TrunkMaps._fields))
+
+
+def write_all_maps(
+    config: TrainingConfig, out: Path, *, start_from: str, cache: Path | None = None, batches: int, workers: int = 2
+) -> None:
+    """Write the maps of training windows as a configuration draws them, and of validation windows as they are.
+
+    Args:
+        config: corpora and sampling.
+        out: folder for ``train`` and ``validation/<kind>``.
+        start_from: encoder whose trunk makes the maps, as for ``checkpoints.load``.
+        cache: folder of the decoded corpora; by default ``out/bank``.
+        batches: of ``config.sampling.batch_size`` training pairs.
+        workers: processes that decode.
+    """
+    model = fold_batch_norm(checkpoints.load(start_from).model)
+    banks = {
+        split: StemBank.join(open_banks(config.corpora, split, cache or out / "bank", workers=workers), "cpu")
+        for split in ("validation", "train")
+    }
+    for number, (kind, count) in enumerate(VALIDATION_BATCHES.items(), 1):
+        plain = dataclasses.replace(
+            config.sampling,
+            batch_size=VALIDATION_PAIRS,
+            windows_per_track=2,
+            partition="track",
+            alterations={kind: 1.0},
+            largest_transposition=LARGEST_TRANSPOSITION,
+            equaliser_db=0.0,
+            low_pass=0.0,
+            loudest_noise=0.0,
+        )
+        draws = Draws(banks["validation"].tracks, plain, steps=count, seed=config.seed + number)
+        write_maps(out / "validation" / kind, model, banks["validation"], draws, plain)
+    draws = Draws(banks["train"].tracks, config.sampling, steps=batches, seed=config.seed)
+    write_maps(out / "train", model, banks["train"], draws, config.sampling)
+
+
+def open_watched(folder: Path) -> dict[str, MapStore]:
+    """Open the maps of validation windows, by the kind of their wrong accompaniments.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = {index.parent.name: MapStore(index.parent) for index in sorted(folder.glob(f"validation/*/{INDEX}"))}
+    if not found:
+        raise UsageError(f"{folder}: no maps of validation windows; write them with the command 'maps'")
+    return found
+
+
+@torch.inference_mode()
+def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, sampling: SamplingConfig) -> None:
+    """Write the maps of drawn pairs, batch by batch; the index tells how many are whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, NDArray[Any]] = {}
+    done = 0
+    for number in tqdm(range(len(draws)), desc=f"maps of {folder.name}", unit="batch", disable=None):
+        draw = draws[number]
+        waveforms, has_wrong = hear(bank, draw, sampling)
+        size = len(waveforms)
+        made = _all_maps(model, waveforms)
+        if not arrays:
+            arrays = _create(folder, len(draws) * size, made)
+        rows = slice(done, done + size)
+        for name, values in made.items():
+            arrays[name][rows, : values.shape[1]] = values
+        arrays[TRACKS][rows], arrays[KIND][rows] = draw.tracks.numpy(), draw.alteration
+        arrays[HAS_WRONG][rows] = has_wrong.numpy() if KINDS[draw.alteration] != "none" else False
+        done += size
+        index = {"arrays": list(arrays), "batch_size": size, "count": done}
+        partial = folder / f"{INDEX}.partial"
+        partial.write_text(json.dumps(index))
+        partial.replace(folder / INDEX)
+
+
+def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:
+    """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, as they are kept."""
+    parts: dict[str, list[NDArray[Any]]] = {}
+    for batch in waveforms.flatten(0, 1).split(BATCH_OF_FEATURES):
+        images = model.encoder.front_end(batch)
+        steps = ((1 - images / FLOOR_DB) * STEPS_OF_IMAGES).round().to(torch.uint8)
+        parts.setdefault(IMAGES, []).append(steps.numpy())
+        maps = model.encoder.backbone.maps(images.contiguous(memory_format=torch.channels_last))
+        for name, values in zip(TrunkMaps._fields, maps, strict=True):
+            parts.setdefault(name, []).append(values.half().contiguous().numpy())
+    shape = waveforms.shape[:2]
+    return {name: np.concatenate(rows).reshape(*shape, *rows[0].shape[1:]) for name, rows in parts.items()}
+
+
+def _create(folder: Path, pairs: int, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    shapes = {name: ((pairs, SIDES, *values.shape[2:]), values.dtype) for name, values in made.items()}
+    shapes |= {TRACKS: ((pairs,), np.dtype(np.int64)), KIND: ((pairs,), np.dtype(np.int8))}
+    shapes[HAS_WRONG] = ((pairs,), np.dtype(np.bool_))
+    return {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+        for name, (shape, dtype) in shapes.items()
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training maps",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_options(parser)
+    parser.add_argument("--start-from", default="embedded", help="encoder of the trunk: known name, folder or file")
+    parser.add_argument("--batches", type=int, default=100, help="of training pairs, of the config's batch size")
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config(options.config, options.set)
+        if options.corpus:
+            config = dataclasses.replace(config, corpora=tuple(options.corpus))
+        write_all_maps(
+            config,
+            options.out,
+            start_from=options.start_from,
+            cache=options.cache,
+            batches=options.batches,
+            workers=options.workers,
+        )
+    except CocolaError as error:
+        parser.exit(1, f"maps: {error}\n")
