@@ -80,3 +80,13 @@ def test_loss_of_chance_is_log_k() -> None:
 
 def test_doctests() -> None:
     assert doctest.testmod(functional, extraglobs={"torch": torch}).failed == 0
+
+
+def test_smoothing_is_that_of_cross_entropy_over_the_columns_there_are() -> None:
+    torch.manual_seed(0)
+    similarities = torch.randn(4, 6)
+    targets = torch.arange(1, 5)
+    expected = torch.nn.functional.cross_entropy(similarities, targets, label_smoothing=0.1)
+    assert torch.isclose(functional.contrastive_loss(similarities, 1, label_smoothing=0.1), expected)
+    absent = torch.cat([similarities, torch.full((4, 1), float("-inf"))], dim=1)
+    assert torch.isclose(functional.contrastive_loss(absent, 1, label_smoothing=0.1), expected)

@@ -1,0 +1,134 @@
+"""Heads on the maps of a frozen trunk: what is kept on disk, what is drawn of it, what is trained."""
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_corpus import write_corpus
+
+from cocola_metric.checkpoints import loading
+from cocola_metric.encoder.model import CocolaModel, EncoderConfig
+from cocola_metric.errors import CheckpointError, UsageError
+from cocola_metric.training.encoder import heads, maps
+from cocola_metric.training.encoder.choices import chances_among
+from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
+from cocola_metric.training.encoder.starts import start_weights
+
+PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
+PHASORS = EncoderConfig(
+    front_end="pitch_onset", backbone="phasor_efficientnet_b0", similarity="phasors", embedding_dim=1312
+)
+KEPT_TOLERANCE = 0.1  # of embeddings in -1..1, whose images are kept in 255 steps
+CONFIGS = sorted((Path(heads.__file__).parents[1] / "configs" / "heads").glob("*.toml"))
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Path:
+    """An encoder whose trunk is frozen."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("start")
+    loading.save(CocolaModel(PLACED), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> TrainingConfig:
+    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
+    sampling = SamplingConfig(
+        window=2.0, batch_size=4, windows_per_track=2, partition="track", alterations={"shift": 0.5, "noise": 0.2}
+    )
+    return TrainingConfig(
+        corpora=(str(corpus),), encoder=PHASORS, sampling=sampling, steps=3, warmup_steps=1, label_smoothing=0.1, seed=1
+    )
+
+
+@pytest.fixture(scope="module")
+def kept(start: Path, config: TrainingConfig, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("maps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maps, "VALIDATION_BATCHES", {"shift": 1, "noise": 1})
+        patch.setattr(maps, "VALIDATION_PAIRS", 4)
+        maps.write_all_maps(config, folder, start_from=str(start), batches=3, workers=0)
+    return folder
+
+
+def test_what_is_kept_gives_the_embeddings_of_the_encoder(start: Path, kept: Path) -> None:
+    store = maps.MapStore(kept / "train")
+    model = loading.load(start).model
+    assert store.count == 12 and store.batch_size == 4
+    with torch.inference_mode():
+        embedded = heads.embed_maps(model, store, np.arange(4))
+        expected = model.encoder.embed_features(store.images(np.arange(4)).flatten(0, 1))
+    assert (embedded.flatten(0, 1)[::3] - expected[::3]).abs().max() < KEPT_TOLERANCE
+
+
+def test_a_head_is_trained_and_the_trunk_stays(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
+    before = loading.load(start).model.state_dict()
+    trained = heads.train_head(config, tmp_path / "run", kept, start_from=str(start))
+    for name, value in trained.state_dict().items():
+        if name.startswith(heads.TRUNK):
+            assert torch.equal(value, before[name]), name
+    torch.manual_seed(config.seed)
+    fresh = CocolaModel(PHASORS).state_dict()
+    moved = [name for name, value in trained.named_parameters() if not torch.equal(value, fresh[name])]
+    assert {name.split(".")[2] for name in moved if "backbone" in name} >= {"time_phasors", "pitch_phasors"}
+    with (tmp_path / "run" / "log.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert last["step"] == "3" and last["other_track"] and last["shift"] and last["noise"]
+    assert loading.load(tmp_path / "run").model.config == PHASORS
+
+
+def test_kept_weights_are_all_that_fit(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
+    width = PHASORS.embedding_dim - 64 + 512
+    beside = EncoderConfig(
+        front_end="pitch_onset",
+        backbone="placed_phasor_efficientnet_b0",
+        similarity="phasors",
+        embedding_dim=width,
+    )
+    run = heads.train_head(
+        TrainingConfig(**{**vars(config), "encoder": beside}), tmp_path / "run", kept, start_from=str(start), keep=True
+    )
+    before = loading.load(start).model.state_dict()
+    assert all(torch.equal(run.state_dict()[name], value) for name, value in before.items())
+
+
+def test_pairs_of_a_track_come_from_one_draw(kept: Path) -> None:
+    store = maps.MapStore(kept / "train")
+    rows = heads.RowsOfPairs(store, 4, steps=20, seed=0)
+    for step in range(20):
+        drawn = rows[step]
+        assert len(drawn) <= 4 and len(set(drawn.tolist())) == len(drawn)
+        for track in np.unique(store.arrays["tracks"][drawn]):
+            assert len(np.unique(drawn[store.arrays["tracks"][drawn] == track] // store.batch_size)) == 1
+    assert (rows[3] == rows[3]).all()
+
+
+def test_a_folder_without_maps_is_refused(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="write them with the command 'maps'"):
+        heads.train_head(config, tmp_path / "run", tmp_path, start_from="embedded")
+
+
+def test_an_encoder_of_another_kind_gives_no_start(tmp_path: Path) -> None:
+    loading.save(CocolaModel(EncoderConfig(front_end="mel")), tmp_path)
+    with pytest.raises(CheckpointError, match="no weights of that encoder fit"):
+        start_weights(CocolaModel(PHASORS), str(tmp_path), within=heads.TRUNK)
+
+
+def test_chances_are_those_of_all_draws() -> None:
+    torch.manual_seed(0)
+    better, others = torch.rand(5, 7) > 0.3, torch.rand(5, 7) > 0.2
+    for row in range(5):
+        chosen = [int(column) for column in others[row].nonzero()[:, 0]]
+        draws = list(itertools.combinations(chosen, 3))
+        share = np.mean([all(better[row, column] for column in draw) for draw in draws])
+        assert chances_among(better, others, 4)[row] == pytest.approx(share)
+    assert chances_among(better, others, 16).isnan().all()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_of_a_head_can_be_read(path: Path) -> None:
+    assert CocolaModel(load_config(path).encoder).encoder.phasor_width >= 0
