@@ -14,7 +14,7 @@ import torch
 from cocola_metric import CocolaScorer
 from cocola_metric.checkpoints import loading
 from cocola_metric.checkpoints.loading import CONFIG_FILE, EMBEDDED_FOLDER
-from cocola_metric.encoder.model import FRONT_ENDS
+from cocola_metric.encoder.front_ends import FRONT_ENDS
 from cocola_metric.errors import CheckpointError
 from cocola_metric.signature import signature
 

@@ -14,10 +14,9 @@ import torch
 from original_recipe import librosa_chain
 
 from cocola_metric import CocolaScorer, functional
+from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.median import running_median
-from cocola_metric.encoder.mel import HarmonicPercussive, LogMel
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
-from cocola_metric.encoder.pitch_onset import PitchOnset
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
@@ -73,7 +72,7 @@ def test_median(benchmark, how: str) -> None:
 @pytest.mark.benchmark(group="hps front end, one clip")
 @pytest.mark.parametrize("how", ["ours", "librosa", "pitch_onset"])
 def test_hps(benchmark, clip: torch.Tensor, how: str) -> None:
-    front_end, of_embedded = HarmonicPercussive(), PitchOnset()
+    front_end, of_embedded = FrontEndModule("hps"), FrontEndModule("pitch_onset")
     ways = {
         "ours": lambda: front_end(clip),
         "librosa": lambda: librosa_chain(clip[0].numpy()),
@@ -86,7 +85,7 @@ def test_hps(benchmark, clip: torch.Tensor, how: str) -> None:
 @pytest.mark.benchmark(group="mel front end, one clip")
 @pytest.mark.parametrize("how", ["ours", "librosa"])
 def test_mel(benchmark, clip: torch.Tensor, how: str) -> None:
-    front_end = LogMel()
+    front_end = FrontEndModule("mel")
     settings = {"sr": RATE, "n_fft": 1024, "win_length": 400, "hop_length": 160, "n_mels": 64, "fmin": 60, "fmax": 7800}
 
     def with_librosa() -> np.ndarray:

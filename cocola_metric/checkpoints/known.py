@@ -14,7 +14,7 @@ class Checkpoint:
 
     Attributes:
         training_data: what it heard.
-        front_end: a key of ``model.FRONT_ENDS``.
+        front_end: a key of ``encoder.FRONT_ENDS``.
         folder: where it is on this disk; None for those that do not come with this package.
         repo_id: of the Hub repository that holds it; None while there is none.
         revision: the commit that this name stands for.

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..encoder import EncoderConfig, LogMel
+from ..encoder import FRONT_ENDS, EncoderConfig
 from ..errors import CheckpointError, UsageError
 from .known import CONFIG_FILE, WEIGHTS_FILE
 from .mismatch import list_problems
@@ -44,7 +44,7 @@ _HEAD = {
 }
 _BACKBONE_PREFIX = "encoder.encoder.model.0."
 _FRONT_END_PREFIX = "encoder.encoder.processor.0."  # constants that the 2024-04 mel models carry; ours are computed
-_CONSTANTS_TOLERANCE = 1e-6  # of the Hann window and the mel filters, between versions of torchaudio
+_CONSTANTS_TOLERANCE = 1e-5  # of the Hann window and the mel filters, between versions of torchaudio and powers of 10
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # those that float32 holds without rounding
 _safe_globals_lock = threading.Lock()  # torch keeps one list for the whole process
 
@@ -179,8 +179,8 @@ def _unfit(value: object) -> str:
 
 def _other_constants(constants: Mapping[str, Tensor]) -> list[str]:
     """List the front end constants of a file that are not those of our mel front end."""
-    front_end = LogMel()
-    ours = {"spectrogram.window": front_end.window, "mel_scale.fb": front_end.filterbank.T}
+    computed = {key: torch.from_numpy(values) for key, values in FRONT_ENDS["mel"].constants().items()}
+    ours = {"spectrogram.window": computed["window"], "mel_scale.fb": computed["filterbank"].T}
     problems = []
     for key, theirs in constants.items():
         constant = ours.get(key.removeprefix(_FRONT_END_PREFIX))

@@ -1,24 +1,18 @@
 from .backbones import TrunkMaps
-from .mel import LogMel
-from .model import (
-    MIN_SAMPLES,
-    MODES,
-    CocolaEncoder,
-    CocolaModel,
-    EncoderConfig,
-    Mode,
-    fold_batch_norm,
-    select_mode,
-)
+from .front_end_modules import FrontEndModule
+from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, ArrayFrontEnd, Mode, select_mode
+from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .similarity import Similarity
 
 __all__ = [
+    "FRONT_ENDS",
     "MIN_SAMPLES",
     "MODES",
+    "ArrayFrontEnd",
     "CocolaEncoder",
     "CocolaModel",
     "EncoderConfig",
-    "LogMel",
+    "FrontEndModule",
     "Mode",
     "Similarity",
     "TrunkMaps",

@@ -49,7 +49,7 @@ class PlacedEfficientNet(nn.Module):
     - pitch: the same map, averaged over time, row by row;
     - both: the last map, row by row, as a Fourier series up to 0.6 Hz.
 
-    The series are taken at fixed frequencies, so that windows of any length have them. For `PitchOnset` images, whose
+    The series are taken at fixed frequencies, so that windows of any length have them. For `pitch_onset` images, whose
     rows are fixed in number and whose frames are 20 ms apart.
 
     Shape:
@@ -111,7 +111,7 @@ class PlacedEfficientNet(nn.Module):
         angles = 2 * math.pi * seconds[:, None] * hertz
         waves = torch.cat([torch.ones_like(seconds)[:, None], angles.cos(), angles.sin()], dim=1)
         with torch.autocast(values.device.type, enabled=False):
-            return values @ waves / len(seconds)
+            return values @ waves / values.shape[-1]
 
 
 class PhasorEfficientNet(PlacedEfficientNet):

@@ -3,51 +3,57 @@
 B consecutive outputs look at windows that share B samples. Those are sorted once; the block of outputs is then halved
 again and again, each half adding the samples that only its own windows share and keeping the middle ranks that can
 still turn out to be the median. About 46 minima and maxima remain per output for 31 samples, each on whole slices of
-the array: the same code runs on any device, in any batch shape, and has gradients.
+the array: the same code runs on NumPy and torch, on any device, in any batch shape, and has gradients in torch.
 """
 
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from ..arrays import AnyArray, namespace
 
 SIZE = 31  # the window of librosa's harmonic-percussive separation
 
 
-def running_median(values: Tensor, dim: int, size: int = SIZE) -> Tensor:
+def running_median(values: AnyArray, dim: int, size: int = SIZE) -> AnyArray:
     """Return the median over ``size`` neighbours along ``dim``, edges mirrored.
 
     Bit for bit ``scipy.ndimage.median_filter(values, size, axes=dim, mode="reflect")``, with gradients. NaN is not
     supported.
 
     Args:
-        values: of floating point.
+        values: array or tensor of floating point.
         dim: along which they are neighbours.
         size: 2 B - 1, where B is a power of two.
 
     Shape:
         any -> the same.
     """
-    length, block = values.shape[dim], (size + 1) // 2
+    xp, length, block = namespace(values), values.shape[dim], (size + 1) // 2
     blocks = -(-length // block)
-    padded = _mirror_pad(values.movedim(dim, 0), size // 2, (blocks + 2) * block - length - size // 2)
+    padded = _mirror_pad(xp.moveaxis(values, dim, 0), size // 2, (blocks + 2) * block - length - size // 2)
     by_phase = padded.reshape(blocks + 2, block, *padded.shape[1:])  # sample B b + p of the padded input is [b, p]
     samples = [by_phase[k // block : k // block + blocks, k % block] for k in range(size + block - 1)]
-    core = _sort(samples[block - 1 : size])
-    medians = torch.stack(list(_narrow(samples, size, 0, core)), dim=1)
-    return medians.flatten(0, 1)[:length].movedim(0, dim)
+    core = _sort(xp, samples[block - 1 : size])
+    medians = xp.stack(list(_narrow(xp, samples, size, 0, core)), 1)
+    return xp.moveaxis(medians.reshape(blocks * block, *padded.shape[1:])[:length], 0, dim)
 
 
-def _mirror_pad(values: Tensor, before: int, after: int) -> Tensor:
+def _mirror_pad(values: AnyArray, before: int, after: int) -> AnyArray:
     """Extend the first axis by half-sample mirroring (scipy's "reflect"), repeated as often as needed."""
-    length = len(values)
+    xp, length = namespace(values), len(values)
     if length >= max(before, after):
-        return torch.cat([values[:before].flip(0), values, values[length - after :].flip(0)])
-    index = torch.arange(-before, length + after, device=values.device) % (2 * length)
-    return values[torch.minimum(index, 2 * length - 1 - index)]
+        parts = [xp.flip(values[:before], (0,)), values, xp.flip(values[length - after :], (0,))]
+        if xp is np:  # row after row in memory, even if the values are not
+            return np.concatenate(parts, out=np.empty((before + length + after, *values.shape[1:]), values.dtype))
+        return xp.concatenate(parts)
+    index = np.arange(-before, length + after) % (2 * length)
+    return values[np.minimum(index, 2 * length - 1 - index)]
 
 
-def _narrow(samples: list[Tensor], size: int, first: int, candidates: list[Tensor]) -> Iterator[Tensor]:
+def _narrow(
+    xp: AnyArray, samples: list[AnyArray], size: int, first: int, candidates: list[AnyArray]
+) -> Iterator[AnyArray]:
     """Yield the medians of as many outputs as there are candidates, from output ``first`` of each block on.
 
     The candidates are the sorted middle ranks of what all these outputs' windows share: n ranks for n outputs.
@@ -57,16 +63,16 @@ def _narrow(samples: list[Tensor], size: int, first: int, candidates: list[Tenso
         yield candidates[0]
         return
     half = count // 2
-    only_left = _sort(samples[first + half - 1 : first + count - 1])
-    only_right = _sort(samples[first + size : first + size + half])
-    middle_ranks = range(half + 1, count + 1)
-    yield from _narrow(samples, size, first, [_ranked(candidates, only_left, rank) for rank in middle_ranks])
-    yield from _narrow(samples, size, first + half, [_ranked(candidates, only_right, rank) for rank in middle_ranks])
+    only_left = _sort(xp, samples[first + half - 1 : first + count - 1])
+    only_right = _sort(xp, samples[first + size : first + size + half])
+    middle = range(half + 1, count + 1)
+    yield from _narrow(xp, samples, size, first, [_ranked(xp, candidates, only_left, rank) for rank in middle])
+    yield from _narrow(xp, samples, size, first + half, [_ranked(xp, candidates, only_right, rank) for rank in middle])
 
 
-def _ranked(left: list[Tensor], right: list[Tensor], rank: int) -> Tensor:
+def _ranked(xp: AnyArray, left: list[AnyArray], right: list[AnyArray], rank: int) -> AnyArray:
     """Return the value of a rank, from 1, in the union of two sorted lists: min_i max(left_i, right_{rank - i})."""
-    best: Tensor | None = None
+    best: AnyArray = None
     for from_left in range(max(0, rank - len(right)), min(rank, len(left)) + 1):
         from_right = rank - from_left
         if from_right == 0:
@@ -74,20 +80,20 @@ def _ranked(left: list[Tensor], right: list[Tensor], rank: int) -> Tensor:
         elif from_left == 0:
             highest = right[from_right - 1]
         else:
-            highest = torch.maximum(left[from_left - 1], right[from_right - 1])
-        best = highest if best is None else torch.minimum(best, highest)
+            highest = xp.maximum(left[from_left - 1], right[from_right - 1])
+        best = highest if best is None else xp.minimum(best, highest)
     assert best is not None  # rank never exceeds both lengths together
     return best
 
 
-def _sort(values: list[Tensor]) -> list[Tensor]:
-    """Sort a power-of-two number of tensors elementwise (Batcher's odd-even merge sort)."""
+def _sort(xp: AnyArray, values: list[AnyArray]) -> list[AnyArray]:
+    """Sort a power-of-two number of arrays elementwise (Batcher's odd-even merge sort)."""
     if len(values) == 1:
         return list(values)
     half = len(values) // 2
-    merged = _sort(values[:half]) + _sort(values[half:])
+    merged = _sort(xp, values[:half]) + _sort(xp, values[half:])
     for low, high in _merge_comparators(0, len(values), 1):
-        merged[low], merged[high] = torch.minimum(merged[low], merged[high]), torch.maximum(merged[low], merged[high])
+        merged[low], merged[high] = xp.minimum(merged[low], merged[high]), xp.maximum(merged[low], merged[high])
     return merged
 
 

@@ -1,9 +1,15 @@
-"""The two front ends of COCOLA encoders: waveform in, log-mel images out, numerically those of the original code."""
+"""The two front ends of the authors' encoders: waveform in, log-mel images out, numerically those of their code.
 
-import torch
-import torchaudio
-from torch import Tensor, nn
+Each is written once, for NumPy arrays and for torch tensors; see `front_ends`.
+"""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..arrays import AnyArray, FloatArray, filtered, frames, namespace, pad, rfft
 from ..audio import SAMPLE_RATE
 from .median import SIZE, running_median
 
@@ -14,116 +20,142 @@ N_MELS = 64
 MEL_RANGE_HZ = (60.0, 7800.0)
 POWER_FLOOR = 1e-10
 DYNAMIC_RANGE_DB = 80.0
+# Slaney's scale: 15 mels in equal steps up to 1 kHz, then 27 a factor of 6.4.
+_LINEAR_BELOW_HZ, _LINEAR_MELS, _LOG_STEP = 1000.0, 15.0, math.log(6.4) / 27
 
 
-class _FrontEnd(nn.Module):
-    """The spectrogram and the mel filterbank; the buffers are constants and stay out of checkpoints."""
+def log_mel(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
+    """Return log-mels of the power in dB above 1e-10 (section 4.2): the front end of the paper's models.
 
-    channels: int
-    pad_mode: str
-    window: Tensor
-    filterbank: Tensor
-
-    def __init__(self, mel_scale: str, norm: str | None) -> None:
-        super().__init__()
-        low, high = MEL_RANGE_HZ
-        filterbank = torchaudio.functional.melscale_fbanks(
-            N_FFT // 2 + 1, low, high, N_MELS, SAMPLE_RATE, norm=norm, mel_scale=mel_scale
-        )
-        self.register_buffer("window", torch.hann_window(WINDOW_LENGTH), persistent=False)
-        self.register_buffer("filterbank", filterbank.T.contiguous(), persistent=False)
-
-    def _spectrogram(self, waveform: Tensor) -> Tensor:
-        return torch.stft(
-            waveform,
-            N_FFT,
-            HOP_LENGTH,
-            WINDOW_LENGTH,
-            self.window,
-            center=True,
-            pad_mode=self.pad_mode,
-            return_complex=True,
-        )
-
-
-class LogMel(_FrontEnd):
-    """Log-mel front end of the paper's models (section 4.2): HTK mels of the power, in dB above 1e-10.
+    Torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``: padded by reflection, HTK mels.
 
     Shape:
-        waveform (B, L) at 16 kHz -> features (B, 1, M, F), M = 64 mels, F = L // 160 + 1 frames.
+        (B, L) at 16 kHz -> (B, 1, M, F), M = 64 mels, F = L // 160 + 1 frames.
     """
-
-    channels = 1
-    pad_mode = "reflect"
-
-    def __init__(self) -> None:
-        super().__init__("htk", None)
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Return log-mel features in dB."""
-        spectrum = torch.view_as_real(self._spectrogram(waveform))
-        mel = self.filterbank @ spectrum.square().sum(-1)  # (B, M, F)
-        return _decibels(mel).unsqueeze(1)
+    spectra = spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=True)
+    mels = filtered(spectra.real**2 + spectra.imag**2, constants["filterbank"])
+    return _decibels(mels)[:, None].swapaxes(-1, -2)
 
 
-class HarmonicPercussive(_FrontEnd):
-    """Two-channel front end of the released HP model: log-mels of the harmonic and the percussive part.
+def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
+    """Return log-mels of the harmonic and of the percussive part: the front end of the released HP model.
 
     Median filtering along time keeps what is steady (harmonic), along frequency what is sudden (percussive); soft
     masks of power 2 share the spectrum between them. Each channel is in dB relative to its own maximum, with a floor
     at -80 dB. Numerically librosa's ``stft``, ``decompose.hpss``, ``feature.melspectrogram`` and ``power_to_db``.
 
     Shape:
-        waveform (B, L) at 16 kHz -> features (B, 2, M, F): harmonic, percussive.
+        (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive.
     """
-
-    channels = 2
-    pad_mode = "constant"
-
-    def __init__(self) -> None:
-        super().__init__("slaney", "slaney")
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Return harmonic and percussive log-mel features in dB below their maximum."""
-        if waveform.device.type == "cpu":  # one clip at a time stays in the cache: twice as fast as a batch of 32
-            return torch.cat([self._clips(clip) for clip in torch.split(waveform, 1)])
-        return self._clips(waveform)
-
-    def _clips(self, waveform: Tensor) -> Tensor:
-        magnitude = modulus(self._spectrogram(waveform))  # (B, N_FFT / 2 + 1, F)
-        mel = self.filterbank @ (soft_masks(magnitude, SIZE) * magnitude.unsqueeze(1)).square()  # (B, 2, M, F)
-        return relative_decibels(mel)
+    magnitude = modulus(spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH))
+    harmonic, percussive = soft_masks(magnitude, SIZE)
+    parts = [filtered((mask * magnitude) ** 2, constants["filterbank"]) for mask in (harmonic, percussive)]
+    return relative_decibels(parts)
 
 
-def modulus(spectrum: Tensor) -> Tensor:
+def spectrum(waveforms: AnyArray, window: AnyArray, n_fft: int, hop: int, *, reflect: bool = False) -> AnyArray:
+    """Return the spectra of frames around every hop, padded with zeros or by reflection, as ``torch.stft`` does.
+
+    A window shorter than ``n_fft`` lies in the middle of its frame: in float32 the rounding, which is what mel images
+    show of silence between loud notes, depends on it.
+
+    Shape:
+        (B, L) -> (B, F, n_fft / 2 + 1), F = L // hop + 1.
+    """
+    half, missing = n_fft // 2, n_fft - len(window)
+    centred = pad(window, missing // 2, missing - missing // 2) if missing else window
+    return rfft(frames(pad(waveforms, half, half, reflect=reflect), n_fft, hop) * centred)
+
+
+def modulus(spectra: AnyArray) -> AnyArray:
     """Return |z|, with a gradient of 0 where z is subnormal: torch's own can be NaN there."""
-    if spectrum.requires_grad:
-        spectrum = torch.where(spectrum.abs() < torch.finfo(spectrum.dtype).tiny, 0, spectrum)
-    return spectrum.abs()
+    if namespace(spectra) is not np and spectra.requires_grad:
+        torch = namespace(spectra)
+        spectra = torch.where(spectra.abs() < torch.finfo(spectra.dtype).tiny, 0, spectra)
+    return abs(spectra)
 
 
-def soft_masks(magnitude: Tensor, size: int) -> Tensor:
-    """Share each cell of a spectrogram between its harmonic and its percussive part, by powers of running medians.
+def soft_masks(magnitude: AnyArray, size: int) -> tuple[AnyArray, AnyArray]:
+    """Return the shares of the harmonic and of the percussive part in each cell, by powers of running medians.
 
     Args:
         magnitude: of a spectrogram.
         size: of the medians, as for `running_median`.
 
     Shape:
-        (B, N, F) -> (B, 2, N, F): along time, along frequency.
+        (B, F, N) -> twice the same.
     """
-    harmonic = running_median(magnitude, dim=2, size=size).square()
-    percussive = running_median(magnitude, dim=1, size=size).square()
-    total = harmonic + percussive
-    shared = torch.stack([harmonic, percussive], dim=1) / total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(1)
-    return torch.where((total > 0).unsqueeze(1), shared, 0.5)
+    xp = namespace(magnitude)
+    steady = running_median(magnitude, 1, size) ** 2
+    sudden = running_median(magnitude, 2, size) ** 2
+    total = steady + sudden
+    divisor, heard = xp.clip(total, xp.finfo(total.dtype).tiny, None), total > 0
+    return xp.where(heard, steady / divisor, 0.5), xp.where(heard, sudden / divisor, 0.5)
 
 
-def relative_decibels(power: Tensor) -> Tensor:
-    """Return the level of each image below its own maximum, with a floor at -80 dB: (B, C, M, F) -> the same."""
-    level = _decibels(power)
-    return (level - level.amax((2, 3), keepdim=True)).clamp(min=-DYNAMIC_RANGE_DB)
+def relative_decibels(powers: list[AnyArray]) -> AnyArray:
+    """Return the level of each image below its own maximum, with a floor at -80 dB: C (B, F, M) -> (B, C, M, F)."""
+    xp = namespace(powers[0])
+    levels = _decibels(xp.stack(powers, 1)).swapaxes(-1, -2)
+    return xp.clip(levels - xp.amax(levels, (2, 3), keepdims=True), -DYNAMIC_RANGE_DB, None)
 
 
-def _decibels(power: Tensor) -> Tensor:
-    return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR))
+def mel_constants(*, slaney: bool) -> dict[str, FloatArray]:
+    """Return the Hann window, and the filterbank (M, N_FFT / 2 + 1) on the HTK or on Slaney's scale."""
+    return {
+        "window": hann_window(WINDOW_LENGTH),
+        "filterbank": mel_filterbank(N_FFT, N_MELS, MEL_RANGE_HZ, slaney=slaney),
+    }
+
+
+def hann_window(size: int) -> FloatArray:
+    """Return a periodic Hann window, in float32 step by step, as ``torch.hann_window``."""
+    angles = np.arange(size, dtype=np.float32) * np.float32(2 * math.pi / size)
+    return np.cos(angles.astype(np.float64)).astype(np.float32) * np.float32(-0.5) + np.float32(0.5)
+
+
+def mel_filterbank(n_fft: int, rows: int, range_hz: tuple[float, float], *, slaney: bool) -> FloatArray:
+    """Return triangles on a mel scale, (M, n_fft / 2 + 1): HTK's, each of height 1, or Slaney's, each of area 1.
+
+    In float32 step by step, as torchaudio's: their rounding, 1e-5 of a filter, is part of trained encoders.
+    """
+    bins = _even_steps(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
+    to_mel, to_hertz = (_slaney_mel, _slaney_hertz) if slaney else (_htk_mel, _htk_hertz)
+    corners = to_hertz(_even_steps(*map(to_mel, range_hz), rows + 2))
+    widths, distances = np.diff(corners)[:, None], corners[:, None] - bins
+    triangles = np.maximum(0, np.minimum(-distances[:-2] / widths[:-1], distances[2:] / widths[1:]))
+    return triangles * (2 / (corners[2:] - corners[:-2]))[:, None] if slaney else triangles
+
+
+def _even_steps(first: float, last: float, count: int) -> FloatArray:
+    """Return evenly spaced numbers, rounded as ``torch.linspace`` does: from either end, by a step of float32."""
+    low, high = np.float32(first), np.float32(last)
+    step = np.float64((high - low) / np.float32(count - 1))
+    index = np.arange(count)
+    steps = np.where(index < count // 2, low + step * index, high - step * (count - 1 - index))
+    return steps.astype(np.float32)
+
+
+def _htk_mel(hertz: float) -> float:
+    return 2595 * math.log10(1 + hertz / 700)
+
+
+def _htk_hertz(mel: FloatArray) -> FloatArray:
+    return 700 * ((10 ** (mel / 2595).astype(np.float64)).astype(np.float32) - 1)
+
+
+def _slaney_mel(hertz: float) -> float:
+    if hertz < _LINEAR_BELOW_HZ:
+        return hertz * _LINEAR_MELS / _LINEAR_BELOW_HZ
+    return _LINEAR_MELS + math.log(hertz / _LINEAR_BELOW_HZ) / _LOG_STEP
+
+
+def _slaney_hertz(mel: FloatArray) -> FloatArray:
+    exponent = (_LOG_STEP * (mel - _LINEAR_MELS)).astype(np.float64)
+    above = _LINEAR_BELOW_HZ * np.exp(exponent).astype(np.float32)
+    return np.where(mel < _LINEAR_MELS, mel * (_LINEAR_BELOW_HZ / _LINEAR_MELS), above)
+
+
+def _decibels(power: AnyArray) -> AnyArray:
+    xp = namespace(power)
+    return 10.0 * xp.log10(xp.clip(power, POWER_FLOOR, None))

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +11,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..errors import CheckpointError, UsageError
 from .backbones import BACKBONES
-from .mel import HarmonicPercussive, LogMel
+from .front_end_modules import FrontEndModule
+from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, Mode, select_mode
 from .phasors import PITCH, TIME, PhasorSimilarity
-from .pitch_onset import PitchOnset
 from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
-
-Mode = Literal["both", "harmonic", "percussive"]
-MODES: tuple[str, ...] = get_args(Mode)
-MIN_SAMPLES = 4960
-"""Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +59,12 @@ class EncoderConfig:
             )
 
 
-FRONT_ENDS: dict[str, type[LogMel] | type[HarmonicPercussive] | type[PitchOnset]] = {
-    "mel": LogMel,
-    "hps": HarmonicPercussive,
-    "pitch_onset": PitchOnset,
-}
-
-
 class CocolaEncoder(nn.Module):
     """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper)."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.front_end = FRONT_ENDS[config.front_end]()
+        self.front_end = FrontEndModule(config.front_end)
         self.backbone, width = BACKBONES[config.backbone](self.front_end.channels, config.drop_connect)
         self.phasor_width: int = getattr(self.backbone, "phasor_width", 0)
         projected = config.embedding_dim - self.phasor_width
@@ -166,19 +153,6 @@ def _check_pairs(conditioning: Tensor, accompaniment: Tensor) -> None:
             f"{tuple(shapes[0])} and {tuple(shapes[1])} are no pairs of waveforms: pass (batch, samples) twice, of one "
             f"batch size and at least {MIN_SAMPLES} samples (0.31 s)"
         )
-
-
-def select_mode(features: Tensor, mode: Mode) -> Tensor:
-    """Silence the channel that ``mode`` leaves out by zeros: 0 dB is the loudest value, but so it was trained.
-
-    Shape:
-        (B, C, M, F) -> the same.
-    """
-    if mode == "both":
-        return features
-    kept = torch.zeros(features.shape[1], 1, 1, dtype=features.dtype, device=features.device)
-    kept[0 if mode == "harmonic" else 1] = 1
-    return features * kept
 
 
 def fold_batch_norm(model: CocolaModel) -> CocolaModel:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..audio import SAMPLE_RATE
-from ..encoder import LogMel
+from ..encoder import FrontEndModule
 from .frechet import Array
 
 SECOND = SAMPLE_RATE
@@ -30,7 +30,7 @@ class TimbreEmbedder:
     recipe = f"embedder:timbre|sr:{SAMPLE_RATE}|axis:time|seconds:{ROWS_OF:g}|range:{RANGE_DB:g}"
 
     def __init__(self) -> None:
-        self._log_mel = LogMel()
+        self._log_mel = FrontEndModule("mel")
 
     def embed(self, waveform: Tensor) -> Array:
         """Embed one clip at 16 kHz, (L,) -> (seconds, 128); what is left after the last whole second is not heard."""

@@ -60,3 +60,9 @@ def test_equals_scipy_on_whatever_comes(values: np.ndarray) -> None:
 def test_gradients_are_right() -> None:
     values = torch.randn(2, 40, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: running_median(x, 1), values)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_arrays_take_the_same_way(axis: int) -> None:
+    values = np.random.default_rng(axis).standard_normal((20, 33, 40)).astype(np.float32)
+    assert np.array_equal(running_median(values, axis), scipy_median(values, axis))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cocola_metric.checkpoints import original
-from cocola_metric.encoder.mel import LogMel
+from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 
 FEATURE_SCALE = 0.15  # features are tens of decibels; activations are to be about one
@@ -34,7 +34,7 @@ def original_state(model: CocolaModel) -> dict[str, torch.Tensor]:
     names = original_names()
     state = OrderedDict((names[key], tensor) for key, tensor in model.state_dict().items())
     if model.config.front_end == "mel":
-        front_end = LogMel()
+        front_end = FrontEndModule("mel")
         state["encoder.encoder.processor.0.spectrogram.window"] = front_end.window
         state["encoder.encoder.processor.0.mel_scale.fb"] = front_end.filterbank.T.clone()
     return state

@@ -1,0 +1,115 @@
+"""What NumPy arrays and torch tensors do under different names; code written with it takes both, and needs no torch."""
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from typing_extensions import TypeIs
+
+AnyArray: TypeAlias = Any
+"""A NumPy array or a torch tensor of floating point; what a function returns is of the kind that it was given."""
+FloatArray: TypeAlias = NDArray[np.float32]
+_ONE_THREAD = 2**18
+"""Multiplications of a matrix product that OpenBLAS still does in the calling thread. For more it wakes its own
+threads, which then wait for work in a loop that costs more than the product."""
+_ROWS = 8  # of a filterbank that go through one product
+_STEPS = 256  # of time that go through one product
+
+
+def is_tensor(value: object) -> "TypeIs[Tensor]":
+    """Tell whether a value is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def namespace(values: AnyArray) -> Any:
+    """Return the module whose functions take these values: numpy or torch."""
+    return np if isinstance(values, np.ndarray) else sys.modules["torch"]
+
+
+def to_numpy(values: AnyArray) -> FloatArray:
+    """Return values in float32, whatever held them: a tensor of any device, dtype and strides, an array, a list."""
+    if is_tensor(values):
+        values = values.detach().float().cpu().numpy()
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def pad(values: AnyArray, before: int, after: int, *, reflect: bool = False) -> AnyArray:
+    """Extend the last axis by zeros, or by its mirror image around the first and the last sample.
+
+    Shape:
+        (..., L) -> (..., before + L + after).
+    """
+    xp = namespace(values)
+    if reflect:
+        left = xp.flip(values[..., 1 : before + 1], (-1,))
+        right = xp.flip(values[..., values.shape[-1] - after - 1 : values.shape[-1] - 1], (-1,))
+        return xp.concatenate([left, values, right], -1)
+    if xp is np:
+        padded = np.zeros((*values.shape[:-1], before + values.shape[-1] + after), values.dtype)
+        padded[..., before : before + values.shape[-1]] = values
+        return padded
+    return xp.nn.functional.pad(values, (before, after))
+
+
+def frames(values: AnyArray, size: int, hop: int) -> AnyArray:
+    """Cut the last axis into overlapping frames that share its memory.
+
+    Shape:
+        (..., L) -> (..., (L - size) // hop + 1, size).
+    """
+    if isinstance(values, np.ndarray):
+        return sliding_window_view(values, size, axis=-1)[..., ::hop, :]
+    return values.unfold(-1, size, hop)
+
+
+def rfft(values: AnyArray) -> AnyArray:
+    """Return the Fourier transform of real values along the last axis: (..., N) -> (..., N / 2 + 1)."""
+    if isinstance(values, np.ndarray):
+        return scipy.fft.rfft(values)  # numpy's own has float32 from version 2 on
+    return namespace(values).fft.rfft(values)
+
+
+class Filterbank:
+    """A matrix of filters that are zero but in a narrow band each, ready for products in the calling thread alone.
+
+    Shape:
+        matrix: (M, N).
+    """
+
+    def __init__(self, matrix: FloatArray) -> None:
+        self.shape = matrix.shape
+        self.rows = len(matrix)
+        self._bands: list[tuple[slice, slice, FloatArray]] = []
+        first = 0
+        while first < self.rows:
+            count = _ROWS
+            while True:
+                rows = slice(first, min(first + count, self.rows))
+                used = np.flatnonzero(matrix[rows].any(0))
+                band = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
+                if count == 1 or count * (band.stop - band.start) * _STEPS <= _ONE_THREAD:
+                    break
+                count //= 2
+            self._bands.append((rows, band, np.ascontiguousarray(matrix[rows, band].T)))
+            first += count
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return what each filter lets through: (..., F, N) -> (..., F, M)."""
+        filtered = np.empty((*values.shape[:-1], self.rows), values.dtype)
+        for start in range(0, values.shape[-2], _STEPS):
+            steps = slice(start, start + _STEPS)
+            for rows, band, weights in self._bands:
+                filtered[..., steps, rows] = values[..., steps, band] @ weights
+        return filtered
+
+
+def filtered(values: AnyArray, filterbank: Any) -> AnyArray:
+    """Return what each filter lets through: (..., F, N) by a `Filterbank` or a tensor (M, N) -> (..., F, M)."""
+    return filterbank(values) if isinstance(filterbank, Filterbank) else values @ filterbank.T

@@ -1,0 +1,31 @@
+"""Front ends as torch modules: for GPUs, for gradients and for training."""
+
+import torch
+from torch import Tensor, nn
+
+from .front_ends import FRONT_ENDS
+
+
+class FrontEndModule(nn.Module):
+    """A front end of `FRONT_ENDS` on tensors; its constants are buffers that stay out of checkpoints.
+
+    Shape:
+        waveform (B, L) at 16 kHz -> images (B, C, M, F).
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.kind = FRONT_ENDS[name]
+        self.channels = self.kind.channels
+        for key, values in self.kind.constants().items():
+            self.register_buffer(key, torch.from_numpy(values), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the images of each waveform."""
+        if waveform.device.type == "cpu":  # one clip at a time stays in the cache: twice as fast as a batch of 32
+            return torch.cat([self._images(clip) for clip in torch.split(waveform, 1)])
+        return self._images(waveform)
+
+    def _images(self, waveform: Tensor) -> Tensor:
+        images: Tensor = self.kind.images(waveform, dict(self.named_buffers()))
+        return images

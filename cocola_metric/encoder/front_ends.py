@@ -1,0 +1,76 @@
+"""FRONT_ENDS, one line each, and how they run on NumPy arrays: the way of a CPU, without torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..arrays import AnyArray, Filterbank, FloatArray, namespace
+from .mel import HOP_LENGTH, N_MELS, harmonic_percussive, log_mel, mel_constants
+from .pitch_onset import HOP_LENGTH as PITCH_ONSET_HOP
+from .pitch_onset import ROWS, pitch_onset, pitch_onset_constants
+
+Mode = Literal["both", "harmonic", "percussive"]
+MODES: tuple[str, ...] = get_args(Mode)
+MIN_SAMPLES = 4960
+"""Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A transform from waveforms to images.
+
+    Attributes:
+        channels: number of images, C.
+        rows: of an image, M.
+        hop: samples from one frame to the next.
+        constants: function that returns windows, filterbanks and the like by name, in float32.
+        images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), written for
+            arrays and tensors alike: `arrays` has what the two do differently.
+    """
+
+    channels: int
+    rows: int
+    hop: int
+    constants: Callable[[], dict[str, FloatArray]]
+    images: Callable[[AnyArray, Mapping[str, Any]], AnyArray]
+
+
+FRONT_ENDS: dict[str, FrontEnd] = {
+    "mel": FrontEnd(1, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=False), log_mel),
+    "hps": FrontEnd(2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), harmonic_percussive),
+    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, pitch_onset_constants, pitch_onset),
+}
+
+
+class ArrayFrontEnd:
+    """A front end on NumPy arrays; the calling thread does all the work, one clip at a time, which stays in its cache.
+
+    Shape:
+        waveforms (B, L) at 16 kHz -> images (B, C, M, F), float32.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.kind = FRONT_ENDS[name]
+        self._constants = {
+            key: Filterbank(values) if values.ndim == 2 else values for key, values in self.kind.constants().items()
+        }
+
+    def __call__(self, waveforms: FloatArray) -> FloatArray:
+        """Return the images of each waveform."""
+        return np.concatenate([self.kind.images(clip[None], self._constants) for clip in waveforms])
+
+
+def select_mode(features: AnyArray, mode: Mode) -> AnyArray:
+    """Silence the channel that ``mode`` leaves out by zeros: 0 dB is the loudest value, but so it was trained.
+
+    Shape:
+        (B, C, M, F) -> the same.
+    """
+    if mode == "both":
+        return features
+    kept = namespace(features).zeros_like(features[:1])
+    kept[:, 0 if mode == "harmonic" else 1] = 1
+    return features * kept
