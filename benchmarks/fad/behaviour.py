@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
-from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_silent, read_clip
+from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_silent, open_audio
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.fad import EMBEDDERS, FadResult, SubFAD
 from cocola_metric.plot import new_figure
 from cocola_metric.scorer import CocolaScorer
+from cocola_metric.training.corpora import read_excerpt
 
 from .damage import DAMAGES
 
@@ -59,7 +59,7 @@ def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> l
     queries = []
     for song in sorted(path for path in folder.iterdir() if path.is_dir()):
         stems = sorted(path for path in song.iterdir() if path.suffix.lower() in SUFFIXES)
-        length = min((soundfile.info(stem).duration for stem in stems), default=0.0)
+        length = min((open_audio(stem).duration for stem in stems), default=0.0)
         count = min(per_song, int(length // seconds))
         for start in np.linspace(0, length - seconds, count) if count > 1 else [0.0] * count:
             queries += _dealt(song.name, stems, float(start), seconds, generator)
@@ -168,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator: np.random.Generator) -> list[Query]:
-    excerpts = [_excerpt(stem, start, seconds) for stem in stems]
+    first, samples = round(start * SAMPLE_RATE), round(seconds * SAMPLE_RATE)
+    excerpts = [torch.from_numpy(read_excerpt(stem, first, samples)) for stem in stems]
     sounding = [excerpt for excerpt in excerpts if not is_silent(excerpt[None]).item()]
     if len(sounding) < 2:
         return []
@@ -177,11 +178,3 @@ def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator
     parts = [torch.stack([sounding[index] for index in chosen]).sum(dim=0) for chosen in (order[:first], order[first:])]
     peak = max(1.0, (parts[0] + parts[1]).abs().max().item(), parts[1].abs().max().item())
     return [Query(song, parts[0] / peak, parts[1] / peak)]
-
-
-def _excerpt(stem: Path, start: float, seconds: float) -> Tensor:
-    rate = soundfile.info(stem).samplerate
-    values, _ = soundfile.read(
-        stem, frames=round(seconds * rate), start=round(start * rate), dtype="float32", always_2d=True, fill_value=0.0
-    )
-    return read_clip(values.T, SAMPLE_RATE, sample_rate=rate)[: round(seconds * SAMPLE_RATE)]

@@ -60,23 +60,21 @@ class ConditioningAudio:
         return self._fingerprint(query.conditioning, seconds)
 
     def _read(self, submix: Submix, sample_rate: int, seconds: float | None = None) -> NDArray[np.float32]:
-        track, stems = self._find(submix)
         length = submix.seconds if seconds is None else seconds
-        mix = read_mix(track, stems, submix.start, length, sample_rate)
+        mix = read_mix(self._find(submix), submix.start, length, sample_rate)
         return mix if self.band is None else limit_band(mix, sample_rate, self.band)
 
     def _rate(self, submix: Submix) -> int:
-        return native_rate(self._find(submix)[1])
+        return native_rate(self._find(submix))
 
     def _fingerprint(self, submix: Submix, seconds: float | None = None) -> str:
-        track, stems = self._find(submix)
-        return fingerprint(track, stems, submix.start, submix.seconds if seconds is None else seconds)
+        return fingerprint(self._find(submix), submix.start, submix.seconds if seconds is None else seconds)
 
-    def _find(self, submix: Submix) -> tuple[Track, tuple[Stem, ...]]:
+    def _find(self, submix: Submix) -> tuple[Stem, ...]:
         track = self._tracks.get(submix.track)
         if track is None:
             raise AudioError(f"no track {submix.track!r} in the corpus: pass the corpus that the queries were drawn on")
-        return track, tuple(stem for part in submix.parts for stem in find_stems(track, part))
+        return tuple(stem for part in submix.parts for stem in find_stems(track, part))
 
 
 class QueryAudio(ConditioningAudio):

@@ -182,7 +182,7 @@ def _sounding(candidate: Candidate, start: float, seconds: float) -> list[Part]:
     sounding = []
     for part in candidate.parts:
         stems = find_stems(candidate.track, part)
-        samples = read_mix(candidate.track, stems, start, seconds, native_rate(stems)).astype(np.float64)
+        samples = read_mix(stems, start, seconds, native_rate(stems)).astype(np.float64)
         if np.mean(np.square(samples)) > 10 ** (SILENCE_DBFS / 10):
             sounding.append(part)
     return sounding

@@ -1,22 +1,14 @@
 """Windows of sums of stems, at the rate of their files or any other."""
 
 import hashlib
-import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
-import torchaudio
 from numpy.typing import NDArray
 
-from cocola_metric.errors import AudioError
-from cocola_metric.training.corpora import Stem, Track, read_window
-
-CONTEXT = 0.1
-"""Seconds read to either side of a window that is resampled: a whole number of samples at all usual rates, and far more
-than the resampler sees."""
+from cocola_metric.audio import open_file, resample_between
+from cocola_metric.training.corpora import Stem, read_stem
 
 
 def native_rate(stems: Iterable[Stem]) -> int:
@@ -25,20 +17,17 @@ def native_rate(stems: Iterable[Stem]) -> int:
     Raises:
         AudioError: a file is missing or damaged.
     """
-    return max(_file_rate(file) for stem in stems for file in stem.files)
+    return max(open_file(file).rate for stem in stems for file in stem.files)
 
 
-def read_mix(
-    track: Track, stems: Iterable[Stem], start: float, seconds: float, sample_rate: int
-) -> NDArray[np.float32]:
+def read_mix(stems: Iterable[Stem], start: float, seconds: float, sample_rate: int) -> NDArray[np.float32]:
     """Read the sum of some stems of a track in a window, mono (channels averaged); silent past their ends.
 
     Args:
-        track: whose stems they are.
-        stems: one or more.
-        start: seconds from the beginning, a multiple of 0.1 where samples have to be those of the whole file resampled.
+        stems: one or more stems of a track.
+        start: seconds from the beginning.
         seconds: length of the window.
-        sample_rate: of the output, in Hz; any.
+        sample_rate: rate of the output, in Hz; any.
 
     Shape:
         output: (L,), L = round(seconds * sample_rate).
@@ -48,11 +37,11 @@ def read_mix(
     """
     mix = np.zeros(round(seconds * sample_rate), np.float32)
     for stem in stems:
-        mix += _read_stem(track.name, stem, start, seconds, sample_rate)
+        mix += read_stem(stem, round(start * sample_rate), len(mix), sample_rate)
     return mix
 
 
-def fingerprint(track: Track, stems: Iterable[Stem], start: float, seconds: float) -> str:
+def fingerprint(stems: Iterable[Stem], start: float, seconds: float) -> str:
     """Return a hash of what a window of some stems sounds like, which no copying of files changes.
 
     The samples are hashed as they are in the files: for PCM they are the same on every machine.
@@ -61,21 +50,18 @@ def fingerprint(track: Track, stems: Iterable[Stem], start: float, seconds: floa
     for stem in stems:
         rate = native_rate([stem])
         digest.update(f"{stem.name}/{rate}/".encode())
-        digest.update(read_mix(track, [stem], start, seconds, rate).astype("<f4").tobytes())
+        digest.update(read_mix([stem], start, seconds, rate).astype("<f4").tobytes())
     return digest.hexdigest()
 
 
 def resample_to(samples: NDArray[np.float32], from_rate: int, sample_rate: int) -> NDArray[np.float32]:
-    """Resample to any rate by the resampler of the metric, the default of torchaudio.
+    """Resample to any rate by the resampler of the metric.
 
     Shape:
         (L,) -> (ceil(L * sample_rate / from_rate),).
     """
-    if from_rate == sample_rate:
-        return samples
-    divisor = math.gcd(from_rate, sample_rate)
-    resampled: NDArray[np.float32] = torchaudio.functional.resample(
-        torch.from_numpy(np.ascontiguousarray(samples)), from_rate // divisor, sample_rate // divisor
+    resampled: NDArray[np.float32] = resample_between(
+        torch.from_numpy(np.ascontiguousarray(samples)), from_rate, sample_rate
     ).numpy()
     return resampled
 
@@ -94,21 +80,3 @@ def limit_band(samples: NDArray[np.float32], sample_rate: int, band: float) -> N
         return samples
     back = resample_to(resample_to(samples, sample_rate, narrow), narrow, sample_rate)
     return back[: len(samples)]
-
-
-def _read_stem(name: str, stem: Stem, start: float, seconds: float, sample_rate: int) -> NDArray[np.float32]:
-    rate, alone = native_rate([stem]), Track(name, (stem,))
-    if rate == sample_rate:
-        window: NDArray[np.float32] = read_window(alone, start, seconds, rate)[0]
-        return window
-    ahead = min(start, CONTEXT)
-    read = read_window(alone, start - ahead, ahead + seconds + CONTEXT, rate)[0]
-    first = round(ahead * sample_rate)
-    return resample_to(read, rate, sample_rate)[first : first + round(seconds * sample_rate)]
-
-
-def _file_rate(file: Path) -> int:
-    try:
-        return int(soundfile.info(file).samplerate)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{file} is missing or damaged ({error.error_string}): copy it again") from error

@@ -1,8 +1,9 @@
 from .arrays import mix_stems
 from .clips import content_sha256, mix_clips, read_clip
+from .decoding import AudioFile, open_file
 from .inputs import Audio, AudioInput, open_audio, read_audio
 from .limits import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
-from .resampling import resample
+from .resampling import resample, resample_between
 from .windows import HOP, WINDOW, WindowPlan, is_silent, split_windows, stream_windows
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "SAMPLE_RATE",
     "WINDOW",
     "Audio",
+    "AudioFile",
     "AudioInput",
     "AudioWarning",
     "WindowPlan",
@@ -20,9 +22,11 @@ __all__ = [
     "mix_clips",
     "mix_stems",
     "open_audio",
+    "open_file",
     "read_audio",
     "read_clip",
     "resample",
+    "resample_between",
     "split_windows",
     "stream_windows",
 ]

@@ -3,7 +3,7 @@ from .registry import CORPORA, open_corpora
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
 from .stem_folders import GROUPS_FILE, index_stem_folder
 from .tracks import AUDIO_SUFFIXES, Stem, Track
-from .window_reader import read_window
+from .window_reader import read_excerpt, read_stem, read_window
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -20,6 +20,8 @@ __all__ = [
     "index_stem_folder",
     "open_banks",
     "open_corpora",
+    "read_excerpt",
+    "read_stem",
     "read_window",
     "split_folder",
 ]

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.audio import SAMPLE_RATE, resample_between
 from cocola_metric.errors import AudioError
 
 from ..corpora import NO_STEM, BankTrack, Stem, StemBank, Track, open_banks, open_corpora
@@ -20,9 +21,8 @@ from ..signal import SILENCE_POWER
 
 FEWEST_SOUNDING = 2
 DRAWS_PER_WINDOW = 50
-TAPS = 6
-"""Zero crossings of the resampler's kernel, to either side, and below how much of the band it cuts: torchaudio's."""
-ROLLOFF = 0.99
+KERNEL_WIDTH = 6 / 0.99
+"""Samples of the lower rate that the resampler sees to either side."""
 
 
 @dataclass(frozen=True)
@@ -158,28 +158,26 @@ class StemDraws(Dataset[Tensor]):
 
 
 class Resampler:
-    """From the bank's rate to MSDM's, as torchaudio's default resampler does, in float32 on any device.
+    """From the bank's rate to MSDM's, by the one resampler, on any device.
 
     Attributes:
         length: samples that come out.
+        width: samples of music before the first that comes out.
         reach: samples that go in: more than the window lasts, so that its edges are those of music that goes on.
     """
 
-    def __init__(self, sample_rate: int, length: int, device: str | torch.device) -> None:
+    def __init__(self, sample_rate: int, length: int) -> None:
         divisor = math.gcd(SAMPLE_RATE, sample_rate)
         self.orig, self.new, self.length = SAMPLE_RATE // divisor, sample_rate // divisor, length
-        base = ROLLOFF * min(self.orig, self.new)
-        self.width = math.ceil(TAPS * self.orig / base)
+        self.width = math.ceil(KERNEL_WIDTH * self.orig / min(self.orig, self.new))
         frames = -(-length // self.new)
         self.reach = length if self.orig == self.new else frames * self.orig + 2 * self.width
-        taps = torch.arange(-self.width, self.orig + self.width, dtype=torch.float64)[:, None] / self.orig
-        time = ((taps - torch.arange(self.new, dtype=torch.float64) / self.new) * base).clamp(-TAPS, TAPS)
-        kernel = torch.sinc(time) * (time * math.pi / TAPS / 2).cos().square() * (base / self.orig)
-        self.kernel = kernel.float().to(device)  # (orig + 2 width, new)
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Resample windows; their first ``width`` samples lie before what comes out: (..., reach) -> (..., L)."""
         if self.orig == self.new:
             return windows
-        frames = windows.unfold(-1, self.orig + 2 * self.width, self.orig)  # (..., frames, orig + 2 width)
-        return torch.matmul(frames, self.kernel).flatten(-2)[..., : self.length]
+        ahead = -self.width % self.orig  # so that a sample comes out where the window begins
+        first = (ahead + self.width) // self.orig * self.new
+        resampled = resample_between(pad(windows, (ahead, 0)), self.orig, self.new)
+        return resampled[..., first : first + self.length]

@@ -62,7 +62,7 @@ def train_msdm(
     settings = dataclasses.asdict(config)
     note_settings(out, settings)
     share = rows_of_process(config.batch_size, accelerator)
-    resampler = Resampler(config.model.sample_rate, config.model.length, device)
+    resampler = Resampler(config.model.sample_rate, config.model.length)
     with accelerator.main_process_first():
         (bank, tracks), watched = (
             open_stems(config.corpora, split, cache or out / "bank", config.model.stems, workers=workers, device=device)

@@ -7,7 +7,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.audio import SAMPLE_RATE, resample_between
 
 N_FFT = 1024
 HOP_LENGTH = 256
@@ -46,8 +46,7 @@ def transpose(waveforms: Tensor, semitones: float) -> Tensor:
     ratio = Fraction(2 ** (semitones / 12)).limit_denominator(LARGEST_DENOMINATOR)
     length = waveforms.shape[-1]
     longer = stretch(waveforms, float(1 / ratio), math.ceil(length * ratio))
-    raised: Tensor = torchaudio.functional.resample(longer, ratio.numerator, ratio.denominator)
-    return raised[:, :length]
+    return resample_between(longer, ratio.numerator, ratio.denominator)[:, :length]
 
 
 def noise_like(waveforms: Tensor, generator: torch.Generator) -> Tensor:

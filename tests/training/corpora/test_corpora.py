@@ -277,8 +277,9 @@ def test_other_output_rates(tmp_path: Path) -> None:
     half = read_window(track, 0.1, 0.2, 22_050)
     whole = read_window(track, 0.0, 0.5, 22_050)
     assert half.shape == (1, 4410) and np.abs(half - whole[:, 2205:6615]).max() < RESAMPLED
-    with pytest.raises(AudioError, match=r"stem\.wav is at 44100 Hz and cannot be brought to 96000 Hz"):
-        read_window(track, 0.1, 0.2, 96_000)
+    higher = read_window(track, 0.1, 0.2, 96_000)
+    whole = read_window(track, 0.0, 0.5, 96_000)
+    assert higher.shape == (1, 19_200) and np.abs(higher - whole[:, 9_600:28_800]).max() < RESAMPLED
 
 
 def test_stems_of_several_files_and_rates_are_summed(tmp_path: Path) -> None:
@@ -299,7 +300,7 @@ def test_damage_met_while_reading_is_named(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"stem\.flac is"):
         read_window(track, 1.5, 0.4)
     file.unlink()
-    with pytest.raises(AudioError, match=r"stem\.flac is missing or damaged"):
+    with pytest.raises(AudioError, match=r"stem\.flac does not exist"):
         read_window(track, 0.0, 0.2)
     soundfile.write(tmp_path / "nan.wav", np.full(1600, np.nan), 16_000, subtype="FLOAT")
     with pytest.raises(AudioError, match=r"nan\.wav holds NaN"):

@@ -174,13 +174,13 @@ def test_windows_sound_and_absent_stems_are_silent() -> None:
 
 @pytest.mark.parametrize("rate", [4_000, 11_025, 16_000, 22_050])
 def test_resampling_is_that_of_torchaudio(rate: int) -> None:
-    resampler = Resampler(rate, 1_500, "cpu")
+    resampler = Resampler(rate, 1_500)
     music = torch.randn(2, resampler.reach)
     ahead = -resampler.width % resampler.orig if rate != RATE else 0  # so that one of torchaudio's frames begins there
-    padded = torch.nn.functional.pad(music.double(), (ahead, 0))
+    padded = torch.nn.functional.pad(music, (ahead, 0))
     first = (ahead + resampler.width) * rate // RATE if rate != RATE else 0
     expected = torchaudio.functional.resample(padded, RATE, rate)[:, first : first + 1_500]
-    assert torch.allclose(resampler(music), expected.float(), atol=1e-5)
+    assert torch.allclose(resampler(music), expected, atol=1e-5)
 
 
 def test_the_loss_is_that_of_edm() -> None:
@@ -245,7 +245,7 @@ def test_validation_hears_the_same_each_time(corpus: Path, cache: Path) -> None:
     bank, tracks = open_stems(config.corpora, "validation", cache, STEMS, workers=0, device="cpu")
     torch.manual_seed(0)
     model = MSDM(TINY)
-    resampler = Resampler(TINY.sample_rate, TINY.length, "cpu")
+    resampler = Resampler(TINY.sample_rate, TINY.length)
     accelerator = train.Accelerator(cpu=True)
     watch = train.Watch(bank, tracks, config, resampler, accelerator)
     first = watch.measure(model)
@@ -336,8 +336,8 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
 
 
 def test_the_resampler_takes_nothing_from_outside(monkeypatch) -> None:
-    assert Resampler(16_000, 480, "cpu").reach == 480
-    halved = Resampler(8_000, 480, "cpu")
+    assert Resampler(16_000, 480).reach == 480
+    halved = Resampler(8_000, 480)
     assert halved.reach == 480 * 2 + 2 * halved.width
     assert halved(torch.ones(1, halved.reach)).sub(1).abs().max() < 2e-2
     assert msdm_data.SAMPLE_RATE == RATE

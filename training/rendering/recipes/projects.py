@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
+from cocola_metric.audio import open_file
+from cocola_metric.errors import AudioError
+
+from ...corpora import read_excerpt
 from ..notation import ScoreError
 from ..studio import AUDIBLE_LEVEL, Stems, Studio, group_stems, mix
 from ..synth import SAMPLE_RATE
@@ -29,30 +31,24 @@ def render(work: Work, duration: float, studio: Studio, generator: np.random.Gen
     paths = sorted(work.paths[0].glob("*.ogg"))
     try:
         return mix(group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
-    except soundfile.SoundFileError as error:
+    except AudioError as error:
         raise ScoreError(f"{work.paths[0]}: a stem cannot be read ({error})") from error
 
 
 def _draw_excerpt(paths: Sequence[Path], duration: float, generator: np.random.Generator) -> Stems:
-    total = max(soundfile.info(path).frames for path in paths)
+    total = max(_frames(path) for path in paths)
     length = min(total, round(duration * SAMPLE_RATE))
     for _ in range(ATTEMPTS):
         start = int(generator.integers(total - length + 1))
-        stems = {work_name(path.stem): _read_excerpt(path, start, length) for path in paths}
+        stems = {work_name(path.stem): read_excerpt(path, start, length) for path in paths}
         audible = {name: stem for name, stem in stems.items() if np.abs(stem).max(initial=0.0) > AUDIBLE_LEVEL}
         if len(audible) >= 2:
             return audible
     raise ScoreError("no excerpt in which two stems are audible")
 
 
-def _read_excerpt(path: Path, start: int, length: int) -> NDArray[np.float32]:
-    """Read `length` samples from `start`; a stem that ends earlier is silent from there on."""
-    excerpt = np.zeros(length, np.float32)
-    with soundfile.SoundFile(path) as stem:
-        if stem.samplerate != SAMPLE_RATE:
-            raise ScoreError(f"{path} is at {stem.samplerate} Hz: convert the stems to {SAMPLE_RATE} Hz")
-        if start < stem.frames:
-            stem.seek(start)
-            samples = stem.read(length, dtype="float32", always_2d=True)
-            excerpt[: len(samples)] = samples.mean(axis=1)
-    return excerpt
+def _frames(path: Path) -> int:
+    file = open_file(path)
+    if file.rate != SAMPLE_RATE:
+        raise ScoreError(f"{path} is at {file.rate} Hz: convert the stems to {SAMPLE_RATE} Hz")
+    return file.frames
