@@ -76,6 +76,20 @@ def rfft(values: AnyArray) -> AnyArray:
     return namespace(values).fft.rfft(values)
 
 
+def fft(values: AnyArray, size: int) -> AnyArray:
+    """Return the Fourier transform along the last axis, extended by zeros to a size: (..., L) -> (..., size)."""
+    if isinstance(values, np.ndarray):
+        return scipy.fft.fft(values, size)
+    return namespace(values).fft.fft(values, size)
+
+
+def ifft(values: AnyArray) -> AnyArray:
+    """Return the inverse Fourier transform along the last axis: (..., N) -> the same."""
+    if isinstance(values, np.ndarray):
+        return scipy.fft.ifft(values)
+    return namespace(values).fft.ifft(values)
+
+
 class Filterbank:
     """A matrix of filters that are zero but in a narrow band each, ready for products in the calling thread alone.
 

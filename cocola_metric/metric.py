@@ -175,7 +175,7 @@ class CocolaMetric(Metric):
 
     def _model(self) -> CocolaModel:
         (model,) = self._models
-        if model.encoder.projection.weight.device != self.device:
+        if next(model.encoder.parameters()).device != self.device:
             model.to(self.device)
         return model
 

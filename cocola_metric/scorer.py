@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import checkpoints, functional
 from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan
-from .encoder import MIN_SAMPLES, MODES, CocolaModel, Mode, fold_batch_norm
+from .encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, UsageError
 from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
 from .signature import signature
@@ -80,8 +80,9 @@ class CocolaScorer:
             raise UsageError(f"batch_size={batch_size}: pass at least 1")
         self.device = _device(device)
         self.plan = WindowPlan(window, hop)
-        if self.plan.size < MIN_SAMPLES:
-            raise UsageError(f"window={window} is too short for the encoder: pass at least {MIN_SAMPLES / SAMPLE_RATE}")
+        least = model.encoder.front_end.kind.least_samples
+        if self.plan.size < least:
+            raise UsageError(f"window={window} is too short for the encoder: pass at least {least / SAMPLE_RATE:.3g}")
         self._config = model.config
         self._stored: Mapping[str, Tensor] = model.state_dict()  # folding makes new tensors and leaves these alone
         fold_batch_norm(model).to(self.device)

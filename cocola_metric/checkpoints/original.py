@@ -1,42 +1,24 @@
 """The original authors' Lightning files, read without executing a pickle and renamed to our parameter names."""
 
-import re
 import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..encoder import FRONT_ENDS, EncoderConfig
 from ..errors import CheckpointError, UsageError
+from .efficientnet_names import backbone_name
 from .known import CONFIG_FILE, WEIGHTS_FILE
 from .mismatch import list_problems
+from .original_2026 import PHALAR_KEY, is_of_2026, read_2026
 
 _FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, "README.md"}  # what a folder that may be replaced consists of
-_STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks per stage of EfficientNet-B0
-_FIRST_BLOCK = {  # the one block without an expansion
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn1",
-    "_se_reduce": "se.conv_reduce",
-    "_se_expand": "se.conv_expand",
-    "_project_conv": "conv_pw",
-    "_bn2": "bn2",
-}
-_BLOCK = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_se_reduce": "se.conv_reduce",
-    "_se_expand": "se.conv_expand",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
-_OUTSIDE_BLOCKS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 _HEAD = {
     "encoder.projection": "encoder.projection",
     "layer_norm": "encoder.layer_norm",
@@ -62,8 +44,9 @@ class _StandIn:
 def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
     """Read a checkpoint of the original code, or its bare ``state_dict``: configuration, and weights under our names.
 
-    The keys tell which of the two released formats it is: the mel models of 2024-04 carry the constants of their front
-    end, the later two-channel models (COCOLA_HP_v1) do not. Optimiser state and hyper-parameters are not looked at.
+    The keys tell which of the released formats it is: the mel models of 2024-04 carry the constants of their front
+    end, the later two-channel models (COCOLA_HP_v1) do not; PHALAR and the COCOLA of 2026 have parameters of their own
+    (`original_2026`), and their hyper-parameters are compared with the released ones. Optimiser state is not looked at.
 
     Nothing in the file is ever executed: torch's restricted unpickler reads it, every class it names is replaced by an
     inert stand-in, and what the program has declared safe for files of its own is not safe here.
@@ -78,16 +61,38 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
         raise CheckpointError(f"{path}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or "similarity.w" not in state:
+    if not isinstance(state, dict) or not {"similarity.w", PHALAR_KEY} & state.keys():
         raise CheckpointError(f"{path}: holds no COCOLA model (no tensor named 'similarity.w')")
     state = {str(key): value for key, value in state.items()}
-    constants = {key: state[key] for key in state if key.startswith(_FRONT_END_PREFIX)}
-    weights = {key: state[key] for key in state if key not in constants}
     problems = [f"{key} {problem}" for key, value in state.items() if (problem := _unfit(value))]
-    problems = problems or _other_constants(constants) or [f"unexpected {key}" for key in weights if not rename(key)]
+    if problems:
+        config, weights = EncoderConfig(), {}
+    elif is_of_2026(state):
+        config, weights, problems = read_2026(state, _hyper_parameters(content))
+    else:
+        config, weights, problems = _read_2024(state)
     if problems:
         raise CheckpointError(f"{path}: not a released COCOLA model: {list_problems(problems)}")
-    return EncoderConfig(front_end="mel" if constants else "hps"), {rename(key): weights[key] for key in weights}
+    return config, weights
+
+
+def _read_2024(state: Mapping[str, Tensor]) -> tuple[EncoderConfig, dict[str, Tensor], list[str]]:
+    constants = {key: state[key] for key in state if key.startswith(_FRONT_END_PREFIX)}
+    weights = {key: state[key] for key in state if key not in constants}
+    problems = _other_constants(constants) or [f"unexpected {key}" for key in weights if not rename(key)]
+    return (
+        EncoderConfig(front_end="mel" if constants else "hps"),
+        {rename(key): weights[key] for key in weights},
+        problems,
+    )
+
+
+def _hyper_parameters(content: Mapping[str, object]) -> dict[str, Any]:
+    """Return the plain values among a file's hyper-parameters; what its classes were is not known."""
+    values = content.get("hyper_parameters")
+    if not isinstance(values, dict):
+        return {}
+    return {str(name): value for name, value in values.items() if isinstance(value, str | int | float | bool | None)}
 
 
 def rename(key: str) -> str:
@@ -101,14 +106,7 @@ def rename(key: str) -> str:
     for original, ours in _HEAD.items():
         if key == original or key.startswith(original + "."):
             return ours + key[len(original) :]
-    block = re.fullmatch(re.escape(_BACKBONE_PREFIX) + r"_blocks\.(0|[1-9][0-9]?)\.(\w+)(\.\w+)", key)
-    if block and int(block[1]) < sum(_STAGE_LENGTHS):
-        stage, index = _stage(int(block[1]))
-        layer = (_FIRST_BLOCK if stage == 0 else _BLOCK).get(block[2])
-        return f"encoder.backbone.blocks.{stage}.{index}.{layer}{block[3]}" if layer else ""
-    outside = re.fullmatch(re.escape(_BACKBONE_PREFIX) + r"(\w+)(\.\w+)", key)
-    layer = _OUTSIDE_BLOCKS.get(outside[1]) if outside else None
-    return f"encoder.backbone.{layer}{outside[2]}" if outside and layer else ""
+    return backbone_name(key.removeprefix(_BACKBONE_PREFIX)) if key.startswith(_BACKBONE_PREFIX) else ""
 
 
 @contextmanager
@@ -189,12 +187,3 @@ def _other_constants(constants: Mapping[str, Tensor]) -> list[str]:
         elif theirs.shape != constant.shape or not torch.allclose(theirs.float(), constant, atol=_CONSTANTS_TOLERANCE):
             problems.append(f"{key} belongs to another front end")
     return problems
-
-
-def _stage(block: int) -> tuple[int, int]:
-    """Return the stage of a block, and its number in it."""
-    stage = 0
-    while block >= _STAGE_LENGTHS[stage]:
-        block -= _STAGE_LENGTHS[stage]
-        stage += 1
-    return stage, block

@@ -1,4 +1,5 @@
 from .backbones import TrunkMaps
+from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, ArrayFrontEnd, Mode, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
@@ -16,6 +17,7 @@ __all__ = [
     "Mode",
     "Similarity",
     "TrunkMaps",
+    "constant_q_kernels",
     "fold_batch_norm",
     "select_mode",
 ]

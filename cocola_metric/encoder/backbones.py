@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .axial import LAST_WIDTH, AxialNetwork
 from .phasors import PITCH, TIME, PitchPhasors, TimePhasors
 
 
@@ -185,12 +186,17 @@ def _phasor_efficientnet_b0(
     return network, network.width
 
 
+def _axial(channels: int, dropout: float) -> tuple[nn.Module, int]:
+    return AxialNetwork(channels, dropout), LAST_WIDTH
+
+
 BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
     "efficientnet_b0": _efficientnet_b0,
     "placed_efficientnet_b0": _placed_efficientnet_b0,
     "phasor_efficientnet_b0": _phasor_efficientnet_b0,
     "time_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, pitch=False),
     "placed_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True),
+    "axial": _axial,
 }
 """Name -> the network for images of so many channels, and how much of what it returns is projected (the width).
 

@@ -8,6 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..arrays import AnyArray, Filterbank, FloatArray, namespace
+from .constant_q import HOP_LENGTH as CONSTANT_Q_HOP
+from .constant_q import LEAST_SAMPLES as CONSTANT_Q_LEAST
+from .constant_q import ROWS as CONSTANT_Q_ROWS
+from .constant_q import constant_q_image
 from .mel import HOP_LENGTH, N_MELS, harmonic_percussive, log_mel, mel_constants
 from .pitch_onset import HOP_LENGTH as PITCH_ONSET_HOP
 from .pitch_onset import ROWS, pitch_onset, pitch_onset_constants
@@ -29,6 +33,7 @@ class FrontEnd:
         constants: function that returns windows, filterbanks and the like by name, in float32.
         images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), written for
             arrays and tensors alike: `arrays` has what the two do differently.
+        least_samples: of a waveform.
     """
 
     channels: int
@@ -36,11 +41,16 @@ class FrontEnd:
     hop: int
     constants: Callable[[], dict[str, FloatArray]]
     images: Callable[[AnyArray, Mapping[str, Any]], AnyArray]
+    least_samples: int = MIN_SAMPLES
 
 
 FRONT_ENDS: dict[str, FrontEnd] = {
     "mel": FrontEnd(1, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=False), log_mel),
     "hps": FrontEnd(2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), harmonic_percussive),
+    "hps_reflect": FrontEnd(
+        2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), partial(harmonic_percussive, reflect=True)
+    ),
+    "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, dict, constant_q_image, CONSTANT_Q_LEAST),
     "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, pitch_onset_constants, pitch_onset),
 }
 

@@ -37,17 +37,22 @@ def log_mel(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
     return _decibels(mels)[:, None].swapaxes(-1, -2)
 
 
-def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
+def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any], *, reflect: bool = False) -> AnyArray:
     """Return log-mels of the harmonic and of the percussive part: the front end of the released HP model.
 
     Median filtering along time keeps what is steady (harmonic), along frequency what is sudden (percussive); soft
     masks of power 2 share the spectrum between them. Each channel is in dB relative to its own maximum, with a floor
     at -80 dB. Numerically librosa's ``stft``, ``decompose.hpss``, ``feature.melspectrogram`` and ``power_to_db``.
 
+    Args:
+        waveforms: mono.
+        constants: of `mel_constants`.
+        reflect: whether clips are mirrored at both ends, as in the COCOLA of 2026, instead of padded with zeros.
+
     Shape:
         (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive.
     """
-    magnitude = modulus(spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH))
+    magnitude = modulus(spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=reflect))
     harmonic, percussive = soft_masks(magnitude, SIZE)
     parts = [filtered((mask * magnitude) ** 2, constants["filterbank"]) for mask in (harmonic, percussive)]
     return relative_decibels(parts)

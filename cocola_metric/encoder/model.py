@@ -1,7 +1,7 @@
 """The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ..audio import SAMPLE_RATE
 from ..errors import CheckpointError, UsageError
 from .backbones import BACKBONES
+from .complex_similarity import ComplexBilinearSimilarity, HermitianSimilarity, SemidefiniteSimilarity
 from .front_end_modules import FrontEndModule
-from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, Mode, select_mode
+from .front_ends import FRONT_ENDS, MODES, Mode, select_mode
+from .heads import MagnitudeMlp, complex_mlp, mlp
 from .phasors import PITCH, TIME, PhasorSimilarity
+from .poolings import AveragePooling, SpectralPooling
 from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
 
 
@@ -27,7 +31,10 @@ class EncoderConfig:
         embedding_dim: D (section 4.2).
         similarity: a key of ``SIMILARITIES``.
         dropout: before the projection (section 4.2).
-        drop_connect: stochastic depth inside the backbone, the default of EfficientNet-B0.
+        drop_connect: what the backbone leaves out in training: stochastic depth, by default that of EfficientNet-B0;
+            dropout in an axial backbone.
+        pooling: a key of ``POOLINGS``, for backbones that return maps; the others pool by themselves.
+        head: a key of ``HEADS``.
     """
 
     front_end: str = "hps"
@@ -36,13 +43,15 @@ class EncoderConfig:
     similarity: str = "bilinear"
     dropout: float = 0.1
     drop_connect: float = 0.2
+    pooling: str = "average"
+    head: str = "linear"
 
     def __post_init__(self) -> None:
-        for field, known in (("front_end", FRONT_ENDS), ("backbone", BACKBONES), ("similarity", SIMILARITIES)):
+        for field, known in PARTS.items():
             value = getattr(self, field)
             if value not in known:
                 raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
-        if self.backbone != "efficientnet_b0" and self.front_end != "pitch_onset":
+        if self.backbone.endswith("_efficientnet_b0") and self.front_end != "pitch_onset":
             raise CheckpointError(
                 f"backbone {self.backbone!r} takes the 128 rows of front end 'pitch_onset', not {self.front_end!r}: "
                 "choose that front end, or backbone 'efficientnet_b0'"
@@ -57,20 +66,53 @@ class EncoderConfig:
                 f"embedding_dim {self.embedding_dim} leaves no room beside the {width} numbers of the phasors of "
                 f"similarity {self.similarity!r}; pass {width + 64}"
             )
+        spectral, is_complex = self.pooling == "spectral", self.head == "complex_mlp"
+        if spectral and self.backbone != "axial":
+            raise CheckpointError(f"pooling 'spectral' needs the maps of backbone 'axial', not {self.backbone!r}")
+        if spectral != (self.head in PHASOR_HEADS):
+            raise CheckpointError(
+                f"head {self.head!r} and pooling {self.pooling!r} do not go together: phasors come from pooling "
+                f"'spectral', and {', '.join(PHASOR_HEADS)} take them"
+            )
+        if is_complex != (self.similarity in COMPLEX_SIMILARITIES) and self.similarity != "cosine":
+            raise CheckpointError(
+                f"similarity {self.similarity!r} and head {self.head!r} do not go together: "
+                f"{', '.join(COMPLEX_SIMILARITIES)} take the embeddings of head 'complex_mlp'"
+            )
+
+
+POOLINGS: dict[str, type[AveragePooling] | type[SpectralPooling]] = {
+    "average": AveragePooling,
+    "spectral": SpectralPooling,
+}
+HEADS: dict[str, Callable[[int, int], nn.Module]] = {
+    "linear": nn.Linear,
+    "mlp": mlp,
+    "magnitude_mlp": MagnitudeMlp,
+    "complex_mlp": complex_mlp,
+}
 
 
 class CocolaEncoder(nn.Module):
-    """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper)."""
+    """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper).
+
+    An embedding is D real numbers; those of head "complex_mlp" are D real parts, then D imaginary ones.
+    """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.front_end = FrontEndModule(config.front_end)
         self.backbone, width = BACKBONES[config.backbone](self.front_end.channels, config.drop_connect)
+        self.pooling: nn.Module = nn.Identity()
+        if config.backbone == "axial":
+            self.pooling = POOLINGS[config.pooling](width, self.front_end.kind.rows)
+            width = self.pooling.width
         self.phasor_width: int = getattr(self.backbone, "phasor_width", 0)
         projected = config.embedding_dim - self.phasor_width
         self.dropout = nn.Dropout(config.dropout)
-        self.projection = nn.Linear(width, projected)
-        self.layer_norm = nn.LayerNorm(projected)
+        self.projection = HEADS[config.head](width, projected)
+        self.bounded = config.head != "complex_mlp"
+        self.layer_norm = nn.LayerNorm(projected) if self.bounded else nn.Identity()
 
     def forward(self, waveform: Tensor, mode: Mode = "both") -> Tensor:
         """Return the embeddings of 16 kHz waveforms.
@@ -86,18 +128,29 @@ class CocolaEncoder(nn.Module):
         Shape:
             (B, C, M, F) -> (B, D).
         """
-        return self.project(self.backbone(select_mode(features, mode)))
+        return self.project(self.pool(select_mode(features, mode)))
 
-    def project(self, pooled: Tensor) -> Tensor:
-        """Return the embeddings of what the backbone pooled: dropout, projection, LayerNorm, tanh.
-
-        Phasors go through as they are.
+    def pool(self, features: Tensor) -> Tensor:
+        """Return what the backbone and the pooling make of features.
 
         Shape:
-            (B, W) -> (B, D), W the backbone's width.
+            (B, C, M, F) -> (B, W), W the width before the projection.
+        """
+        pooled: Tensor = self.pooling(self.backbone(features))
+        return pooled
+
+    def project(self, pooled: Tensor) -> Tensor:
+        """Return the embeddings of what was pooled: dropout, projection, and, if it is real, LayerNorm and tanh.
+
+        The phasors that a backbone appends go through as they are.
+
+        Shape:
+            (B, W) -> (B, D).
         """
         real, phasors = pooled.split([pooled.shape[-1] - self.phasor_width, self.phasor_width], dim=-1)
-        projected = torch.tanh(self.layer_norm(self.projection(self.dropout(real))))
+        projected: Tensor = self.projection(self.dropout(real))
+        if self.bounded:
+            projected = torch.tanh(self.layer_norm(projected))
         return torch.cat([projected, phasors], dim=-1) if self.phasor_width else projected
 
 
@@ -105,10 +158,22 @@ PHASOR_GROUPS = {"phasors": (TIME, PITCH), "time_phasors": (TIME,), "mixed_phaso
 SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "bilinear": BilinearSimilarity,
     "cosine": CosineSimilarity,
+    "complex_bilinear": ComplexBilinearSimilarity,
+    "hermitian": HermitianSimilarity,
+    "semidefinite": SemidefiniteSimilarity,
     **{
         name: partial(PhasorSimilarity, groups=groups, mixed=name == "mixed_phasors")
         for name, groups in PHASOR_GROUPS.items()
     },
+}
+PHASOR_HEADS = ("complex_mlp", "magnitude_mlp")
+COMPLEX_SIMILARITIES = ("complex_bilinear", "hermitian", "semidefinite")
+PARTS: dict[str, Mapping[str, object]] = {
+    "front_end": FRONT_ENDS,
+    "backbone": BACKBONES,
+    "similarity": SIMILARITIES,
+    "pooling": POOLINGS,
+    "head": HEADS,
 }
 
 
@@ -134,24 +199,24 @@ class CocolaModel(nn.Module):
             mode: the part of the sound to hear; one-channel models hear "both" only.
 
         Shape:
-            (B, L), (B, L') -> (B,), L and L' at least MIN_SAMPLES.
+            (B, L), (B, L') -> (B,), L and L' at least the front end's ``least_samples``.
 
         Raises:
             UsageError: shapes or mode are not of that kind.
         """
-        _check_pairs(conditioning, accompaniment)
+        _check_pairs(conditioning, accompaniment, self.encoder.front_end.kind.least_samples)
         if mode not in MODES or (mode != "both" and self.encoder.front_end.channels == 1):
             known = MODES if self.encoder.front_end.channels > 1 else MODES[:1]
             raise UsageError(f"mode {mode!r} is none that this model hears: pass {', '.join(known)}")
         return self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode))
 
 
-def _check_pairs(conditioning: Tensor, accompaniment: Tensor) -> None:
+def _check_pairs(conditioning: Tensor, accompaniment: Tensor, least: int) -> None:
     shapes = conditioning.shape, accompaniment.shape
-    if any(len(shape) != 2 or shape[1] < MIN_SAMPLES for shape in shapes) or shapes[0][0] != shapes[1][0]:
+    if any(len(shape) != 2 or shape[1] < least for shape in shapes) or shapes[0][0] != shapes[1][0]:
         raise UsageError(
             f"{tuple(shapes[0])} and {tuple(shapes[1])} are no pairs of waveforms: pass (batch, samples) twice, of one "
-            f"batch size and at least {MIN_SAMPLES} samples (0.31 s)"
+            f"batch size and at least {least} samples ({least / SAMPLE_RATE:.2f} s)"
         )
 
 

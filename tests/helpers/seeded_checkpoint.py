@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cocola_metric.checkpoints import original
+from cocola_metric.checkpoints import efficientnet_names, original
 from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 
@@ -20,8 +20,8 @@ FEATURE_SCALE = 0.08  # features are tens of decibels; activations are to be abo
 def original_names() -> dict[str, str]:
     """Our name -> the original's, of every parameter that the original has."""
     prefix = "encoder.encoder.model.0."
-    layers = [f"_blocks.{block}.{layer}" for block in range(16) for layer in original._BLOCK] + list(
-        original._OUTSIDE_BLOCKS
+    layers = [f"_blocks.{block}.{layer}" for block in range(16) for layer in efficientnet_names.BLOCK] + list(
+        efficientnet_names.OUTSIDE_BLOCKS
     )
     kinds = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     heads = ["encoder.projection.weight", "encoder.projection.bias", "layer_norm.weight", "layer_norm.bias"]

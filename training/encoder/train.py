@@ -64,7 +64,7 @@ class Contrast(nn.Module):
             (K, 2 or 3, C, M, F), (K,), (K,) -> (K, K or K + 1).
         """
         model = self.model
-        pooled = model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        pooled = model.encoder.pool(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         with torch.autocast(features.device.type, enabled=False):
             sides = model.encoder.project(pooled.float()).unflatten(0, features.shape[:2]).unbind(1)
             everyone, all_modes = _gathered(sides[1]), _gathered(modes)
@@ -216,7 +216,7 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
     draws = Draws(bank.tracks, sampling, steps=CALIBRATION_BATCHES, seed=config.seed + config.steps)
     for number in range(CALIBRATION_BATCHES):
         features, _, _ = heard_features(bank, draws[number], model, plain, 1)
-        model.encoder.backbone(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        model.encoder.embed_features(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

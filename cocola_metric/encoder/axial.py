@@ -1,0 +1,80 @@
+"""The backbone of PHALAR: residual convolutions along frequency, along time and across channels, apart."""
+
+import torch
+from torch import Tensor, nn
+
+LEVELS = 5
+FIRST_WIDTH = 8
+LAST_WIDTH = 60
+FIRST_SCALE = 0.1  # of each residual part before training: the network starts near its skip connections
+
+
+class Scale(nn.Module):
+    """A learned factor for each channel: (B, C, R, T) -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), FIRST_SCALE))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the scaled maps."""
+        return maps * self.weight[:, None, None]
+
+
+class AxialBlock(nn.Module):
+    """Three residual parts: along frequency, along time, across channels; then, if it widens, half the frames.
+
+    Shape:
+        (B, C, R, T) -> (B, C, R, T), or (B, C', R, ceil(T / 2)) with ``wider`` = C'.
+    """
+
+    def __init__(self, channels: int, *, wider: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.frequency = _part(channels, nn.Conv2d(channels, channels, (3, 1), padding=(1, 0)), dropout)
+        self.time = _part(channels, nn.Conv2d(channels, channels, (1, 3), padding=(0, 1)), dropout)
+        self.across = _part(channels, nn.Conv2d(channels, 2 * channels, 1), dropout)
+        self.compression = (
+            nn.Conv2d(channels, wider, (1, 3), stride=(1, 2), padding=(0, 1), bias=False) if wider else nn.Identity()
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the block's maps."""
+        for part in (self.frequency, self.time, self.across):
+            maps = maps + part(maps)
+        compressed: Tensor = self.compression(maps)
+        return compressed
+
+
+class AxialNetwork(nn.Module):
+    """Five levels of two blocks, of which the first widens by half and halves the frames; frequency stays whole.
+
+    Shape:
+        (B, C, R, F) -> (B, 60, R, F / 32).
+    """
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.entry = nn.Conv2d(channels, FIRST_WIDTH, 1, bias=False)
+        blocks: list[nn.Module] = []
+        width = FIRST_WIDTH
+        for _ in range(LEVELS):
+            wider = width * 3 // 2
+            blocks += [AxialBlock(width, wider=wider, dropout=dropout), AxialBlock(wider, dropout=dropout)]
+            width = wider
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the maps of the last level."""
+        maps: Tensor = self.blocks(self.entry(features))
+        return maps
+
+
+def _part(channels: int, convolution: nn.Conv2d, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.GroupNorm(channels, channels),
+        convolution,
+        nn.SiLU(),
+        nn.Conv2d(convolution.out_channels, channels, 1, bias=False),
+        Scale(channels),
+        nn.Dropout(dropout),
+    )

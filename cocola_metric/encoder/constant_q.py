@@ -1,0 +1,150 @@
+"""The front end of PHALAR: a constant-Q spectrogram, exact, through one FFT of the clip.
+
+A spectrogram of constant Q has one kernel for each row: a Hann window as long as a fixed number of periods of the row's
+pitch. The original convolves the clip with all of them, 32,768 samples each, most of which are zero. In the frequency
+domain a kernel is narrow instead: row k of the result is the inverse transform of X(f) K_k(f) over the few f at which
+K_k is not negligible. Only every 160th sample of it is a frame, so the product is folded first: the spectrum of a
+sequence of which every h-th sample is kept is the sum of its h parts of equal length.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import AnyArray, fft, ifft, is_tensor, namespace, pad
+from ..audio import SAMPLE_RATE
+from .mel import modulus
+
+if TYPE_CHECKING:
+    import torch
+
+HOP_LENGTH = 160
+ROWS = 96
+ROWS_PER_OCTAVE = 12
+LOWEST_HZ = 16.35
+KERNEL_LENGTH = 32_768
+MARGIN = KERNEL_LENGTH // 2  # samples mirrored on each side of a clip
+LEAST_SAMPLES = MARGIN + 1
+AMPLITUDE_FLOOR = 1e-10
+DYNAMIC_RANGE_DB = 80.0
+NEGLIGIBLE = 1e-7  # of a kernel's spectrum, relative to its maximum; levels at the floor are then right to 0.1 %
+SIZES_STEP = 125 * HOP_LENGTH  # transforms are a multiple of it, so that clips of many lengths share spectra
+FRAMES_AT_ONCE = 1001  # 10 s; of longer clips, the kernels' spectra would take more memory than the clip
+
+
+def constant_q_kernels() -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+    """Return the kernels, centred and of unit sum, and the number of samples of each that are not zero.
+
+    Bit for bit those of nnAudio's ``CQT1992v2``, which the released checkpoint carries along.
+
+    Shape:
+        -> (M, KERNEL_LENGTH), (M,).
+    """
+    quality = 1 / (2 ** (1 / ROWS_PER_OCTAVE) - 1)
+    pitches = LOWEST_HZ * 2.0 ** (np.arange(ROWS) / ROWS_PER_OCTAVE)
+    lengths = np.ceil(quality * SAMPLE_RATE / pitches).astype(int)
+    bank = np.zeros((ROWS, KERNEL_LENGTH), np.complex64)
+    for kernel, pitch, length in zip(bank, pitches, lengths.tolist(), strict=True):
+        samples = np.arange(length)
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * samples / length)
+        wave = hann * np.exp(2j * np.pi * pitch / SAMPLE_RATE * (samples - (length + 1) // 2))
+        start = MARGIN - (length + 1) // 2
+        kernel[start : start + length] = wave / np.abs(wave).sum()
+    return bank, lengths.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class KernelSpectra:
+    """The kernels in the frequency domain, for transforms of one size.
+
+    Attributes:
+        size: samples of the transform, a multiple of the hop.
+        bands: first and last frequency of each row; below zero, the negative ones.
+        spectra: conjugate spectrum of each row within its band, whose width is a multiple of ``size / hop``.
+    """
+
+    size: int
+    bands: tuple[tuple[int, int], ...]
+    spectra: tuple[Any, ...]
+
+
+@functools.lru_cache(maxsize=8)
+def kernel_spectra(size: int) -> KernelSpectra:
+    """Return the kernels' spectra; this takes a quarter of a second, and 40 MB for clips of 5 s."""
+    bank, lengths = constant_q_kernels()
+    folded = size // HOP_LENGTH
+    bands, spectra = [], []
+    for kernel, length in zip(bank, lengths, strict=True):
+        centred = np.fft.fftshift(np.fft.fft(kernel.astype(np.complex128), size)).conj() * (length**0.5 / HOP_LENGTH)
+        heard = np.flatnonzero(np.abs(centred) > NEGLIGIBLE * np.abs(centred).max())
+        first = int(heard[0]) - size // 2
+        width = min(size, -(-(int(heard[-1]) + 1 - int(heard[0])) // folded) * folded)
+        indices = np.arange(first, first + width)
+        bands.append((first, first + width))
+        spectra.append(centred[(indices + size // 2) % size].astype(np.complex64))
+    return KernelSpectra(size, tuple(bands), tuple(spectra))
+
+
+def constant_q_image(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
+    """Return a constant-Q spectrogram in dB, 8 octaves from 16.35 Hz in semitones, each clip relative to itself.
+
+    The level has a floor at 80 dB below the clip's maximum, and is mapped so that -80 dB is 0 and 0 dB is 1. The
+    original takes the maximum over the batch that it is given; here every clip has its own, as if it came alone.
+
+    Shape:
+        (B, L) at 16 kHz -> (B, 1, M, F), M = 96 rows, F = L // 160 + 1 frames; L at least LEAST_SAMPLES.
+    """
+    return unit_decibels(constant_q(waveforms))[:, None]
+
+
+def constant_q(waveforms: AnyArray) -> AnyArray:
+    """Return the magnitudes of a constant-Q spectrogram of centred frames.
+
+    Shape:
+        (B, L) -> (B, M, L // 160 + 1), L at least LEAST_SAMPLES.
+    """
+    count = waveforms.shape[-1] // HOP_LENGTH + 1
+    mirrored = pad(waveforms, MARGIN, MARGIN, reflect=True)
+    blocks = [
+        _block(mirrored[:, first * HOP_LENGTH :], min(FRAMES_AT_ONCE, count - first))
+        for first in range(0, count, FRAMES_AT_ONCE)
+    ]
+    return blocks[0] if len(blocks) == 1 else namespace(waveforms).concatenate(blocks, -1)
+
+
+def unit_decibels(magnitudes: AnyArray) -> AnyArray:
+    """Return levels over 80 dB, where 0 dB is 1, at least 1 below each clip's maximum: (B, M, F) -> the same."""
+    xp = namespace(magnitudes)
+    levels = 20.0 * xp.log10(xp.clip(magnitudes, AMPLITUDE_FLOOR, None))
+    floors = xp.amax(levels, (1, 2), keepdims=True) - DYNAMIC_RANGE_DB
+    return xp.maximum(levels, floors) / DYNAMIC_RANGE_DB + 1.0
+
+
+def _block(mirrored: AnyArray, count: int) -> AnyArray:
+    """Return the first frames of a clip that has its margins: (B, L) -> (B, M, count)."""
+    xp = namespace(mirrored)
+    samples = (count - 1) * HOP_LENGTH + KERNEL_LENGTH
+    kernels = kernel_spectra(-(-samples // SIZES_STEP) * SIZES_STEP)
+    lowest, highest = min(first for first, _ in kernels.bands), max(last for _, last in kernels.bands)
+    spectrum = fft(mirrored[:, :samples], kernels.size)
+    around_zero = xp.concatenate([spectrum[:, lowest:], spectrum[:, :highest]], -1)
+    folded = kernels.size // HOP_LENGTH
+    spectra = _on_device(kernels.size, mirrored.device) if is_tensor(mirrored) else kernels.spectra
+    rows = []
+    for (first, last), kernel in zip(kernels.bands, spectra, strict=True):
+        product = around_zero[:, first - lowest : last - lowest] * kernel
+        row = product.reshape(len(product), -1, folded).sum(1)
+        rows.append(xp.roll(row, first % folded, -1))
+    return modulus(ifft(xp.stack(rows, 1))[..., :count])
+
+
+@functools.lru_cache(maxsize=8)
+def _on_device(size: int, device: "torch.device") -> tuple[AnyArray, ...]:
+    import torch
+
+    with torch.inference_mode(False):  # they are kept for those who want gradients, too
+        return tuple(torch.from_numpy(spectrum).to(device) for spectrum in kernel_spectra(size).spectra)

@@ -1,0 +1,87 @@
+"""From what was pooled to an embedding: the paper's projection, the MLP of 2026, and PHALAR's complex MLP."""
+
+import torch
+from torch import Tensor, nn
+
+EPSILON = 1e-8
+
+
+class ComplexLinear(nn.Module):
+    """A complex matrix without bias, on vectors that hold all real parts, then all imaginary ones.
+
+    Shape:
+        (..., 2 I) -> (..., 2 O).
+
+    Attributes:
+        weight: real parts of the matrix, (O, I), above its imaginary parts.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(2 * outputs, inputs) / (2 * inputs) ** 0.5)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the product."""
+        return vectors @ as_real_matrix(self.weight).T
+
+
+class ComplexNorm(nn.Module):
+    """Vectors of mean square magnitude 1, times a learned factor for each number: (..., 2 D) -> the same."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the normalised vectors."""
+        mean_square = 2 * vectors.square().mean(-1, keepdim=True)
+        return vectors * (mean_square + EPSILON).rsqrt() * torch.cat([self.weight, self.weight])
+
+
+class ModulusGate(nn.Module):
+    """Each number's magnitude plus a learned threshold, at least zero, with its phase kept: (..., 2 D) -> the same."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.threshold = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the gated vectors."""
+        magnitude = magnitudes(vectors)
+        factor = torch.relu(magnitude + self.threshold) / magnitude.clamp(min=EPSILON)
+        return vectors * torch.cat([factor, factor], -1)
+
+
+class MagnitudeMlp(nn.Module):
+    """The ablation without phase: the MLP of 2026 on the phasors' magnitudes alone: (B, 2 I) -> (B, D)."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.layers = mlp(width // 2, dim)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the projection of the magnitudes."""
+        projected: Tensor = self.layers(magnitudes(vectors))
+        return projected
+
+
+def mlp(width: int, dim: int) -> nn.Sequential:
+    """Return the MLP of the authors' COCOLA of 2026: (B, W) -> (B, D)."""
+    return nn.Sequential(nn.Linear(width, dim), nn.BatchNorm1d(dim), nn.SiLU(), nn.Linear(dim, dim))
+
+
+def complex_mlp(width: int, dim: int) -> nn.Sequential:
+    """Return the MLP of PHALAR, on phasors: (B, 2 I) -> (B, 2 D)."""
+    return nn.Sequential(ComplexLinear(width // 2, dim), ComplexNorm(dim), ModulusGate(dim), ComplexLinear(dim, dim))
+
+
+def magnitudes(vectors: Tensor) -> Tensor:
+    """Return the magnitudes of complex numbers: (..., 2 D) -> (..., D)."""
+    real, imaginary = vectors.chunk(2, -1)
+    return (real.square() + imaginary.square()).clamp(min=EPSILON**2).sqrt()
+
+
+def as_real_matrix(weight: Tensor) -> Tensor:
+    """Return the real matrix that does to (real, imaginary) what a complex one does: (2 O, I) -> (2 O, 2 I)."""
+    real, imaginary = weight.chunk(2)
+    return torch.cat([torch.cat([real, -imaginary], 1), torch.cat([imaginary, real], 1)])

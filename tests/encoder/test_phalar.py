@@ -1,0 +1,212 @@
+"""PHALAR and the COCOLA of 2026 against the original code's stored vectors, and properties of their own."""
+
+import dataclasses
+
+import pytest
+import torch
+from phalar_vectors import read_cocola_2026, read_phalar
+
+from cocola_metric.encoder.complex_similarity import (
+    ComplexBilinearSimilarity,
+    HermitianSimilarity,
+    SemidefiniteSimilarity,
+)
+from cocola_metric.encoder.heads import ComplexLinear, complex_mlp
+from cocola_metric.encoder.model import MODES, CocolaModel, EncoderConfig
+from cocola_metric.encoder.poolings import SpectralPooling
+from cocola_metric.errors import CheckpointError, UsageError
+
+EMBEDDING_TOLERANCE = 1e-5  # from the stored features; embeddings reach 1.9
+EMBEDDING_TOLERANCE_2026 = 2e-5  # the stored ones are themselves 1.9e-5 from the same network in float64
+SCORE_TOLERANCE = 1e-4  # from the stored features, of the scores' spread
+RELATIVE_TOLERANCE_FROM_AUDIO = 1e-3
+SCORE_TOLERANCE_FROM_AUDIO = 2e-3  # of the scores' spread
+FEATURE_TOLERANCE_FROM_AUDIO = 1e-3  # of the dynamic range of 80 dB
+
+PHALAR = EncoderConfig(
+    front_end="cqt",
+    backbone="axial",
+    pooling="spectral",
+    head="complex_mlp",
+    similarity="hermitian",
+    dropout=0.0,
+    drop_connect=0.1,
+)
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    return (found - expected).norm(dim=-1) / expected.norm(dim=-1)
+
+
+def test_phalar_from_features(shared) -> None:
+    vectors = read_phalar(shared("parity"))
+    assert vectors.model.config == PHALAR
+    with torch.inference_mode():
+        pooled = vectors.model.encoder.pool(vectors.tensor("features"))
+        embeddings = vectors.model.encoder.project(pooled)
+        scores = vectors.model.similarity.matrix(embeddings, embeddings)
+        as_trained = ComplexBilinearSimilarity(512)
+        as_trained.load_state_dict(vectors.model.similarity.state_dict())
+        one_way = as_trained.matrix(embeddings, embeddings)
+    assert (pooled - vectors.tensor("pooled")).abs().max() < 2 * EMBEDDING_TOLERANCE  # these reach 5.5
+    assert (embeddings - vectors.tensor("embeddings")).abs().max() < EMBEDDING_TOLERANCE
+    for found, name in ((scores, "cross_scores_hermitian"), (one_way, "cross_scores")):
+        assert (found - vectors.tensor(name)).abs().max() < SCORE_TOLERANCE * vectors.tensor(name).std()
+
+
+def test_phalar_from_audio(shared) -> None:
+    vectors = read_phalar(shared("parity"))
+    with torch.inference_mode():
+        embeddings = vectors.model.encoder(vectors.waveforms)
+        scores = vectors.model.similarity.matrix(embeddings, embeddings)
+    assert relative(embeddings, vectors.tensor("embeddings")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+    expected = vectors.tensor("cross_scores_hermitian")
+    assert (scores - expected).abs().max() < SCORE_TOLERANCE_FROM_AUDIO * expected.std()
+
+
+@pytest.mark.parametrize("seconds", [2, 3, 7, 10])
+def test_phalar_of_other_lengths(shared, seconds: int) -> None:
+    vectors = read_phalar(shared("parity"))
+    clip = torch.cat([vectors.waveforms[vectors.names.index(name)] for name in ("s0_cond", "s1_cond")])
+    with torch.inference_mode():
+        embedding = vectors.model.encoder(clip[None, : seconds * 16_000])
+    assert relative(embedding, vectors.tensor(f"embedding_{seconds}s")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cocola_2026_from_features(shared, mode: str) -> None:
+    vectors = read_cocola_2026(shared("parity"))
+    with torch.inference_mode():
+        embeddings = vectors.model.encoder.embed_features(vectors.tensor("features"), mode)
+        scores = vectors.model.similarity.matrix(embeddings, embeddings)
+    expected = vectors.tensor(f"cross_scores_{mode}")
+    assert (embeddings - vectors.tensor(f"embeddings_{mode}")).abs().max() < EMBEDDING_TOLERANCE_2026
+    assert (scores - expected).abs().max() < SCORE_TOLERANCE * expected.std()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cocola_2026_from_audio(shared, mode: str) -> None:
+    vectors = read_cocola_2026(shared("parity"))
+    with torch.inference_mode():
+        features = vectors.model.encoder.front_end(vectors.waveforms)
+        embeddings = vectors.model.encoder.embed_features(features, mode)
+        scores = vectors.model.similarity.matrix(embeddings, embeddings)
+    expected = vectors.tensor(f"cross_scores_{mode}")
+    assert (features - vectors.tensor("features")).abs().max() < FEATURE_TOLERANCE_FROM_AUDIO * 80
+    assert relative(embeddings, vectors.tensor(f"embeddings_{mode}")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+    assert (scores - expected).abs().max() < SCORE_TOLERANCE_FROM_AUDIO * expected.std()
+
+
+@pytest.fixture(scope="module")
+def model() -> CocolaModel:
+    torch.manual_seed(0)
+    return CocolaModel(PHALAR).eval()
+
+
+def test_shapes_and_parameters(model) -> None:
+    with torch.inference_mode():
+        assert model.encoder.pool(torch.randn(2, 1, 96, 201)).shape == (2, 1280)
+        assert model.encoder(torch.randn(2, 20_000)).shape == (2, 1024)
+    assert sum(tensor.numel() for tensor in model.parameters()) == 2_293_104  # 2.3 M, as published
+
+
+def test_scores_do_not_depend_on_the_batch(model) -> None:
+    clips = torch.randn(3, 32_000, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 1e-2, 1e-3])[:, None]
+    with torch.inference_mode():
+        together, alone = model.encoder(clips), torch.cat([model.encoder(clip[None]) for clip in clips])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_short_waveforms_are_refused(model) -> None:
+    with pytest.raises(UsageError, match=r"at least 16385 samples \(1\.02 s\)"):
+        model(torch.zeros(1, 16_384), torch.zeros(1, 16_384))
+
+
+def test_a_shift_turns_phasors_alike() -> None:
+    """Both sides later by the same: every product of x and the conjugate of y stays, and so do scores through it."""
+    torch.manual_seed(0)
+    pooling = SpectralPooling(3, 4)
+    pooling.eval()
+    maps = torch.randn(2, 3, 4, 32)
+    with torch.inference_mode():
+        here, later = (torch.complex(*pooling(part).chunk(2, -1)) for part in (maps, maps.roll(5, -1)))
+    assert torch.allclose(here[0] * here[1].conj(), later[0] * later[1].conj(), atol=1e-4)
+    assert (here[0] * later[1].conj() - here[0] * here[1].conj()).abs().max() > 0.1
+
+
+def test_complex_linear_is_complex() -> None:
+    torch.manual_seed(0)
+    layer = ComplexLinear(5, 3)
+    weight = torch.complex(*layer.weight.detach().chunk(2))
+    vector = torch.randn(5, dtype=torch.complex64)
+    product = layer(torch.cat([vector.real, vector.imag])).detach()
+    assert torch.allclose(torch.complex(*product.chunk(2)), weight @ vector, atol=1e-6)
+
+
+def test_the_complex_head_keeps_a_common_phase() -> None:
+    torch.manual_seed(0)
+    head = complex_mlp(12, 4)
+    vector, turn = torch.randn(6, dtype=torch.complex64), torch.polar(torch.tensor(1.0), torch.tensor(0.7))
+
+    def through(values: torch.Tensor) -> torch.Tensor:
+        return torch.complex(*head(torch.cat([values.real, values.imag])).detach().chunk(2))
+
+    assert torch.allclose(through(vector * turn), through(vector) * turn, atol=1e-5)
+
+
+def test_similarities() -> None:
+    torch.manual_seed(0)
+    one_way, hermitian, semidefinite = (
+        kind(4) for kind in (ComplexBilinearSimilarity, HermitianSimilarity, SemidefiniteSimilarity)
+    )
+    with torch.no_grad():
+        one_way.weight.normal_()
+        hermitian.weight.copy_(one_way.weight)
+        semidefinite.weight.copy_(one_way.weight)
+    x, y = torch.randn(5, 8), torch.randn(6, 8)
+    with torch.inference_mode():
+        unit_x, unit_y = (torch.complex(*(side / side.norm(dim=1, keepdim=True)).chunk(2, -1)) for side in (x, y))
+        weight = torch.complex(*one_way.weight.chunk(2))
+        assert torch.allclose(one_way.matrix(x, y), ((unit_x @ weight.T).conj() @ unit_y.T).real, atol=1e-5)
+        both = (one_way.matrix(x, y) + one_way.matrix(y, x).T) / 2
+        assert torch.allclose(hermitian.matrix(x, y), both, atol=1e-5)
+        assert torch.allclose(hermitian.matrix(x, y), hermitian.matrix(y, x).T, atol=1e-5)
+        assert not torch.allclose(one_way.matrix(x, y), one_way.matrix(y, x).T, atol=1e-2)
+        assert torch.linalg.eigvalsh(semidefinite.matrix(x, x)).min() > -1e-5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"front_end": "mel"},
+        {"similarity": "semidefinite"},
+        {"similarity": "cosine"},
+        {"similarity": "complex_bilinear"},
+        {"head": "magnitude_mlp", "similarity": "bilinear"},
+        {"pooling": "average", "head": "mlp", "similarity": "bilinear"},
+    ],
+    ids=lambda changes: ",".join(changes.values()),
+)
+def test_every_ablation_is_a_configuration(changes: dict[str, str]) -> None:
+    model = CocolaModel(dataclasses.replace(PHALAR, **changes))
+    conditioning, accompaniment = torch.randn(2, 4, 20_000)
+    loss = model(conditioning, accompaniment).square().mean()
+    loss.backward()
+    assert loss.isfinite()
+    assert all(tensor.grad is not None for tensor in model.encoder.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbone": "efficientnet_b0"}, "pooling 'spectral' needs the maps of backbone 'axial'"),
+        ({"pooling": "average"}, "head 'complex_mlp' and pooling 'average' do not go together"),
+        ({"head": "mlp"}, "head 'mlp' and pooling 'spectral' do not go together"),
+        ({"similarity": "bilinear"}, "similarity 'bilinear' and head 'complex_mlp' do not go together"),
+        ({"head": "magnitude_mlp"}, "similarity 'hermitian' and head 'magnitude_mlp' do not go together"),
+        ({"pooling": "none"}, "unknown pooling 'none'; this version knows average, spectral"),
+    ],
+)
+def test_parts_that_do_not_go_together(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        dataclasses.replace(PHALAR, **changes)
