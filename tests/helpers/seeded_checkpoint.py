@@ -14,7 +14,7 @@ from cocola_metric.checkpoints import efficientnet_names, original
 from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 
-FEATURE_SCALE = 0.08  # features are tens of decibels; activations are to be about one
+FEATURE_SCALE = 0.05  # features are tens of decibels; activations are to be about one
 
 
 def original_names() -> dict[str, str]:
