@@ -1,9 +1,8 @@
 from .backbones import TrunkMaps
 from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
-from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
+from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, ArrayFrontEnd, Mode, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
-from .modes import MODES, Mode
 from .similarity import Similarity
 
 __all__ = [

@@ -137,7 +137,7 @@ def measure_validity(
         measured: dict[str, list[NDArray[np.float32]]] = {}
         cued: list[dict[str, NDArray[np.bool_]]] = []
         for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
-            for waveforms in _versions(track, number, hop=hop, seed=seed, most=most_windows):
+            for waveforms in versions_of_windows(track, number, hop=hop, seed=seed, most=most_windows):
                 owners.append(number)
                 cues = hear_cues(waveforms)
                 for name, measure in BASELINES.items():
@@ -155,7 +155,7 @@ def measure_validity(
     return results
 
 
-def _versions(track: Track, number: int, *, hop: float, seed: int, most: int | None) -> Iterator[Tensor]:
+def versions_of_windows(track: Track, number: int, *, hop: float, seed: int, most: int | None) -> Iterator[Tensor]:
     """Yield the versions of both sides of each window, those of the conditioning first: (6 + 8, L)."""
     split = draw_split(track, number, seed)
     for start in window_starts(track.seconds, hop=hop, margin=MARGIN, most=most):

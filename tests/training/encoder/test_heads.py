@@ -12,9 +12,10 @@ from tiny_corpus import write_corpus
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
-from cocola_metric.training.encoder import heads, maps
+from cocola_metric.training.encoder import heads, joining, maps
 from cocola_metric.training.encoder.choices import chances_among
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
+from cocola_metric.training.encoder.joining import join_head
 from cocola_metric.training.encoder.starts import start_weights
 
 PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
@@ -132,3 +133,30 @@ def test_chances_are_those_of_all_draws() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_of_a_head_can_be_read(path: Path) -> None:
     assert CocolaModel(load_config(path).encoder).encoder.phasor_width >= 0
+
+
+def test_a_joined_encoder_adds_the_phasors_to_what_it_was() -> None:
+    torch.manual_seed(0)
+    encoder, head = CocolaModel(PLACED).eval(), CocolaModel(PHASORS).eval()
+    trunk = {name: tensor for name, tensor in encoder.state_dict().items() if name.startswith(heads.TRUNK)}
+    head.load_state_dict(trunk, strict=False)
+    images = torch.rand(3, 2, 128, 101) * -80
+    joined = join_head(encoder, head, 0.5)
+    with torch.inference_mode():
+        before, added, after = (
+            model.similarity.left(embedded) * embedded.roll(1, 0)
+            for model in (encoder, head, joined)
+            for embedded in (model.encoder.embed_features(images),)
+        )
+    expected = before.sum(1) + 0.5 * added[:, PHASORS.embedding_dim - head.encoder.phasor_width :].sum(1)
+    assert torch.allclose(after.sum(1), expected, atol=1e-4)
+    with pytest.raises(UsageError, match="cannot be joined"):
+        join_head(head, encoder, 0.5)
+
+
+def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(joining, "JUDGED", ("other_track", "shift"))  # there are too few windows for more
+    torch.manual_seed(0)
+    loading.save(CocolaModel(PHASORS), tmp_path / "head")
+    joining.main([str(start), str(tmp_path / "head"), "--maps", str(kept), "--out", str(tmp_path / "joined")])
+    assert loading.load(tmp_path / "joined").model.config.embedding_dim == 512 + 720 + 528

@@ -1,0 +1,3 @@
+from .choices import CHOICES, chances_among
+
+__all__ = ["CHOICES", "chances_among"]

@@ -1,0 +1,94 @@
+"""An encoder as it is, with the phasors of a head trained beside it.
+
+python -m cocola_metric.training join-head embedded RUN --maps MAPS --out DIR
+"""
+
+import argparse
+import dataclasses
+import math
+import sys
+from pathlib import Path
+
+import torch
+
+from cocola_metric import checkpoints
+from cocola_metric.encoder import CocolaModel
+from cocola_metric.errors import CocolaError, UsageError
+
+from .heads import measure_head
+from .maps import open_watched
+
+SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
+JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise")
+BACKBONES = {"phasor_efficientnet_b0": "placed_phasor_efficientnet_b0"}
+
+
+def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaModel:
+    """Return an encoder whose similarity is that of one plus so much of the phasors' of another.
+
+    Args:
+        encoder: of backbone ``placed_efficientnet_b0`` with a bilinear similarity; it stays the real part.
+        head: of backbone ``phasor_efficientnet_b0``, trained on the same trunk; its own real part is left out.
+        share: factor of the phasors' part of the similarity.
+
+    Raises:
+        UsageError: the two are not of these kinds.
+    """
+    first, second = encoder.config, head.config
+    if first.backbone != "placed_efficientnet_b0" or first.similarity != "bilinear" or second.backbone not in BACKBONES:
+        raise UsageError(
+            f"an encoder of {first.backbone!r}, {first.similarity!r} and a head of {second.backbone!r} "
+            "cannot be joined: pass one of 'placed_efficientnet_b0', 'bilinear', and one of 'phasor_efficientnet_b0'"
+        )
+    width = first.embedding_dim + head.encoder.phasor_width
+    config = dataclasses.replace(
+        first, backbone=BACKBONES[second.backbone], similarity=second.similarity, embedding_dim=width
+    )
+    joined = CocolaModel(config)
+    state = encoder.state_dict() | {
+        name: tensor
+        for name, tensor in head.state_dict().items()
+        if "phasors." in name or name.startswith("similarity.f")
+    }
+    joined.load_state_dict(state)
+    for form in joined.similarity.forms:
+        form.log_temperature.data += math.log(share)
+    return joined.eval()
+
+
+def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[CocolaModel, float]:
+    """Return the joined encoder that does best on validation windows, by the mean of all measures, and its share."""
+    watched = open_watched(maps)
+    best: tuple[float, CocolaModel, float] | None = None
+    for share in SHARES:
+        joined = join_head(encoder, head, share)
+        measured = measure_head(joined, watched)
+        mean = sum(measured[name] for name in JUDGED) / len(JUDGED)
+        print(
+            f"{share:5.3f} of the phasors:", *(f"{name} {100 * measured[name]:.1f}" for name in JUDGED), file=sys.stderr
+        )
+        if best is None or mean > best[0]:
+            best = mean, joined, share
+    assert best is not None  # there are shares
+    return best[1:]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training join-head",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("encoder", help="known name, folder or .ckpt file")
+    parser.add_argument("head", help="folder of a run of train-head")
+    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")
+    options = parser.parse_args(arguments)
+    try:
+        encoder, head = (checkpoints.load(name).model for name in (options.encoder, options.head))
+        joined, share = choose_share(encoder, head, options.maps)
+        checkpoints.save(joined, options.out, dtype=torch.float16)
+    except CocolaError as error:
+        parser.exit(1, f"join-head: {error}\n")
+    print(f"{options.out}: {share} of the phasors", file=sys.stderr)

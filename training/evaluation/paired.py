@@ -1,0 +1,218 @@
+"""Two encoders on the same windows: each accuracy of both, and the difference with its interval.
+
+python -m cocola_metric.training compare embedded runs/new --test bands=corpora/bands/test desk=corpora/desk/test
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from cocola_metric.audio import SAMPLE_RATE, WINDOW
+from cocola_metric.encoder import MODES, Mode
+from cocola_metric.errors import CocolaError, UsageError
+
+from ..corpora import Track
+from ..encoder import CHOICES, chances_among
+from ..signal import mix_at_level
+from .classification import Accuracy, accuracy_with_interval, compare
+from .encoders import Encoders, labelled
+from .held_out import LEVEL_DBFS, open_test_set
+from .markdown import NOTHING, markdown_table
+from .validity import ACCOMPANIMENT, COMPARISONS, CONDITIONING, versions_of_windows
+
+HOP = 5.0
+TITLES = {
+    "other_track": "window of another track, K = 2",
+    "same_track": "window of the same track, K = 2",
+    **{f"among_{count}": f"windows of other tracks, K = {count}" for count in CHOICES},
+    "shift": "half a beat late or early",
+    "transpose": "a semitone off",
+    "stretch": "5 % faster or slower",
+    "noise": "white noise below a random accompaniment",
+}
+NOTE = """\
+Share of windows (%), both encoders on the same windows; in brackets the 95 % interval, resampling tracks. Others are
+all other windows of the test set; K windows are drawn among them in all ways at once."""
+
+
+@dataclass
+class _Heard:
+    """Scores of one encoder: of each window's versions, and what all windows have in common."""
+
+    versions: list[NDArray[np.float32]] = field(default_factory=list)
+    left: list[Tensor] = field(default_factory=list)
+    right: list[Tensor] = field(default_factory=list)
+    noise: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One accuracy of two encoders.
+
+    Attributes:
+        test: name of the test set.
+        measure: key of ``TITLES``.
+        first: accuracy of the first encoder.
+        second: accuracy of the second one.
+        difference: percentage points by which the second is better; its interval resamples tracks.
+    """
+
+    test: str
+    measure: str
+    first: Accuracy
+    second: Accuracy
+    difference: Accuracy
+
+
+def compare_encoders(
+    encoders: Encoders,
+    tests: Mapping[str, Sequence[Track]],
+    *,
+    mode: Mode = "both",
+    hop: float = HOP,
+    seed: int = 0,
+    most_windows: int | None = None,
+) -> list[Difference]:
+    """Measure two encoders on the same windows.
+
+    Args:
+        encoders: two of them.
+        tests: tracks by name of the test set.
+        mode: what both hear.
+        hop: seconds.
+        seed: of the split of the stems, the noise and the resampling.
+        most_windows: largest number of windows of a track.
+    """
+    differences = []
+    for test, tracks in tests.items():
+        owners, heard = _hear(encoders, tracks, test, mode, hop=hop, seed=seed, most=most_windows)
+        first, second = (_wins(one, owners) for one in heard.values())
+        for measure in TITLES:
+            sides = [accuracy_with_interval(wins[measure], owners, seed=seed) for wins in (first, second)]
+            gained = accuracy_with_interval(second[measure] - first[measure], owners, seed=seed)
+            if sides[0] and sides[1] and gained:
+                differences.append(Difference(test, measure, sides[0], sides[1], gained))
+    return differences
+
+
+def _hear(
+    encoders: Encoders, tracks: Sequence[Track], test: str, mode: Mode, *, hop: float, seed: int, most: int | None
+) -> tuple[NDArray[np.int64], dict[str, _Heard]]:
+    owners: list[int] = []
+    heard = {name: _Heard() for name in encoders.models}
+    for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
+        for waveforms in versions_of_windows(track, number, hop=hop, seed=seed, most=most):
+            owners.append(number)
+            rng = np.random.default_rng([seed, len(owners)])
+            white = rng.standard_normal((1, round(WINDOW * SAMPLE_RATE)), dtype=np.float32)
+            noise = torch.from_numpy(mix_at_level(white, LEVEL_DBFS))[None]
+            for (name, _), embedded in encoders.embed(torch.cat([waveforms, noise]), (mode,)).items():
+                _note(heard[name], *encoders.sides(name, embedded[: len(CONDITIONING)], embedded[len(CONDITIONING) :]))
+    return np.asarray(owners), heard
+
+
+def _note(heard: _Heard, left: Tensor, right: Tensor) -> None:
+    scores = left @ right.T
+    heard.versions.append(scores[:, :-1].numpy())
+    plain = CONDITIONING.index("plain")
+    heard.left.append(left[plain])
+    heard.right.append(right[ACCOMPANIMENT.index("plain")])
+    heard.noise.append(float(scores[plain, -1]))
+
+
+def _wins(heard: _Heard, owners: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Return each measure of every window, NaN where it could not be measured."""
+    scores = torch.stack(heard.left) @ torch.stack(heard.right).T
+    related = torch.from_numpy(owners[:, None] == owners[None, :])
+    better = scores.diagonal()[:, None] > scores
+    itself = torch.eye(len(owners), dtype=torch.bool)
+    below = torch.tensor(heard.noise)[:, None] < scores
+    shares = {
+        "other_track": _share(better, ~related),
+        "same_track": _share(better, related & ~itself),
+        **{f"among_{count}": chances_among(better, ~related, count) for count in CHOICES},
+        "noise": _share(below, ~related),
+    }
+    versions = np.stack(heard.versions)
+    wrong = {kind: _compared(versions, compared) for kind, compared in COMPARISONS.items()}
+    return {**{name: values.double().numpy() for name, values in shares.items()}, **wrong}
+
+
+def _share(wins: Tensor, among: Tensor) -> Tensor:
+    return (wins & among).sum(1) / among.sum(1).double().masked_fill(among.sum(1) == 0, float("nan"))
+
+
+def _compared(scores: NDArray[np.float32], compared: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:
+    """Return how often the right version beats the wrong one: (n, 6, 8) -> (n,)."""
+    wins = [
+        compare(
+            scores[:, CONDITIONING.index(left), ACCOMPANIMENT.index(right)],
+            scores[:, CONDITIONING.index(left), ACCOMPANIMENT.index(wrong)],
+        )
+        for left, right, wrong in compared
+    ]
+    mean: NDArray[np.float64] = np.mean(wins, axis=0)
+    return mean
+
+
+def print_differences(names: Sequence[str], differences: Sequence[Difference]) -> str:
+    """Return a table for each test set, as Markdown."""
+    blocks = []
+    for test in dict.fromkeys(one.test for one in differences):
+        chosen = {one.measure: one for one in differences if one.test == test}
+        size = next(iter(chosen.values())).first
+        rows = [[TITLES[measure], *_cells(chosen.get(measure))] for measure in TITLES]
+        header = [f"{test} ({size.tracks} tracks, {size.windows} windows), %", *names, "difference"]
+        blocks.append(markdown_table(header, rows))
+    return "\n\n".join([*blocks, NOTE])
+
+
+def _cells(one: Difference | None) -> list[str]:
+    if one is None:
+        return [NOTHING] * 3
+    gained = one.difference
+    return [
+        f"{one.first.percent:.1f}",
+        f"{one.second.percent:.1f}",
+        f"{gained.percent:+.1f} [{gained.low:+.1f}, {gained.high:+.1f}]",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the comparison as Markdown."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cocola_metric.training compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", nargs=2, metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
+    parser.add_argument("--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets")
+    parser.add_argument("--mode", choices=MODES, default="both")
+    parser.add_argument("--max-tracks", type=int, help="take only the first so many tracks of a test set")
+    parser.add_argument("--max-windows", type=int, help="take at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="of the sub-mixes and the noise")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the table to a file")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    options = parser.parse_args(arguments)
+    try:
+        tests = dict(labelled(spec) for spec in options.test)
+        if len(tests) < len(options.test):
+            raise UsageError("two test sets have the same name: label them, as in songs=folder")
+        encoders = Encoders.load(options.models, device=options.device)
+        tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
+        differences = compare_encoders(
+            encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows
+        )
+    except CocolaError as error:
+        parser.exit(1, f"compare: {error}\n")
+    text = print_differences(list(encoders.models), differences)
+    print(text)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
