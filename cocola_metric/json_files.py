@@ -59,7 +59,7 @@ def read_json(
             content = opened.read(most_bytes + 1)
         if len(content) > most_bytes:
             raise ValueError(f"more than {most_bytes} bytes")
-        value = parsed_json(content)
+        value = parsed_json(content.decode("utf-8"))
         if not isinstance(value, kind):
             raise ValueError(f"a {type(value).__name__}, not a {kind.__name__}")
     except OSError as problem:

@@ -160,8 +160,10 @@ def _flush_folder(folder: Path) -> None:
 def explained(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Return the one error that says why a file cannot be written, and the way out."""
     match error.errno:
-        case errno.ENOENT | errno.ENOTDIR:
+        case errno.ENOENT:
             problem = "its folder does not exist; make the folder first"
+        case errno.ENOTDIR:
+            problem = "a part of its path is a file and not a folder; choose another path"
         case errno.EEXIST:
             problem = "a file has that name; choose another name"
         case errno.ENOSPC | errno.EDQUOT:

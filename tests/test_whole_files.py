@@ -119,7 +119,7 @@ def test_what_cannot_be_written_is_one_error_of_ours_before_any_work(tmp_path: P
     (tmp_path / "folder").mkdir()
     for name, problem in {
         "missing/a": "its folder does not exist",
-        "file/a": "its folder does not exist",
+        "file/a": "a file and not a folder",
         "folder": "it is a folder",
         "x" * 300: "File name too long",
     }.items():

@@ -1,13 +1,9 @@
 """Where encoder weights come from and how they are kept: config.json beside model.safetensors, loaded strictly."""
 
-import contextlib
-import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -15,10 +11,12 @@ import torch
 from torch import Tensor
 
 from ..encoder import CocolaModel, EncoderConfig
-from ..errors import CheckpointError
+from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
+from ..whole_files import make_folder, write_bytes_whole
+from .config_file import read_config, refuse_other_weights, write_config
 from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint
-from .mismatch import refuse_mismatch
+from .mismatch import list_problems, refuse_mismatch
 
 __all__ = [
     "CHECKPOINTS",
@@ -32,6 +30,9 @@ __all__ = [
     "save",
     "save_state",
 ]
+
+
+_FETCH_AGAIN = "fetch it again, or from before its training went wrong"
 
 
 @dataclass(frozen=True)
@@ -105,17 +106,14 @@ def save_state(
         CheckpointError: the folder cannot be written.
     """
     content = safetensors.torch.save({key: _stored(tensor, dtype) for key, tensor in state.items()})
-    temporary = folder / f".{WEIGHTS_FILE}.partial"
+    weights = folder / WEIGHTS_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        (folder / CONFIG_FILE).write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-        temporary.replace(folder / WEIGHTS_FILE)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
-    return folder / WEIGHTS_FILE
+        make_folder(folder)
+        write_bytes_whole(weights, content)
+        write_config(config, weights)  # interrupted here, the old one names the old weights and is refused
+    except OutputError as error:
+        raise CheckpointError(str(error)) from error
+    return weights
 
 
 def _is_repository_id(name: str) -> bool:
@@ -138,7 +136,7 @@ def _load_repository(
     weights = snapshot.path(snapshot.main_file)
     ours = weights.name == CONFIG_FILE
     if ours:
-        _read_config(weights)  # before the weights are downloaded: a stranger's may be gigabytes
+        read_config(weights)  # before the weights are downloaded: a stranger's may be gigabytes
         weights = snapshot.path(WEIGHTS_FILE)
     if sha256 is not None:
         refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
@@ -154,25 +152,23 @@ def _load_path(name: str, path: Path) -> LoadedCheckpoint:
     for file in (path / CONFIG_FILE, weights):
         if not file.is_file():
             raise CheckpointError(f"{path}: no {file.name}; a checkpoint folder holds {CONFIG_FILE}, {WEIGHTS_FILE}")
+    config = read_config(path / CONFIG_FILE)
     try:
         state = safetensors.torch.load_file(weights)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, OSError, MemoryError) as error:
         raise CheckpointError(f"{weights}: damaged or not a safetensors file ({error}); fetch it again") from error
-    return _build(name, _read_config(path / CONFIG_FILE), state, weights)
-
-
-def _read_config(file: Path) -> EncoderConfig:
-    try:
-        values: dict[str, Any] = json.loads(file.read_text())
-        return EncoderConfig(**values)
-    except (json.JSONDecodeError, TypeError) as error:
-        raise CheckpointError(f"{file}: not an encoder configuration of this version ({error})") from error
+    checkpoint = _build(name, config, state, weights)
+    refuse_other_weights(path)
+    return checkpoint
 
 
 def _build(name: str, config: EncoderConfig, state: dict[str, Tensor], weights: Path) -> LoadedCheckpoint:
     model = CocolaModel(config)
     refuse_mismatch(model.state_dict(), state.items(), f"{weights}: weights do not match their configuration")
     model.load_state_dict(state)
+    unfit = [key for key, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
+    if unfit:
+        raise CheckpointError(f"{weights}: NaN or infinite values in {list_problems(unfit)}; {_FETCH_AGAIN}")
     return LoadedCheckpoint(name, model.eval(), file_sha256(weights), state)
 
 

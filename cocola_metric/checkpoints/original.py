@@ -17,6 +17,7 @@ from .efficientnet_names import backbone_name
 from .known import CONFIG_FILE, WEIGHTS_FILE
 from .mismatch import list_problems
 from .original_2026 import PHALAR_KEY, is_of_2026, read_2026
+from .pickle_bounds import refuse_bombs
 
 _FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, "README.md"}  # what a folder that may be replaced consists of
 _HEAD = {
@@ -58,6 +59,8 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
     try:
         with no_safe_globals_but(path):
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
         raise CheckpointError(f"{path}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
@@ -145,7 +148,12 @@ def new_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
 
 @contextmanager
 def no_safe_globals_but(path: Path) -> Iterator[None]:
-    """Let the restricted unpickler take stand-ins for the classes named in a file, and no class of anybody's."""
+    """Let the restricted unpickler take stand-ins for the classes named in a file, and no class of anybody's.
+
+    Raises:
+        CheckpointError: Reading the file would take memory or time out of proportion to its size.
+    """
+    refuse_bombs(path)
     with _safe_globals_lock:
         declared = torch.serialization.get_safe_globals()
         torch.serialization.clear_safe_globals()

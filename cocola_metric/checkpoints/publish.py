@@ -10,7 +10,8 @@ from huggingface_hub import HfApi
 from torch import Tensor
 
 from ..encoder import EncoderConfig
-from ..errors import CheckpointError
+from ..errors import CheckpointError, OutputError
+from ..whole_files import write_text_whole
 from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
 from .hub_errors import explain
 from .loading import file_sha256, save_state
@@ -41,9 +42,9 @@ def save_with_card(
     """
     sha256 = file_sha256(save_state(config, state, folder, dtype=dtype))
     try:
-        (folder / CARD_FILE).write_text(model_card(config, sha256, facts, repo_id=repo_id), encoding="utf-8")
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+        write_text_whole(folder / CARD_FILE, model_card(config, sha256, facts, repo_id=repo_id))
+    except OutputError as error:
+        raise CheckpointError(str(error)) from error
     return sha256
 
 
