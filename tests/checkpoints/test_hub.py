@@ -404,10 +404,10 @@ def test_known_names_that_are_not_published_say_how_to_get_them(name: str) -> No
 
 def test_weights_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "_SETTLED_NANOSECONDS", 0)  # files this young are read again otherwise
-    loading.save(model(), tmp_path)
     digests = []
     real = hashlib.file_digest
     monkeypatch.setattr(hashlib, "file_digest", lambda *arguments: digests.append(1) or real(*arguments))
+    loading.save(model(), tmp_path)
     first, again = loading.load(tmp_path), loading.load(tmp_path)
     assert first.sha256 == again.sha256 and len(digests) == 1
     loading.save(model(1), tmp_path)
