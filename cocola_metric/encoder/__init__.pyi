@@ -3,6 +3,7 @@ from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, ArrayFrontEnd, Mode, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
+from .phasors import turn_embeddings
 from .similarity import Similarity
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "constant_q_kernels",
     "fold_batch_norm",
     "select_mode",
+    "turn_embeddings",
 ]

@@ -173,6 +173,32 @@ class PitchPhasors(nn.Module):
         return first, second
 
 
+def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor) -> Tensor:
+    """Return embeddings that end in phasors over time and pitch, as if their music came later and sounded higher.
+
+    What leaves the window at one end comes in at the other; what is no phasor stays as it is.
+
+    Shape:
+        (..., D), (...), (...) -> (..., D).
+    """
+    hertz = HERTZ_STEP * torch.arange(-HARMONY_FREQUENCIES, TIME_FREQUENCIES + 1, device=embeddings.device)
+    octaves = torch.arange(1, PITCH_FREQUENCIES + 1, device=embeddings.device) / 12
+    over_time = seconds[..., None] * hertz
+    harmony = over_time[..., : 2 * HARMONY_FREQUENCIES + 1]
+    over_both = (semitones[..., None] * octaves)[..., None] + harmony[..., None, :]
+    real, time, pitch = embeddings.split([embeddings.shape[-1] - TIME.width - PITCH.width, TIME.width, PITCH.width], -1)
+    later = _turned(time, TIME, over_time[..., HARMONY_FREQUENCIES + 1 :])
+    return torch.cat([real, later, _turned(pitch, PITCH, over_both.flatten(-2))], dim=-1)
+
+
+def _turned(phasors: Tensor, group: PhasorGroup, periods: Tensor) -> Tensor:
+    """Turn the phasors of each frequency back by so many periods: (..., 2 K C), (..., K) -> (..., 2 K C)."""
+    real, imaginary = phasors.unflatten(-1, (2, group.frequencies, group.channels)).unbind(-3)
+    cosine, sine = (2 * math.pi * periods).cos()[..., None], (2 * math.pi * periods).sin()[..., None]
+    turned = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
+    return torch.stack(turned, dim=-3).flatten(-3)
+
+
 class PhasorForm(nn.Module):
     """sum_k Re(x_k^H W_k y_k), with a complex matrix W_k for each frequency; W need not be positive.
 

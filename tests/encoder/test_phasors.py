@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
-from cocola_metric.encoder.phasors import PITCH, TIME, PhasorForm, PhasorSimilarity, PitchPhasors, TimePhasors, unit
+from cocola_metric.encoder.phasors import (
+    PITCH,
+    TIME,
+    PhasorForm,
+    PhasorSimilarity,
+    PitchPhasors,
+    TimePhasors,
+    turn_embeddings,
+    unit,
+)
 from cocola_metric.errors import CheckpointError
 
 MOVING_TOLERANCE = 1e-4
@@ -76,6 +85,23 @@ def test_an_octave_is_no_transposition() -> None:
     sides = torch.randn(2, 1, PITCH.channels, 120, 125)
     _, alone = movements(random_form(PITCH), PitchPhasors().series, *sides, 24, 2)
     assert alone < MOVING_TOLERANCE
+
+
+def test_turned_phasors_are_those_of_what_moved() -> None:
+    torch.manual_seed(0)
+    channels, saliences = torch.randn(1, TIME.channels, 125), torch.randn(1, PITCH.channels, 120, 125)
+
+    def over_time(side: Tensor) -> Tensor:
+        return torch.cat([part.flatten(1) for part in TimePhasors().series(side, 0.08)], 1)
+
+    def over_pitch(side: Tensor) -> Tensor:
+        return torch.cat([part.flatten(1) for part in PitchPhasors().series(side)], 1)
+
+    embedding = torch.cat([torch.ones(1, 4), over_time(channels), over_pitch(saliences)], 1)
+    moved = torch.cat(
+        [torch.ones(1, 4), over_time(channels.roll(4, -1)), over_pitch(saliences.roll((8, 2), (2, 3)))], 1
+    )
+    assert torch.allclose(turn_embeddings(embedding, torch.tensor([0.32]), torch.tensor([4.0])), moved, atol=1e-5)
 
 
 def test_saliences_know_no_row_of_their_own() -> None:

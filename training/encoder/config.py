@@ -85,6 +85,8 @@ class TrainingConfig:
         start_share: of the weights that a run starts from, in those that it ends with; the rest is what it learned. In
             between an encoder forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
         label_smoothing: share of the target of Eq. 3 that is spread over all accompaniments of the batch.
+        turned: number of further wrong accompaniments of each pair, half late or early, half transposed: its own with
+            its phasors turned; for `train-head`, and heads with phasors over time and pitch.
         bfloat16: run the backbone in bfloat16.
         seed: of everything drawn.
     """
@@ -101,6 +103,7 @@ class TrainingConfig:
     frozen_stages: int = 0
     start_share: float = 0.0
     label_smoothing: float = 0.0
+    turned: int = 0
     bfloat16: bool = False
     seed: int = 0
 

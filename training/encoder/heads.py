@@ -28,6 +28,7 @@ from .config import TrainingConfig, load_config
 from .maps import SIDES, MapStore, open_watched
 from .starts import start_weights
 from .train import keep_freed_memory
+from .turning import turned_wrongs
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_MEASUREMENTS = 200
@@ -102,7 +103,8 @@ def train_head(
     )
 
     def loss(step: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        similarities = _similarities(_train(model), store, rows)
+        generator = torch.Generator().manual_seed(1_000_003 * config.seed + step)
+        similarities = _similarities(_train(model), store, rows, config, generator)
         loss = functional.contrastive_loss(similarities, label_smoothing=config.label_smoothing)
         return loss, functional.accuracy(similarities.detach())
 
@@ -190,12 +192,22 @@ def _among_windows(similarities: Tensor, tracks: Tensor, batch_size: int) -> dic
     }
 
 
-def _similarities(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
-    """Return the similarities of each conditioning with every accompaniment and its own wrong one: (K, K + 1)."""
+def _similarities(
+    model: CocolaModel, store: MapStore, rows: NDArray[np.int64], config: TrainingConfig, generator: torch.Generator
+) -> Tensor:
+    """Return the similarities of each conditioning with every accompaniment, then with its own n wrong ones.
+
+    Shape:
+        (K,) -> (K, K + n).
+    """
     conditioning, accompaniment, wrong = embed_maps(model, store, rows).unbind(1)
     has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
     own_wrong = model.similarity.pairs(conditioning, wrong).masked_fill(~has_wrong, float("-inf"))
-    return torch.cat([model.similarity.matrix(conditioning, accompaniment), own_wrong[:, None]], dim=1)
+    columns = [model.similarity.matrix(conditioning, accompaniment), own_wrong[:, None]]
+    if config.turned:
+        turned = turned_wrongs(accompaniment, config.turned, config.sampling, generator)
+        columns.append((model.similarity.left(conditioning)[:, None] * turned).sum(-1))
+    return torch.cat(columns, dim=1)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from cocola_metric.training.encoder.choices import chances_among
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.joining import join_head
 from cocola_metric.training.encoder.starts import start_weights
+from cocola_metric.training.encoder.turning import turned_wrongs
 
 PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
 PHASORS = EncoderConfig(
@@ -42,7 +43,14 @@ def config(tmp_path_factory) -> TrainingConfig:
         window=2.0, batch_size=4, windows_per_track=2, partition="track", alterations={"shift": 0.5, "noise": 0.2}
     )
     return TrainingConfig(
-        corpora=(str(corpus),), encoder=PHASORS, sampling=sampling, steps=3, warmup_steps=1, label_smoothing=0.1, seed=1
+        corpora=(str(corpus),),
+        encoder=PHASORS,
+        sampling=sampling,
+        steps=3,
+        warmup_steps=1,
+        label_smoothing=0.1,
+        turned=4,
+        seed=1,
     )
 
 
@@ -133,6 +141,18 @@ def test_chances_are_those_of_all_draws() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_of_a_head_can_be_read(path: Path) -> None:
     assert CocolaModel(load_config(path).encoder).encoder.phasor_width >= 0
+
+
+def test_turned_wrongs_leave_the_rest_and_all_norms_alone() -> None:
+    torch.manual_seed(0)
+    embeddings = torch.randn(3, PHASORS.embedding_dim)
+    turned = turned_wrongs(embeddings, 4, SamplingConfig(), torch.Generator().manual_seed(0))
+    assert turned.shape == (3, 4, PHASORS.embedding_dim)
+    assert torch.equal(turned[..., :64], embeddings[:, None, :64].expand(-1, 4, -1))
+    assert torch.allclose(turned.norm(dim=-1), embeddings.norm(dim=-1)[:, None].expand(-1, 4), atol=1e-3)
+    time = turned[..., 64 : 64 + 720]
+    unmoved = torch.isclose(time, embeddings[:, None, 64 : 64 + 720]).all(-1)
+    assert unmoved.tolist() == [[False, True, False, True]] * 3  # late or early; transposed
 
 
 def test_a_joined_encoder_adds_the_phasors_to_what_it_was() -> None:

@@ -1,0 +1,30 @@
+"""Wrong accompaniments that cost nothing: phasors turned as a delay or a transposition would turn them."""
+
+import torch
+from torch import Tensor
+
+from cocola_metric.encoder import turn_embeddings
+
+from .config import SamplingConfig
+
+
+def turned_wrongs(embeddings: Tensor, count: int, sampling: SamplingConfig, generator: torch.Generator) -> Tensor:
+    """Return each accompaniment late or early, and in other keys, in equal numbers.
+
+    Args:
+        embeddings: accompaniments as an encoder with phasors over time and pitch embeds them.
+        count: wrong ones of each.
+        sampling: the least and largest shift, and transposition.
+        generator: of the draws.
+
+    Shape:
+        (K, D) -> (K, count, D).
+    """
+    shape = (len(embeddings), count)
+    seconds = torch.empty(shape).uniform_(sampling.smallest_shift, sampling.largest_shift, generator=generator)
+    semitones = torch.randint(1, sampling.largest_transposition + 1, shape, generator=generator).float()
+    backwards = torch.rand(shape, generator=generator) < 0.5
+    is_late = torch.arange(count) % 2 == 0
+    seconds = torch.where(backwards, -seconds, seconds) * is_late
+    semitones = torch.where(backwards, -semitones, semitones) * ~is_late
+    return turn_embeddings(embeddings[:, None].expand(-1, count, -1), seconds, semitones)
