@@ -14,7 +14,7 @@ demo: $(VENV)/base
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/test system check
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: check-files check-types
 	$(BIN)/ruff check .

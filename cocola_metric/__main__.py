@@ -5,8 +5,8 @@ import sys
 from cocola_metric.dispatch import Command, run
 
 COMMANDS = {
-    "score": Command("cli.score", "how well an accompaniment fits: files, folders, lists of pairs, ranks"),
-    "fad": Command("cli.fad", "FAD and sub-FAD of folders of audio"),
+    "score": Command("cli.score", "how well an accompaniment fits: files, folders, lists of pairs, ranks", "main"),
+    "fad": Command("cli.fad", "FAD and sub-FAD of folders of audio", "main"),
     "convert": Command("cli.score", "the authors' .ckpt file to a folder of this package", "convert"),
 }
 

@@ -1,23 +1,46 @@
-"""`python -m PACKAGE COMMAND`: one table of commands a package; only the chosen one is imported."""
+"""`python -m PACKAGE COMMAND`: one table of commands a package; only the chosen one is imported, and its work later.
 
+A command is a function of a light module: it reads its options, and imports what does the work inside `reporting`, so
+that ``--help`` needs neither torch nor an extra, and a missing extra is named.
+"""
+
+import argparse
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import NamedTuple
+
+from .errors import CocolaError, MissingExtraError
+
+EXTRAS = {
+    "accelerate": "train",
+    "diffusers": "bench",
+    "frechet_audio_distance": "fad",
+    "matplotlib": "plot",
+    "music21": "corpora",
+    "pretty_midi": "train",
+    "ray": "scale",
+    "torchmetrics": "torchmetrics",
+    "transformers": "bench",
+    "yaml": "train",
+}
+"""Import name of a package outside the base install -> the extra that installs it."""
 
 
 class Command(NamedTuple):
     """A row of a package's table of commands.
 
     Attributes:
-        module: Module, relative to the package.
-        summary: What it does, in a line.
-        function: Name of the function of the module that takes the arguments.
+        module: Light module of the command, relative to the package.
+        summary: What the command does, in a line.
+        function: Name of its function; by default that of the command.
     """
 
     module: str
     summary: str
-    function: str = "main"
+    function: str = ""
 
 
 def run(package: str, commands: Mapping[str, Command], arguments: Sequence[str]) -> int | None:
@@ -33,9 +56,50 @@ def run(package: str, commands: Mapping[str, Command], arguments: Sequence[str])
         print(f"usage: python -m {package} COMMAND ...\n\n{rows}\n\nCOMMAND --help has its options.")
         return 0
     if name not in commands:
-        print(f"{name}: no such command; pass one of {', '.join(commands)}", file=sys.stderr)
+        print(f"command must be one of {', '.join(commands)}; got {name!r}", file=sys.stderr)
         return 2
     row = commands[name]
-    main = getattr(import_module(f".{row.module}", package), row.function)
+    main = getattr(import_module(f".{row.module}", package), row.function or name.replace("-", "_"))
     code: int | None = main(rest)
     return code
+
+
+def new_parser(package: str, command: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a command of a package; its description keeps its lines."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {package} {command}",
+        description=inspect.cleandoc(description or ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+@contextmanager
+def reporting(parser: argparse.ArgumentParser, *, interrupted: str | None = None) -> Iterator[None]:
+    """Report what goes wrong in one line on stderr; the exit code is 1, or 130 after an interruption.
+
+    Args:
+        parser: Parser of the command, which names it.
+        interrupted: What an interruption leaves behind; None, an interruption has its usual traceback.
+    """
+    command = parser.prog.split()[-1]
+    try:
+        yield
+    except CocolaError as error:
+        parser.exit(1, f"{command}: {error}\n")
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        parser.exit(1, f"{command}: {missing}\n")
+    except KeyboardInterrupt:
+        if interrupted is None:
+            raise
+        parser.exit(130, f"{command}: interrupted; {interrupted}\n")
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """Return the error that names the extra of a missing package, or None where no extra has it."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    return MissingExtraError(f"{package} is not installed; pip install 'cocola-metric[{EXTRAS[package]}]' installs it")

@@ -6,7 +6,6 @@ but not made for this music (the paper's "Random", section 4.3). Prints a Markdo
 """
 
 import argparse
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import torch
 from torch import Tensor
 
 from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_silent, open_audio
-from cocola_metric.errors import CocolaError, UsageError
-from cocola_metric.fad import EMBEDDERS, FadResult, SubFAD
+from cocola_metric.errors import UsageError
+from cocola_metric.fad import FadResult, SubFAD
 from cocola_metric.plot import new_figure
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.training.corpora import read_excerpt
@@ -139,32 +138,16 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
     figure.savefig(file, dpi=150)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, draw; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.benchmarks fad-behaviour", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of stems a song")
-    parser.add_argument("--embedder", choices=EMBEDDERS, default="cocola", help="of the sub-FAD (default: cocola)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of an excerpt (10)")
-    parser.add_argument("--per-song", type=int, default=8, help="most excerpts of a song (8)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw it, too (extra [plot])")
-    options = parser.parse_args(arguments)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AudioWarning)  # silence is dealt with here
-            queries = draw_queries(
-                options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed
-            )
-            rows = measure(
-                queries, SubFAD(options.embedder, cache=None), CocolaScorer.from_pretrained(), seed=options.seed
-            )
-        print(table(rows))
-        if options.plot is not None:
-            draw(options.plot, rows)
-    except CocolaError as error:
-        print(f"fad_behaviour: {error}", file=sys.stderr)
-        return 2
-    return 0
+def run(options: argparse.Namespace) -> None:
+    """Measure, print, draw."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)  # silence is dealt with here
+        queries = draw_queries(options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed)
+        metric, scorer = SubFAD(options.embedder, cache=None), CocolaScorer.from_pretrained()
+        rows = measure(queries, metric, scorer, seed=options.seed)
+    print(table(rows))
+    if options.plot is not None:
+        draw(options.plot, rows)
 
 
 def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator: np.random.Generator) -> list[Query]:

@@ -1,7 +1,4 @@
-"""What a FAD says where there is nothing to say: two samples of one Gaussian, so that the truth is 0.
-
-python -m cocola_metric.benchmarks fad-bias
-"""
+"""What a FAD says where there is nothing to say: two samples of one Gaussian, so that the truth is 0."""
 
 import argparse
 
@@ -27,15 +24,12 @@ def draw(clips: int, windows: int, dimension: int, fall: float | None, rng: np.r
     return TrackSet(list(centres + 0.1 * (windows > 1) * scale * rng.standard_normal((clips, windows, dimension))))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print FAD, FAD-infinity and floor of each case as Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.benchmarks fad-bias", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=6, help="means of so many draws (default: 6)")
-    repeats = parser.parse_args(arguments).repeats
     print("| clips | D | FAD | FAD-infinity | floor |\n|---|---|---|---|---|")
     for clips, windows, dimension, fall in CASES:
         rows = []
-        for seed in range(repeats):
+        for seed in range(options.repeats):
             rng = np.random.default_rng(seed)
             generated, reference = (draw(clips, windows, dimension, fall, rng) for _ in range(2))
             limit = infinity(generated, reference, paired=False, seed=seed)

@@ -1,6 +1,7 @@
 from .folder import GeneratedFolder, accompaniment_of, mix_of, open_generated
 from .generate import generate_answers
-from .registry import GENERATORS, Setting, open_generator
+from .protocol import Setting
+from .registry import GENERATORS, open_generator
 
 __all__ = [
     "GENERATORS",

@@ -7,17 +7,15 @@ Each query becomes a folder ``<query id>/`` with ``conditioning.wav``, ``stems/<
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from cocola_metric.errors import CocolaError
 from cocola_metric.identity import file_sha256
 from cocola_metric.whole_files import write_text_whole
 
 from ..queries import ConditioningAudio, Query, find_tracks, query_as_json, read_queries
-from .folder import CONTENTS, Content, write_about, write_wav_whole
+from .folder import write_about, write_wav_whole
 
 
 def export_query(
@@ -50,29 +48,12 @@ def export_query(
     return folder
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.benchmarks export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
-    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the queries")
-    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default: that of the files")
-    parser.add_argument("--seconds", type=float, help="more context than the query's window, from the same start on")
-    parser.add_argument("--generator", default="", help="name of the external system, for its row")
-    parser.add_argument("--content", choices=CONTENTS, default=CONTENTS[0], help="what its answers will hold")
-    options = parser.parse_args(arguments)
-    content: Content = options.content
-    try:
-        queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
-        audio = ConditioningAudio(find_tracks(options.queries, queries, options.corpus))
-        for query in tqdm(queries, desc="exporting", unit="query", disable=None):
-            export_query(query, audio, options.out, sample_rate=options.sample_rate, seconds=options.seconds)
-    except CocolaError as error:
-        parser.exit(1, f"export_queries: {error}\n")
-    write_about(options.out, sha256, content, {"generator": options.generator})
+def run(options: argparse.Namespace) -> None:
+    """Export as the options of the command say."""
+    queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
+    audio = ConditioningAudio(find_tracks(options.queries, queries, options.corpus))
+    for query in tqdm(queries, desc="exporting", unit="query", disable=None):
+        export_query(query, audio, options.out, sample_rate=options.sample_rate, seconds=options.seconds)
+    write_about(options.out, sha256, options.content, {"generator": options.generator})
     json.dump({"queries": len(queries), "queries_sha256": sha256, "out": str(options.out)}, sys.stdout)
     print()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -15,10 +15,8 @@ from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.whole_files import write_text_whole, written_whole
 
 from ..queries import Query
+from .content import CONTENTS, Content
 
-Content = Literal["accompaniment", "full_mix"]
-"""Whether audio is the accompaniment alone (m_X), or plays the conditioning too (m_Y + m_X)."""
-CONTENTS: tuple[Content, ...] = get_args(Content)
 ABOUT_FILE = "generated.json"
 SUFFIXES = (".wav", ".flac")
 SHORTFALL = 0.1

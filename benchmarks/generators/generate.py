@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 from cocola_metric.identity import file_sha256
 from cocola_metric.whole_files import write_text_whole
 
 from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
 from .folder import Generated, fit_length, wav_written_whole, write_about
-from .registry import GENERATORS, Generator, Setting, open_generator
+from .protocol import Generator, Setting
+from .registry import open_generator
 
 logger = logging.getLogger(__name__)
 
@@ -162,44 +163,21 @@ def _note(out: Path, query: Query) -> Path:
     return out / f"{query.id}.json"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.benchmarks generate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(options: argparse.Namespace) -> None:
+    """Generate as the options of the command say."""
+    queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
+    audio = QueryAudio(find_tracks(options.queries, queries, options.corpus))
+    setting = Setting(audio, sha256, options.device, queries)
+    generator = open_generator(options.generator, setting, candidates=options.candidates)
+    counts = generate_answers(
+        queries,
+        ConditioningAudio(audio.tracks),
+        generator,
+        options.out,
+        queries_sha256=sha256,
+        seed=options.seed,
+        batch_size=options.batch_size,
     )
-    parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
-    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
-    parser.add_argument(
-        "--generator", required=True, help=f"{', '.join(GENERATORS)}; folder:DIR for WAVs made elsewhere"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the answers")
-    parser.add_argument("--candidates", type=int, default=1, help="take the loudest of so many answers (MSDM: 12)")
-    parser.add_argument("--seed", type=int, default=0, help="of the answers")
-    parser.add_argument("--batch-size", type=int, default=1, help="queries at a time")
-    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
-    options = parser.parse_args(arguments)
-    if Path(options.generator.partition(":")[2] or ".").expanduser().resolve() == options.out.resolve():
-        parser.error("--out is the folder that is read: give another one")
-    try:
-        queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
-        audio = QueryAudio(find_tracks(options.queries, queries, options.corpus))
-        setting = Setting(audio, sha256, options.device, queries)
-        generator = open_generator(options.generator, setting, candidates=options.candidates)
-        counts = generate_answers(
-            queries,
-            ConditioningAudio(audio.tracks),
-            generator,
-            options.out,
-            queries_sha256=sha256,
-            seed=options.seed,
-            batch_size=options.batch_size,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"generate: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, "generate: interrupted; the same command goes on from here\n")
     report = {"generator": generator.name, **asdict(counts), "queries_sha256": sha256, "out": str(options.out)}
     json.dump(report, sys.stdout)
     print()

@@ -17,19 +17,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cocola_metric.errors import AudioError, CocolaError, UsageError
+from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora import CORPORA, Stem, Track
 from cocola_metric.training.signal import SILENCE_DBFS
 
 from .audio import find_stems, note_corpus, open_tracks
 from .hashed_draws import HashedDraws
-from .manifest import GAIN, Part, Query, Submix, canonical_name, make_query, write_queries
+from .manifest import COUNT, GAIN, Part, Query, Submix, canonical_name, make_query, write_queries
 from .stem_windows import native_rate, read_mix
 
 logger = logging.getLogger(__name__)
 
-COUNT = 200
-"""Queries per data set in Table 3 (section 5.2)."""
 STARTS_PER_SECOND = 10
 """Windows start at tenths of a second: whole samples at every usual rate, and exact in JSON."""
 ATTEMPTS = 32
@@ -211,43 +209,18 @@ def _draw_donor(others: Iterable[Candidate], seconds: float, draws: HashedDraws)
     return None
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line: draw a manifest, print its hash."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.benchmarks queries",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(options: argparse.Namespace) -> None:
+    """Draw a manifest as the options of the command say, and print its hash."""
+    queries = draw_queries(
+        open_tracks(options.corpus, options.split),
+        dataset=options.name or _dataset_name(options.corpus),
+        split=options.split,
+        count=options.count,
+        seconds=options.seconds,
+        seed=options.seed,
+        instruments=options.instruments,
     )
-    parser.add_argument("corpus", help=f"reader:folder (readers: {', '.join(CORPORA)}), or a folder of stems")
-    parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="the manifest to write")
-    parser.add_argument("--split", default="test", help="of the data set (default: test)")
-    parser.add_argument("--name", help="of the data set (default: its reader, or its folder's name)")
-    parser.add_argument("--count", type=int, default=COUNT, help="queries (default: 200)")
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=10.24,
-        help="of a window: 10.24 (default; Slakh2100), 5.944 (MUSDB18-HQ) or other",
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--instruments", nargs="+", help="only these, each summed to one stem (Slakh2100: bass drums guitar piano)"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        tracks = open_tracks(options.corpus, options.split)
-        queries = draw_queries(
-            tracks,
-            dataset=options.name or _dataset_name(options.corpus),
-            split=options.split,
-            count=options.count,
-            seconds=options.seconds,
-            seed=options.seed,
-            instruments=options.instruments,
-        )
-        sha256 = write_queries(options.out, queries)
-    except CocolaError as error:
-        parser.exit(1, f"queries: {error}\n")
+    sha256 = write_queries(options.out, queries)
     note_corpus(options.out, options.corpus)
     tracks_used = len({query.conditioning.track for query in queries})
     report = {"queries": len(queries), "tracks": tracks_used, "sha256": sha256, "out": str(options.out)}

@@ -14,6 +14,8 @@ from cocola_metric.whole_files import write_bytes_whole
 GAIN = "mean"
 """The convention of level: channels averaged, stems as loud as in their files."""
 ID_DIGITS = 8
+COUNT = 200
+"""Queries per data set in Table 3 (section 5.2)."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
-from cocola_metric.errors import CocolaError, UsageError
-from cocola_metric.fad import EMBEDDERS
+from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import write_text_whole
 
 from ..generators import GENERATORS
@@ -24,10 +22,7 @@ from .report import print_page
 from .report_examples import choose_examples, read_scores
 from .scoring import score_in_process
 from .stages import Entry, generate_stage, open_manifests, open_metrics, score_stage, table_stage
-from .tasks import SYSTEMS
 
-STAGES = ("generate", "score", "table")
-ENGINES = ("in-process", "ray")
 MEGABYTE = 1_000_000
 
 
@@ -42,14 +37,14 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     if len(corpora) != len(options.queries):
         raise UsageError(f"{len(corpora)} corpora for {len(options.queries)} manifests: pass one for each, or none")
     manifests = open_manifests(options.queries, corpora, options.out, options.band)
-    last = STAGES.index(options.until)
     opened = RayEngine(options.workers) if options.engine == "ray" else nullcontext(score_in_process)
-    metrics = open_metrics(options.encoders, options.embedders, options.device, options.band) if last else []
+    scoring = options.until != "generate"
+    metrics = open_metrics(options.encoders, options.embedders, options.device, options.band) if scoring else []
     answered = [
         generate_stage(manifest, entries, seed=options.seed, device=options.device, batch_size=options.batch_size)
         for manifest in manifests
     ]
-    if last == 0:
+    if not scoring:
         return {"answers": [str(one.folder.root) for group in answered for one in group]}
     with opened as engine:
         cells = [
@@ -62,7 +57,7 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
         for manifest, group, known in zip(manifests, answered, cells, strict=True)
     ]
     table = Table([metric.column for metric in metrics], sections, options.band)
-    if last == 1:
+    if options.until == "score":
         return {"scores": [str(manifest.root / "scores") for manifest in manifests]}
     scores = read_scores(table, options.out)
     examples = choose_examples(table, scores, manifests, answered, limit=round(options.audio_megabytes * MEGABYTE))
@@ -91,53 +86,7 @@ def _entries(specs: Sequence[str], candidates: Sequence[str]) -> list[Entry]:
     return [replace(Entry(spec), candidates=counts.get(spec.partition(":")[0], 1)) for spec in specs]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.benchmarks table3",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--queries", type=Path, action="append", required=True, metavar="JSONL", help="a manifest; may be repeated"
-    )
-    parser.add_argument("--corpus", action="append", help="where its music lies, one for each --queries; else as drawn")
-    systems = ", ".join(name.lower() for name in SYSTEMS)
-    parser.add_argument(
-        "--generators",
-        nargs="+",
-        default=["ground_truth", "random"],
-        help=f"{', '.join(GENERATORS)}; folder:DIR; or {systems} alone, for a row that says why it has no numbers",
-    )
-    parser.add_argument(
-        "--encoders", nargs="*", default=["embedded"], help="of COCOLA: name, path, repository, or NAME=PLACE"
-    )
-    parser.add_argument("--embedders", nargs="*", default=["cocola"], help=f"of sub-FAD: {', '.join(EMBEDDERS)}")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for answers, scores and table")
-    parser.add_argument(
-        "--candidates", nargs="*", default=[], metavar="NAME=N", help="take the loudest of N answers (msdm=12)"
-    )
-    parser.add_argument("--band", type=float, metavar="HZ", help="limit all audio to this frequency before scoring")
-    parser.add_argument("--until", choices=STAGES, default="table", help="last stage to run")
-    parser.add_argument("--seed", type=int, default=0, help="of the answers")
-    parser.add_argument("--batch-size", type=int, default=1, help="queries that a generator answers at a time")
-    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="in-process", help="of COCOLA scores: here, or over machines through Ray"
-    )
-    parser.add_argument("--workers", type=int, default=2, help="processes of --engine ray, one for each machine")
-    parser.add_argument("--audio-megabytes", type=float, default=3.0, help="most audio in the page (default: 3)")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        report = make_table(options)
-    except CocolaError as error:
-        parser.exit(1, f"table3: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, "table3: interrupted; the same command goes on from here\n")
-    json.dump(report, sys.stdout)
+def run(options: argparse.Namespace) -> None:
+    """Make the table as the options of the command say, and print what was written."""
+    json.dump(make_table(options), sys.stdout)
     print()

@@ -1,7 +1,6 @@
 """The tasks between stems of one window (Figure 3), and who can do them (Table 1)."""
 
-import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -126,9 +125,3 @@ def print_table_1() -> str:
             markdown_table(["system", "route", "published weights", "because"], routes),
         ]
     )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print Table 1."""
-    argparse.ArgumentParser(prog="python -m cocola_metric.benchmarks table1", description=__doc__).parse_args(arguments)
-    print(print_table_1())

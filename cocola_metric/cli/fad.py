@@ -4,13 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..encoder import MODES
 from ..errors import AudioError
+from ..fad import CLAP_FILES, EMBEDDERS
 from . import program
 
-# Written out, so that --help imports no torch; a test compares them.
-EMBEDDERS = ("cocola", "clap", "encodec", "vggish", "timbre")
-MODES = ("both", "harmonic", "percussive")
-CLAP_SUBMODELS = ("630k-audioset", "630k", "music_audioset", "music_speech", "music_speech_audioset")
 EXAMPLES = """examples:
   cocola-fad --conditioning mixes/ --generated ours/ --reference real/           sub-FAD, files matched by name
   cocola-fad --generated ours/ --reference real/ --embedder vggish               FAD of whole clips
@@ -55,6 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     embedder.add_argument("--device", help="of cocola, such as cpu or cuda:0 (default: a GPU if there is one)")
     embedder.add_argument("--weights", type=Path, metavar="DIR", help="of the others (default: torch's hub folder)")
     embedder.add_argument("--download", action="store_true", help="let the others fetch missing weights")
-    embedder.add_argument("--clap-submodel", choices=CLAP_SUBMODELS, default=CLAP_SUBMODELS[0], help="(630k-audioset)")
+    embedder.add_argument("--clap-submodel", choices=CLAP_FILES, default="630k-audioset", help="(630k-audioset)")
     embedder.add_argument("--encodec-axis", choices=("time", "legacy"), default="time", help="legacy: as before 2026")
     return parser

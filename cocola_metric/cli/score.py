@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..encoder import MODES
 from ..errors import AudioError, CheckpointError
 from . import program
 
-MODES = ("both", "harmonic", "percussive")  # written out, so that --help imports no torch; a test compares them
 EXAMPLES = """examples:
   cocola-score mix.wav guitar.wav                        one pair
   cocola-score -c drums.wav bass.wav -a guitar.wav       stems of one side are summed

@@ -1,8 +1,9 @@
 from .backbones import TrunkMaps
 from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
-from .front_ends import FRONT_ENDS, MIN_SAMPLES, MODES, ArrayFrontEnd, Mode, select_mode
+from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
+from .modes import MODES, Mode
 from .phasors import turn_embeddings
 from .similarity import Similarity
 

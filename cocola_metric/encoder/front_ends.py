@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,10 @@ from .constant_q import LEAST_SAMPLES as CONSTANT_Q_LEAST
 from .constant_q import ROWS as CONSTANT_Q_ROWS
 from .constant_q import constant_q_image
 from .mel import HOP_LENGTH, N_MELS, harmonic_percussive, log_mel, mel_constants
+from .modes import Mode
 from .pitch_onset import HOP_LENGTH as PITCH_ONSET_HOP
 from .pitch_onset import ROWS, pitch_onset, pitch_onset_constants
 
-Mode = Literal["both", "harmonic", "percussive"]
-MODES: tuple[str, ...] = get_args(Mode)
 MIN_SAMPLES = 4960
 """Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
 

@@ -14,8 +14,9 @@ from ..errors import CheckpointError, UsageError
 from .backbones import BACKBONES
 from .complex_similarity import ComplexBilinearSimilarity, HermitianSimilarity, SemidefiniteSimilarity
 from .front_end_modules import FrontEndModule
-from .front_ends import FRONT_ENDS, MODES, Mode, select_mode
+from .front_ends import FRONT_ENDS, select_mode
 from .heads import MagnitudeMlp, complex_mlp, mlp
+from .modes import MODES, Mode
 from .phasors import PITCH, TIME, PhasorSimilarity
 from .poolings import AveragePooling, SpectralPooling
 from .similarity import BilinearSimilarity, CosineSimilarity, Similarity

@@ -1,4 +1,5 @@
 from .cache import EmbeddingCache
+from .clap_files import CLAP_FILES
 from .distance import FAD, FadResult, Mix, SubFAD
 from .embedders import EMBEDDERS, Embedder, new_embedder
 from .estimates import TrackSet, infinity, split_half_floor
@@ -6,6 +7,7 @@ from .frechet import Array, frechet_distance
 from .reference import Reference
 
 __all__ = [
+    "CLAP_FILES",
     "EMBEDDERS",
     "FAD",
     "Array",

@@ -24,19 +24,13 @@ from torch import Tensor
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..identity import file_sha256
 from ..signature import HASH_DIGITS
+from .clap_files import CLAP_FILES
 from .frechet import Array
 
 PACKAGE = "frechet-audio-distance"
 Axis = Literal["time", "legacy"]
 CLAP_WINDOW = 480_000
 """Samples, 10 s: the most that CLAP hears; of longer audio its own code takes 10 s at random."""
-CLAP_FILES = {
-    "630k-audioset": "630k-audioset-best.pt",
-    "630k": "630k-best.pt",
-    "music_audioset": "music_audioset_epoch_15_esc_90.14.pt",
-    "music_speech": "music_speech_epoch_15_esc_89.25.pt",
-    "music_speech_audioset": "music_speech_audioset_epoch_15_esc_89.98.pt",
-}
 
 
 @dataclass(frozen=True)
@@ -94,6 +88,7 @@ VGGISH = Backbone(
     vggish_examples,
     {"use_pca": False, "use_activation": False},
 )
+PACKAGE_MODELS = {backbone.name: backbone for backbone in (CLAP, ENCODEC, VGGISH)}
 
 
 class PackageEmbedder:

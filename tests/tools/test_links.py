@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "cocola_metric" / "weights" / "README.md"]
-    + [ROOT / "examples" / "README.md", *(ROOT / "docs").rglob("*.md")]
-)
+TOP = ("README.md", "CHANGELOG.md", "cocola_metric/weights/README.md", "examples/README.md")
+PAGES = sorted([*map(ROOT.joinpath, TOP), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 

@@ -5,8 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .splits import ALL_FOLDERS, FOLDERS, find_home, split_folder
 from .tracks import AUDIO_SUFFIXES, Stem, Track, keep_usable
 
@@ -58,6 +56,8 @@ def _split_by_number(track: Path) -> str:
 
 
 def _read_track(folder: Path) -> Track:
+    import yaml  # not above: the registry of corpora is read for --help
+
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, which is ten times as fast, where it is
         listed: dict[str, dict[str, Any]] = yaml.load((folder / METADATA).read_text(encoding="utf-8"), loader)["stems"]

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
-from tqdm import tqdm
-
-from cocola_metric.audio import open_audio
 from cocola_metric.errors import AudioError
 
 logger = logging.getLogger(__name__)
@@ -38,6 +34,8 @@ class Stem:
     @cached_property
     def seconds(self) -> float:
         """Length of the longest file, from the headers."""
+        from cocola_metric.audio import open_audio  # not above: the registry of corpora is read for --help
+
         return max(open_audio(file).duration for file in self.files)
 
 
@@ -64,6 +62,8 @@ def keep_usable(tracks: Iterable[Track], corpus: str) -> list[Track]:
     Raises:
         AudioError: no track is left.
     """
+    from tqdm import tqdm
+
     candidates = list(tracks)
     with ThreadPoolExecutor(READERS) as threads:
         checked = threads.map(find_problem, candidates)
@@ -97,6 +97,8 @@ def find_problem(track: Track) -> str | None:
 
 
 def _check_end(file: Path) -> None:
+    import soundfile
+
     if file.suffix.lower() != ".flac":
         return
     try:

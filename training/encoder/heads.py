@@ -1,10 +1,4 @@
-"""Train what follows a frozen trunk, on its maps.
-
-python -m cocola_metric.training maps CONFIG --out MAPS
-python -m cocola_metric.training train-head CONFIG --maps MAPS --out DIR
-
- A head sees its music again and again, so it needs to be small; it trains in minutes on a CPU.
-"""
+"""Train what follows a frozen trunk, on its maps."""
 
 import argparse
 import dataclasses
@@ -19,9 +13,8 @@ from torch.utils.data import Dataset
 
 from cocola_metric import checkpoints, functional
 from cocola_metric.encoder import CocolaModel, TrunkMaps
-from cocola_metric.errors import CocolaError
 
-from ..runs import Pace, Training, add_run_options, note_settings, run_loop
+from ..runs import Pace, Training, note_settings, run_loop
 from . import train
 from .choices import CHOICES, chances_among
 from .config import TrainingConfig, load_config
@@ -210,28 +203,14 @@ def _similarities(
     return torch.cat(columns, dim=1)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line of `train-head`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training train-head",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_run_options(parser)
-    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
-    parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
-    parser.add_argument("--keep", action="store_true", help="keep all its weights that fit, not the trunk's alone")
-    options = parser.parse_args(arguments)
+def run(options: argparse.Namespace) -> None:
+    """Train a head as the options of the command say."""
     keep_freed_memory()
-    try:
-        config = load_config(options.config, options.set)
-        train_head(
-            config,
-            options.out,
-            options.maps,
-            start_from=options.start_from,
-            keep=options.keep,
-            minutes=options.minutes,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"train-head: {error}\n")
+    train_head(
+        load_config(options.config, options.set),
+        options.out,
+        options.maps,
+        start_from=options.start_from,
+        keep=options.keep,
+        minutes=options.minutes,
+    )

@@ -1,7 +1,4 @@
-"""What a frozen trunk makes of drawn windows, computed once and kept on disk, so that heads train on it in minutes.
-
-python -m cocola_metric.training maps CONFIG --out DIR
-"""
+"""What a frozen trunk makes of drawn windows, computed once and kept on disk, so that heads train on it in minutes."""
 
 import argparse
 import dataclasses
@@ -18,10 +15,9 @@ from tqdm import tqdm
 
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel, TrunkMaps, fold_batch_norm
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 
 from ..corpora import StemBank, open_banks
-from ..runs import add_run_options
 from .batches import KINDS, Draws
 from .config import SamplingConfig, TrainingConfig, load_config
 from .validation import BATCH_OF_FEATURES
@@ -169,28 +165,16 @@ def _create(folder: Path, pairs: int, made: Mapping[str, NDArray[Any]]) -> dict[
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training maps",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(options: argparse.Namespace) -> None:
+    """Write maps as the options of the command say."""
+    config = load_config(options.config, options.set)
+    if options.corpus:
+        config = dataclasses.replace(config, corpora=tuple(options.corpus))
+    write_all_maps(
+        config,
+        options.out,
+        start_from=options.start_from,
+        cache=options.cache,
+        batches=options.batches,
+        workers=options.workers,
     )
-    add_run_options(parser)
-    parser.add_argument("--start-from", default="embedded", help="encoder of the trunk: known name, folder or file")
-    parser.add_argument("--batches", type=int, default=100, help="of training pairs, of the config's batch size")
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(options.config, options.set)
-        if options.corpus:
-            config = dataclasses.replace(config, corpora=tuple(options.corpus))
-        write_all_maps(
-            config,
-            options.out,
-            start_from=options.start_from,
-            cache=options.cache,
-            batches=options.batches,
-            workers=options.workers,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"maps: {error}\n")

@@ -1,7 +1,4 @@
-"""Train a COCOLA encoder: python -m cocola_metric.training train CONFIG --out DIR.
-
-On several GPUs or machines: accelerate launch -m cocola_metric.training train CONFIG --out DIR.
-"""
+"""How a COCOLA encoder is trained, from a configuration to its weights."""
 
 import argparse
 import ctypes
@@ -19,10 +16,10 @@ from torch import Tensor, nn
 from cocola_metric import checkpoints, functional
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.encoder import CocolaModel, Mode, select_mode
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 
 from ..corpora import StemBank, open_banks
-from ..runs import LogFormat, Pace, Training, add_run_options, note_settings, rows_of_process, run_loop
+from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
 from .starts import freeze_stages, start_weights
@@ -239,23 +236,16 @@ def keep_freed_memory() -> None:
             libc.mallopt(m_trim_threshold, -1)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train", description=__doc__)
-    add_run_options(parser)
-    parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
-    options = parser.parse_args(arguments)
+def run(options: argparse.Namespace) -> None:
+    """Train as the options of the command say."""
     keep_freed_memory()
-    try:
-        config = load_config(options.config, options.set)
-        train(
-            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
-            options.out,
-            cache=options.cache,
-            start_from=options.start_from,
-            minutes=options.minutes,
-            workers=options.workers,
-            cpu=options.cpu,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"train: {error}\n")
+    config = load_config(options.config, options.set)
+    train(
+        dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+        options.out,
+        cache=options.cache,
+        start_from=options.start_from,
+        minutes=options.minutes,
+        workers=options.workers,
+        cpu=options.cpu,
+    )

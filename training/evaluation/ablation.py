@@ -1,15 +1,11 @@
-"""What each part of a training recipe is worth: runs that leave one out, beside the run that has them all.
+"""What each part of a training recipe is worth: runs that leave one out, beside the run that has them all."""
 
-python -m cocola_metric.training ablation runs/all-parts runs/without-this runs/without-that
-"""
-
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 
 from .figure4 import read_log
 from .markdown import NOTHING, markdown_table
@@ -59,14 +55,3 @@ def _read_settings(run: Path) -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training ablation", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs; the first has all parts")
-    options = parser.parse_args(arguments)
-    try:
-        print(ablation_table(options.runs))
-    except CocolaError as error:
-        parser.exit(1, f"ablation: {error}\n")

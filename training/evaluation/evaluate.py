@@ -1,9 +1,4 @@
-"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2).
-
-python -m cocola_metric.training evaluate CORPUS [CORPUS ...] --model embedded
-python -m cocola_metric.training evaluate --table2 MODEL [MODEL ...] --test NAME=CORPUS [...]
-python -m cocola_metric.training evaluate --validity MODEL [MODEL ...] --test NAME=CORPUS [...]
-"""
+"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2)."""
 
 import argparse
 import dataclasses
@@ -19,12 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import MODES, CocolaModel, Mode, fold_batch_norm
-from cocola_metric.errors import AudioError, CocolaError, UsageError
+from cocola_metric.encoder import CocolaModel, Mode, fold_batch_norm
+from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
-from ..signal import PARTITIONS
+from ..signal import Partition
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders, labelled
 from .held_out import HOP, hear_windows, in_batches, open_test_set
@@ -32,7 +27,9 @@ from .table2 import measure_table, print_table, table_as_json
 from .validity import measure_validity
 from .validity_report import print_validity, validity_as_json
 
-__all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "main", "score_distributions"]
+DEFAULT_PARTITIONS: tuple[Partition, ...] = ("track", "window")
+"""One encoder is evaluated by the first, Table 2 by both, in this order."""
+__all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "run", "score_distributions"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             model,
             tracks,
             mode=options.mode,
-            partition=(options.partition or PARTITIONS[::-1])[0],
+            partition=(options.partition or DEFAULT_PARTITIONS)[0],
             most_windows=options.max_windows,
             device=options.device,
         )
@@ -141,7 +138,7 @@ def compare_encoders(options: argparse.Namespace) -> None:
     encoders = Encoders.load(options.table2 or options.validity, device=options.device)
     tests = _open_tests(options.test, options.max_tracks)
     if options.table2:
-        partitions = options.partition or PARTITIONS[::-1]
+        partitions = options.partition or DEFAULT_PARTITIONS
         results = measure_table(
             encoders, tests, partitions=partitions, seed=options.seed, most_windows=options.max_windows
         )
@@ -160,47 +157,12 @@ def compare_encoders(options: argparse.Namespace) -> None:
         write_text_whole(options.json, json.dumps({**recipe, **data}, indent=2) + "\n")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    comparing = bool(options.table2 or options.validity)
-    if comparing != bool(options.test) or comparing == bool(options.corpus):
-        parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
-    try:
-        if comparing:
-            compare_encoders(options)
-        else:
-            evaluate_corpora(options)
-    except CocolaError as error:
-        parser.exit(1, f"evaluate: {error}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "corpus", nargs="*", help="[NAME=] folder of <track>/<stem> files, or reader:folder (its test split)"
-    )
-    parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
-    parser.add_argument("--mode", choices=MODES, default="both")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
-    several = parser.add_mutually_exclusive_group()
-    several.add_argument(
-        "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
-    )
-    several.add_argument("--validity", nargs="+", metavar="[NAME=]MODEL", help="beat, key, tempo heard; level not")
-    parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
-    parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
-    parser.add_argument("--max-tracks", type=int, help="hear only the first so many tracks of a corpus")
-    parser.add_argument("--max-windows", type=int, help="hear at most so many windows of a track, evenly spread")
-    parser.add_argument("--seed", type=int, default=0, help="of the sub-mixes and negatives of a comparison")
-    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
-    return parser
+def run(options: argparse.Namespace) -> None:
+    """Compare encoders, or evaluate one, as the options of the command say."""
+    if options.table2 or options.validity:
+        compare_encoders(options)
+    else:
+        evaluate_corpora(options)
 
 
 def _open_tests(specs: Sequence[str], most: int | None) -> dict[str, list[Track]]:

@@ -1,16 +1,13 @@
-"""Figure 4: cosine against bilinear similarity during training, from the logs of two runs.
-
-python -m cocola_metric.training figure4 runs/cosine runs/bilinear --plot figure4.png
-"""
+"""Figure 4: cosine against bilinear similarity during training, from the logs of two runs."""
 
 import argparse
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure
 
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy", "other_track", "same_track")
@@ -73,17 +70,9 @@ def _curve(rows: Rows, column: str) -> tuple[list[int], list[float]]:
     return [int(row["step"]) for row in present], [float(row[column]) for row in present]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print the validation columns of two runs as CSV, and draw them."""
-    parser: Any = argparse.ArgumentParser(prog="python -m cocola_metric.training figure4", description=__doc__)
-    parser.add_argument("cosine", type=Path, help="run with cosine similarity: its folder, or log.csv")
-    parser.add_argument("bilinear", type=Path, help="run with bilinear similarity")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw both (extra [plot])")
-    options = parser.parse_args(arguments)
-    try:
-        logs = {"cosine": read_log(options.cosine), "bilinear": read_log(options.bilinear)}
-        write_validation(logs, sys.stdout)
-        if options.plot:
-            plot_training(options.plot, logs)
-    except CocolaError as error:
-        parser.exit(1, f"figure4: {error}\n")
+    logs = {"cosine": read_log(options.cosine), "bilinear": read_log(options.bilinear)}
+    write_validation(logs, sys.stdout)
+    if options.plot:
+        plot_training(options.plot, logs)

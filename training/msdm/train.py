@@ -1,7 +1,4 @@
-"""Train an MSDM: python -m cocola_metric.training train-msdm CONFIG --out DIR.
-
-On several GPUs or machines: accelerate launch -m cocola_metric.training train-msdm CONFIG --out DIR.
-"""
+"""How an MSDM is trained, from a configuration to its weights."""
 
 import argparse
 import dataclasses
@@ -13,10 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cocola_metric.errors import CocolaError
-
 from ..corpora import StemBank
-from ..runs import LogFormat, Pace, Training, add_run_options, note_settings, rows_of_process, run_loop
+from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .checkpoint import save_msdm
 from .config import MSDMTraining, load_msdm_config
 from .loss import Denoising, Noise, draw_noise
@@ -152,25 +147,17 @@ def _seed(config: MSDMTraining, step: int) -> int:
     return config.seed * 2**32 + step
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train-msdm", description=__doc__)
-    add_run_options(parser)
-    options = parser.parse_args(arguments)
+def run(options: argparse.Namespace) -> None:
+    """Train as the options of the command say."""
     torch.backends.cudnn.benchmark = True  # all batches have one shape, and convolutions of four channels are odd ones
-    try:
-        config = load_msdm_config(options.config, options.set)
-        train_msdm(
-            dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
-            options.out,
-            cache=options.cache,
-            minutes=options.minutes,
-            workers=options.workers,
-            cpu=options.cpu,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"train_msdm: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, "train_msdm: interrupted; the same command goes on from its checkpoint\n")
+    config = load_msdm_config(options.config, options.set)
+    train_msdm(
+        dataclasses.replace(config, corpora=tuple(options.corpus)) if options.corpus else config,
+        options.out,
+        cache=options.cache,
+        minutes=options.minutes,
+        workers=options.workers,
+        cpu=options.cpu,
+    )
     json.dump({"out": str(options.out)}, sys.stdout)
     print()

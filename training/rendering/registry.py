@@ -9,7 +9,7 @@ import numpy as np
 from .recipes import chorales, grooves, multitracks, projects, quartets, tracker_modules
 from .sources import SOURCES
 from .studio import Stems, Studio
-from .works import Work
+from .works import Corpus, Work
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Recipe:
     """How the tracks of one kind are made.
 
     Args:
-        corpus: The corpus they belong to.
+        corpus: The corpus they belong to, one of `works.CORPORA`.
         share: Part of the corpus' hours, relative to its other recipes.
         sources: What the music comes from, by the names of `source_files.SOURCES`.
         find_works: Lists the works under a folder of sources; raises `SourceAbsent`.
@@ -26,7 +26,7 @@ class Recipe:
         libraries: Python libraries that it needs beyond the base install.
     """
 
-    corpus: str
+    corpus: Corpus
     share: float
     sources: tuple[str, ...]
     find_works: Callable[[Path], list[Work]]
@@ -93,4 +93,3 @@ RECIPES = {
         most_variants=15,  # two and a half hours exist
     ),
 }
-CORPORA = tuple(dict.fromkeys(recipe.corpus for recipe in RECIPES.values()))

@@ -1,11 +1,10 @@
-"""Command line that renders training corpora: stems of music we can make ourselves from scores and SoundFonts."""
+"""Renders training corpora: stems of music we can make ourselves from scores and SoundFonts."""
 
 import argparse
 import gc
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
@@ -23,11 +22,11 @@ from ..corpora import SPLITS
 from .drumkits import find_drumkits
 from .notation import ScoreError
 from .plan import PlannedTrack, plan_tracks
-from .registry import CORPORA, RECIPES, Recipe
+from .registry import RECIPES, Recipe
 from .sources import can_be_fetched, check, fetch, list_absent, ways_out
 from .studio import Stems, Studio
 from .synth import SAMPLE_RATE, SoundFont, find_sound_fonts
-from .works import SourceAbsent, Work
+from .works import CORPORA, SourceAbsent, Work
 
 logger = logging.getLogger(__name__)
 
@@ -139,30 +138,11 @@ def describe(output: Path, recipes: Mapping[str, Recipe], fonts: Iterable[SoundF
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 1 after an error that the message explains."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training render", description=__doc__)
-    parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpora; a render is resumed")
-    parser.add_argument(
-        "--sources", type=Path, default=Path("sources"), help="folder of scores/ and stems/ (default: sources)"
-    )
-    parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
-    parser.add_argument("--seed", type=int, default=0, help="decides the content of every track (default: 0)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes; they change no sample (default: 2)")
-    parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=CORPORA, help="corpora (default: all)")
-    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="splits (default: all)")
-    parser.add_argument(
-        "--fetch", action="store_true", dest="may_fetch", help="download into SOURCES what is absent there"
-    )
-    options = vars(parser.parse_args(arguments))
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        skipped = render_corpus(options.pop("output"), **options)
-    except CocolaError as error:
-        logger.error("error: %s", error)
-        return 1
+def run(options: argparse.Namespace) -> None:
+    """Render as the options of the command say."""
+    settings = vars(options).copy()
+    skipped = render_corpus(settings.pop("output"), **settings)
     logger.info("done; %d tracks left out", len(skipped))
-    return 0
 
 
 def _find_sources(recipes: Mapping[str, Recipe], sources: Path, may_fetch: bool) -> dict[str, list[Work]]:

@@ -1,8 +1,4 @@
-"""The music of the rendered corpora: where each source comes from, its licence and checksum, and how to fetch it.
-
-python -m cocola_metric.training sources --check SOURCES    # compare what is there with the checksums
-python -m cocola_metric.training sources --fetch SOURCES    # download what is absent and can be downloaded
-"""
+"""The music of the rendered corpora: where each source comes from, its licence and checksum, and how to fetch it."""
 
 import argparse
 import hashlib
@@ -11,7 +7,7 @@ import logging
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -287,24 +283,13 @@ def _compare(name: str, folder: Path) -> None:
         )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 1 where a source is not as known or cannot be fetched."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training sources", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--check", type=Path, metavar="SOURCES", help="print what is there as JSON, with checksums")
-    task.add_argument("--fetch", type=Path, metavar="SOURCES", help="download what is absent and has an address")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+def run(options: argparse.Namespace) -> int:
+    """Fetch where asked, and print what is there as JSON; return 1 where a source is not as known."""
     sources: Path = options.check or options.fetch
-    try:
-        for name in list_absent(SOURCES, sources) if options.fetch else ():
-            if can_be_fetched(name):
-                fetch(name, sources)
-        report = check(sources)
-    except CocolaError as error:
-        logger.error("error: %s", error)
-        return 1
+    for name in list_absent(SOURCES, sources) if options.fetch else ():
+        if can_be_fetched(name):
+            fetch(name, sources)
+    report = check(sources)
     for way in ways_out(list_absent(SOURCES, sources)):
         logger.info("absent: %s", way)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")

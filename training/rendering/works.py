@@ -6,10 +6,15 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from cocola_metric.errors import CocolaError
 
 from ..corpora import TRAIN_SHARE, VALIDATION_SHARE
+
+Corpus = Literal["chorus", "bands", "desk"]
+"""A corpus that we can make ourselves: the likeness of CocoChorales, of Slakh2100, of MoisesDB."""
+CORPORA: tuple[Corpus, ...] = get_args(Corpus)
 
 
 class SourceAbsent(CocolaError):

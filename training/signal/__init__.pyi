@@ -9,8 +9,8 @@ from .cues import (
     pitchedness,
     spectral_differences,
 )
+from .partitions import PARTITIONS, Partition
 from .sampling import (
-    PARTITIONS,
     SILENCE_DBFS,
     SILENCE_POWER,
     audible,
@@ -25,6 +25,7 @@ __all__ = [
     "PARTITIONS",
     "SILENCE_DBFS",
     "SILENCE_POWER",
+    "Partition",
     "SubmixCues",
     "audible",
     "beat_period",

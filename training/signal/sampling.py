@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PARTITIONS = ("window", "track")  # subsets drawn anew in each window, as in the paper, or once a track
 SILENCE_DBFS = -45.0  # a stem below this level is not heard in its window
 SILENCE_POWER = 10 ** (SILENCE_DBFS / 10)
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from cocola_metric.benchmarks.fad import behaviour
+from cocola_metric.benchmarks.fad import behaviour, commands
 from cocola_metric.benchmarks.fad.damage import DAMAGES, add_noise, low_pass, through_mp3
 
 RATE = 16_000
@@ -79,7 +79,7 @@ def test_the_command_prints_and_draws(songs: Path, monkeypatch: pytest.MonkeyPat
     few = {kind: dict(list(strengths.items())[-1:]) for kind, strengths in DAMAGES.items()}
     monkeypatch.setattr(behaviour, "DAMAGES", few)
     picture = songs / "behaviour.png"
-    assert behaviour.main([str(songs), "--seconds", "5", "--plot", str(picture)]) == 0
+    commands.fad_behaviour([str(songs), "--seconds", "5", "--plot", str(picture)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].startswith("| real |  | 0.00 |") and lines[3].startswith("| another song's |")
     assert [line.split("|")[2].strip() for line in lines[4:7]] == ["0 dB SNR", "500 Hz", "8 kbit/s"]
@@ -88,5 +88,6 @@ def test_the_command_prints_and_draws(songs: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_without_songs(tmp_path: Path, capsys) -> None:
-    assert behaviour.main([str(tmp_path)]) == 2
+    with pytest.raises(SystemExit, match="1"):
+        commands.fad_behaviour([str(tmp_path)])
     assert "needs two folders or more" in capsys.readouterr().err

@@ -12,9 +12,9 @@ from tiny_audioldm2 import stir, tiny_pipeline
 from tiny_corpus import RATE
 
 from cocola_metric import CocolaScorer
+from cocola_metric.benchmarks.generators import Setting, open_generator
 from cocola_metric.benchmarks.generators.componet import Answering, CompoNetGenerator, make_componet
 from cocola_metric.benchmarks.generators.generate import generate_answers
-from cocola_metric.benchmarks.generators.registry import Setting, open_generator
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from tiny_benchmark import RATE, Benchmark, run, samples_in
 
-from cocola_metric.benchmarks.generators.registry import GroundTruth, Setting, open_generator
+from cocola_metric.benchmarks.generators import Setting, open_generator
+from cocola_metric.benchmarks.generators.real_music import GroundTruth
 from cocola_metric.errors import UsageError
 
 

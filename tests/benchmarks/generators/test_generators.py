@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from tiny_benchmark import COUNT, RATE, SECONDS, Benchmark, open_benchmark, run, samples_in, write_songs
 
-from cocola_metric.benchmarks.generators import export, generate
+from cocola_metric.benchmarks.generators import commands, export
+from cocola_metric.benchmarks.generators.best_of import BestOf
 from cocola_metric.benchmarks.generators.folder import (
     Content,
     Generated,
@@ -21,7 +22,10 @@ from cocola_metric.benchmarks.generators.folder import (
     write_about,
 )
 from cocola_metric.benchmarks.generators.generate import GenerateCounts
-from cocola_metric.benchmarks.generators.registry import BestOf, Folder, GroundTruth, Random, Setting, open_generator
+from cocola_metric.benchmarks.generators.outside import Folder
+from cocola_metric.benchmarks.generators.protocol import Setting
+from cocola_metric.benchmarks.generators.real_music import GroundTruth, Random
+from cocola_metric.benchmarks.generators.registry import open_generator
 from cocola_metric.benchmarks.queries.audio import ConditioningAudio, QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.manifest import Query, read_queries
 from cocola_metric.benchmarks.queries.stem_windows import limit_band
@@ -338,15 +342,15 @@ def test_somebody_else_s_files_are_never_overwritten(bench: Benchmark, tmp_path:
 def test_the_command_line_generates(bench: Benchmark, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["--queries", str(bench.manifest), "--out", str(tmp_path / "random"), "--generator", "random"]
     for counts in ((COUNT, 0), (0, COUNT)):
-        generate.main(common)
+        commands.generate(common)
         report = json.loads(capsys.readouterr().out)
         assert (report["generator"], report["generated"], report["kept"]) == ("Random", *counts)
     again = ["--queries", str(bench.manifest), "--out", str(tmp_path / "again")]
-    generate.main([*again, "--generator", f"folder:{tmp_path / 'random'}", "--corpus", str(bench.corpus)])
+    commands.generate([*again, "--generator", f"folder:{tmp_path / 'random'}", "--corpus", str(bench.corpus)])
     assert samples_in(tmp_path / "again") == samples_in(tmp_path / "random")
     for wrong in ("nothing", "folder:", f"folder:{tmp_path / 'again'}"):
         with pytest.raises(SystemExit):
-            generate.main([*again, "--generator", wrong])
+            commands.generate([*again, "--generator", wrong])
     errors = capsys.readouterr().err
     assert "no generator 'nothing': pass ground_truth, random, " in errors
     assert "write folder:DIR" in errors and "--out is the folder that is read" in errors
@@ -363,7 +367,7 @@ def test_an_external_system_can_be_evaluated(
     bench: Benchmark, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "exported"
-    export.main(["--queries", str(bench.manifest), "--out", str(out), "--generator", "Theirs"])
+    commands.export(["--queries", str(bench.manifest), "--out", str(out), "--generator", "Theirs"])
     assert json.loads(capsys.readouterr().out)["queries"] == COUNT
     answers = tmp_path / "answers"
     answers.mkdir()

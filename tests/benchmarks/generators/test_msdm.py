@@ -10,12 +10,12 @@ import soundfile
 import torch
 from tiny_msdm import LENGTH, RATE, STEMS, TINY, tiny_msdm
 
-from cocola_metric.benchmarks.generators import msdm
+from cocola_metric.benchmarks.generators import Setting, msdm, open_generator
+from cocola_metric.benchmarks.generators.best_of import BestOf
 from cocola_metric.benchmarks.generators.folder import fit_length
 from cocola_metric.benchmarks.generators.generate import generate_answers
 from cocola_metric.benchmarks.generators.msdm import MSDMGenerator, make_msdm
 from cocola_metric.benchmarks.generators.msdm_sampler import PARTIAL, Sampling
-from cocola_metric.benchmarks.generators.registry import BestOf, Setting, open_generator
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cocola_metric.benchmarks.queries import draw as command
+from cocola_metric.benchmarks.queries import commands
 from cocola_metric.benchmarks.queries.audio import QueryAudio, find_tracks, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries, parts_of
 from cocola_metric.benchmarks.queries.hashed_draws import HashedDraws
@@ -165,7 +165,7 @@ def folder(root: Path) -> str:
 )
 def test_every_layout_can_be_queried(tmp_path: Path, tree, tags: set[str], capsys: pytest.CaptureFixture[str]) -> None:
     manifest = tmp_path / "queries" / "queries.jsonl"
-    command.main([tree(tmp_path / "data"), "--out", str(manifest), "--count", "12", "--seconds", "0.2"])
+    commands.queries([tree(tmp_path / "data"), "--out", str(manifest), "--count", "12", "--seconds", "0.2"])
     report = json.loads(capsys.readouterr().out)
     queries = read_queries(manifest)
     assert (report["queries"], report["tracks"], len(queries)) == (12, 2, 12)
@@ -179,7 +179,7 @@ def test_instruments_are_summed_from_the_command_line(tmp_path: Path) -> None:
     manifest = tmp_path / "queries.jsonl"
     corpus = slakh(tmp_path / "data")
     common = ["--out", str(manifest), "--count", "4", "--seconds", "0.2", "--name", "Slakh2100"]
-    command.main([corpus, *common, "--instruments", "bass", "drums"])
+    commands.queries([corpus, *common, "--instruments", "bass", "drums"])
     queries = read_queries(manifest)
     assert {query.dataset for query in queries} == {"Slakh2100"}
     assert {frozenset(query.conditioning.tags + query.accompaniment.tags) for query in queries} == {

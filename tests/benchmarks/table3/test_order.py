@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cocola_metric.benchmarks.queries import draw
-from cocola_metric.benchmarks.table3 import table3
+from cocola_metric.benchmarks.queries import commands as draw_commands
+from cocola_metric.benchmarks.table3 import commands
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = "5.944"
@@ -27,9 +27,9 @@ def cells(request: pytest.FixtureRequest, shared: Callable, tmp_path_factory: py
     folder = tmp_path_factory.mktemp(request.param)
     manifest = folder / "queries.jsonl"
     count = str(COUNTS[request.param])
-    draw.main([str(music), "--out", str(manifest), "--seconds", SECONDS, "--count", count])
+    draw_commands.queries([str(music), "--out", str(manifest), "--seconds", SECONDS, "--count", count])
     generators = ["--generators", "ground_truth", "random", "degraded", "noise", "--embedders", "timbre"]
-    table3.main(["--queries", str(manifest), *generators, "--out", str(folder / "table"), "--audio-megabytes", "0"])
+    commands.table3(["--queries", str(manifest), *generators, "--out", str(folder / "table"), "--audio-megabytes", "0"])
     section = json.loads((folder / "table" / "table3.json").read_text())["sections"][0]
     return {row["generator"]: row["cells"] for row in section["rows"]}
 

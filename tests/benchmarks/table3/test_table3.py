@@ -15,7 +15,7 @@ from cocola_metric.benchmarks.generators.folder import open_generated, write_abo
 from cocola_metric.benchmarks.queries.audio import QueryAudio, note_corpus, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Query, write_queries
-from cocola_metric.benchmarks.table3 import stages, table3
+from cocola_metric.benchmarks.table3 import commands, stages
 from cocola_metric.benchmarks.table3.data import (
     Cell,
     Column,
@@ -121,7 +121,7 @@ class Bench:
 
     def run(self, *generators: str, options: Sequence[str] = ()) -> dict:
         arguments = ["--queries", str(self.manifest), "--out", str(self.out), "--encoders", "embedded"]
-        table3.main([*arguments, "--generators", *generators, *options])
+        commands.table3([*arguments, "--generators", *generators, *options])
         return json.loads((self.out / "table3.json").read_text())
 
 
@@ -307,11 +307,11 @@ def test_nothing_is_computed_twice(bench: Bench, fakes: tuple[FakeScorer, FakeEm
 
 def test_stages_can_be_run_one_by_one(bench: Bench, fakes: tuple[FakeScorer, FakeEmbedder], capsys) -> None:
     arguments = ["--queries", str(bench.manifest), "--out", str(bench.out), "--generators", "random", "--until"]
-    table3.main([*arguments, "generate"])
+    commands.table3([*arguments, "generate"])
     assert fakes[0].asked == 0 and len(list(bench.out.rglob("*.wav"))) == COUNT
-    table3.main([*arguments, "score"])
+    commands.table3([*arguments, "score"])
     assert fakes[0].asked == COUNT and not (bench.out / "table3.md").exists()
-    table3.main([*arguments, "table"])
+    commands.table3([*arguments, "table"])
     assert fakes[0].asked == COUNT and (bench.out / "table3.md").exists()
     assert "table3.html" in capsys.readouterr().out
 
@@ -430,7 +430,7 @@ def test_errors_name_the_way_out(
     bench: Bench, fakes: tuple[FakeScorer, FakeEmbedder], options: list[str], message: str, capsys
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        table3.main(["--queries", str(bench.manifest), "--out", str(bench.out), *options])
+        commands.table3(["--queries", str(bench.manifest), "--out", str(bench.out), *options])
     assert stopped.value.code == 1
     assert message in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.training.componet.learning import small as componet_small
 from cocola_metric.training.componet.learning import train as train_componet
-from cocola_metric.training.encoder import train, validation
+from cocola_metric.training.encoder import commands, train, validation
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 
 CONFIGS = Path(train.__file__).parents[1] / "configs"
@@ -181,7 +181,7 @@ def test_a_run_without_time_ends_after_its_next_step(corpus: Path, cache: Path, 
 
 def test_a_config_that_cannot_be_read_is_said(tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit, match="1"):
-        train.main([str(tmp_path / "absent.toml"), "--out", str(tmp_path)])
+        commands.train([str(tmp_path / "absent.toml"), "--out", str(tmp_path)])
     assert "absent.toml: cannot be read" in capsys.readouterr().err
     (tmp_path / "wrong.toml").write_text("steps = \n")
     for load in (load_config, train_componet.load_config, componet_small.load_config):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cocola_metric.training.encoder.config import TrainingConfig, load_config
-from cocola_metric.training.evaluation.ablation import main
+from cocola_metric.training.evaluation import commands
 
 CHANGES = Path(__file__).parents[3] / "training" / "offline" / "changes"
 CONFIG = Path(__file__).parents[3] / "training" / "configs" / "embedded.toml"
@@ -26,7 +26,7 @@ def write_run(folder: Path, config: TrainingConfig, same_track: str) -> str:
 def test_rows_say_what_changed_and_what_it_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     full = load_config(CONFIG)
     less = load_config(CONFIG, ["sampling.alterations={}", "sampling.low_pass=0.0"])
-    main([write_run(tmp_path / "full", full, "0.75"), write_run(tmp_path / "less", less, "0.6")])
+    commands.ablation([write_run(tmp_path / "full", full, "0.75"), write_run(tmp_path / "less", less, "0.6")])
     rows = capsys.readouterr().out.splitlines()
     assert rows[2] == "| all parts | 1000 | 90.0 | 75.0 | 71.0 | 62.5 | - | - |"
     assert "| `sampling.alterations = {}`, `sampling.low_pass = 0.0` | 1000 | 90.0 | 60.0 |" in rows[3]
@@ -34,12 +34,12 @@ def test_rows_say_what_changed_and_what_it_cost(tmp_path: Path, capsys: pytest.C
 
 def test_a_run_without_results_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main([str(tmp_path / "absent")])
+        commands.ablation([str(tmp_path / "absent")])
     assert "no settings of a training run" in capsys.readouterr().err
     begun = write_run(tmp_path / "begun", TrainingConfig(), "0.5")
     (tmp_path / "begun" / "log.csv").write_text("step,loss,other_track\n50,2.0,\n")
     with pytest.raises(SystemExit):
-        main([begun])
+        commands.ablation([begun])
     assert "never validated" in capsys.readouterr().err
 
 

@@ -14,7 +14,7 @@ from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import UsageError
 from cocola_metric.training.corpora.registry import index_stem_folder
-from cocola_metric.training.evaluation import evaluate, figure4, held_out, table2, validity, validity_report
+from cocola_metric.training.evaluation import commands, evaluate, held_out, table2, validity, validity_report
 from cocola_metric.training.evaluation.baselines import cross_validated_wins, fit_preference
 from cocola_metric.training.evaluation.classification import (
     accuracy_with_interval,
@@ -232,7 +232,7 @@ def test_table_2_from_the_command_line(corpus: Path, weights: Path, tmp_path: Pa
     file = tmp_path / "table2.json"
     models = ["--table2", f"first={weights}", f"second={weights}"]
     tests = ["--test", f"songs={corpus}", f"again={corpus}", "--max-tracks", "3", "--max-windows", "1"]
-    evaluate.main([*models, *tests, "--json", str(file)])
+    commands.evaluate([*models, *tests, "--json", str(file)])
     printed = capsys.readouterr().out
     assert printed.count("## ") == 5
     [header, *_] = (line for line in printed.splitlines() if line.startswith("| accuracy"))
@@ -330,7 +330,7 @@ def test_wrong_versions_are_processed_as_much_as_right_ones() -> None:
 def test_validity_from_the_command_line(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
     file = tmp_path / "validity.json"
     limits = ["--max-tracks", "2", "--max-windows", "1"]
-    evaluate.main(["--validity", str(weights), "--test", f"songs={corpus}", *limits, "--json", str(file)])
+    commands.evaluate(["--validity", str(weights), "--test", f"songs={corpus}", *limits, "--json", str(file)])
     assert capsys.readouterr().out.startswith("| encoder | test set | mode | shift by ½ beat |")
     first, *baselines = json.loads(file.read_text())["results"]
     assert first["wins"]["transpose"]["windows"] == 2 and isinstance(first["gain"]["passed"], bool)
@@ -339,7 +339,7 @@ def test_validity_from_the_command_line(corpus: Path, weights: Path, tmp_path: P
 
 def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
     picture = tmp_path / "scores.png"
-    evaluate.main([str(corpus), "--model", str(weights), "--max-tracks", "2", "--plot", str(picture)])
+    commands.evaluate([str(corpus), "--model", str(weights), "--max-tracks", "2", "--plot", str(picture)])
     report = json.loads(capsys.readouterr().out)
     result = report[str(corpus)]
     assert result["other_track"]["windows"] == 4  # windows of 5 s every 5 s, in two tracks of 13 s
@@ -351,12 +351,12 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
 def test_wrong_usage_is_told(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
     for arguments in ([], ["--table2", "embedded"], [str(corpus), "--test", str(corpus)]):
         with pytest.raises(SystemExit, match="2"):
-            evaluate.main(arguments)
+            commands.evaluate(arguments)
     with pytest.raises(SystemExit, match="1"):
-        evaluate.main([str(tmp_path / "nowhere"), "--model", str(weights)])
+        commands.evaluate([str(tmp_path / "nowhere"), "--model", str(weights)])
     assert "no such folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="1"):
-        evaluate.main([str(corpus), "--model", str(weights), "--mode", "harmonic"])
+        commands.evaluate([str(corpus), "--model", str(weights), "--mode", "harmonic"])
     assert "hears both only" in capsys.readouterr().err
     with pytest.raises(UsageError, match="two encoders are called"):
         Encoders.load([str(weights), str(weights)])
@@ -374,7 +374,7 @@ def test_figure_4_from_two_logs(tmp_path: Path, capsys) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "log.csv").write_text(text)
     picture = tmp_path / "figure4.png"
-    figure4.main([str(tmp_path / "cosine"), str(tmp_path / "bilinear" / "log.csv"), "--plot", str(picture)])
+    commands.figure4([str(tmp_path / "cosine"), str(tmp_path / "bilinear" / "log.csv"), "--plot", str(picture)])
     assert capsys.readouterr().out.splitlines() == [
         "similarity,step,validation_loss,validation_accuracy,other_track,same_track",
         "cosine,100,3.2,0.12,0.6,0.55",
@@ -382,5 +382,5 @@ def test_figure_4_from_two_logs(tmp_path: Path, capsys) -> None:
     ]
     assert picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(SystemExit, match="1"):
-        figure4.main([str(tmp_path), str(tmp_path)])
+        commands.figure4([str(tmp_path), str(tmp_path)])
     assert "no such log" in capsys.readouterr().err

@@ -17,13 +17,13 @@ import soundfile
 import torch
 import torchaudio
 
-from cocola_metric.benchmarks.generators.registry import Setting, open_generator
+from cocola_metric.benchmarks.generators import Setting, open_generator
 from cocola_metric.benchmarks.queries.draw import parts_of
 from cocola_metric.errors import AudioError, CocolaError, UsageError
 from cocola_metric.training.corpora.bank import NO_STEM, BankTrack
 from cocola_metric.training.corpora.tracks import Stem, Track
+from cocola_metric.training.msdm import commands, train
 from cocola_metric.training.msdm import stems as msdm_data
-from cocola_metric.training.msdm import train
 from cocola_metric.training.msdm.checkpoint import load_msdm
 from cocola_metric.training.msdm.config import MSDMTraining, load_msdm_config
 from cocola_metric.training.msdm.loss import Denoising, Noise, draw_noise
@@ -292,8 +292,8 @@ def test_a_command_that_cannot_run_says_why(corpus: Path, tmp_path: Path, capsys
     file = tmp_path / "no_corpus.toml"
     file.write_text("bfloat16 = false\n")
     with pytest.raises(SystemExit, match="1"):
-        train.main([str(file), "--out", str(tmp_path / "run"), "--corpus", str(tmp_path / "none"), "--cpu"])
-    assert "train_msdm: " in capsys.readouterr().err
+        commands.train_msdm([str(file), "--out", str(tmp_path / "run"), "--corpus", str(tmp_path / "none"), "--cpu"])
+    assert "train-msdm: " in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -310,9 +310,9 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
     script = tmp_path / "distributed.py"
     script.write_text(
         "import sys\n"
-        "from cocola_metric.training.msdm import train as train_msdm\n"
+        "from cocola_metric.training.msdm import commands, train as train_msdm\n"
         "train_msdm.STEPS_BETWEEN_LINES, train_msdm.VALIDATION_WINDOWS = 1, 4\n"
-        "train_msdm.main(sys.argv[1:])\n"
+        "commands.train_msdm(sys.argv[1:])\n"
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from cocola_metric.errors import CocolaError
-from cocola_metric.training.rendering import downloads, render, sources
+from cocola_metric.training.rendering import commands, downloads, render, sources
 from cocola_metric.training.rendering.downloads import Archive, SingleFiles
 from cocola_metric.training.rendering.recipes import tracker_modules
 from cocola_metric.training.rendering.registry import RECIPES
@@ -350,35 +350,39 @@ def only_tunes(monkeypatch, archive):
 @pytest.mark.usefixtures("only_tunes")
 def test_the_command_fetches_and_checks(tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
-    assert sources.main(["--check", str(tmp_path)]) == 0
+    assert commands.sources(["--check", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)[NAME]["known"] is None
     assert f"--fetch downloads {NAME} (CC0-1.0) from http://127.0.0.1" in caplog.text
     assert "an archive of unknown size, of which 0.3 MB are kept" in caplog.text
 
-    assert sources.main(["--fetch", str(tmp_path)]) == 0
+    assert commands.sources(["--fetch", str(tmp_path)]) == 0
     report = json.loads(capsys.readouterr().out)[NAME]
     assert report == {"licence": "CC0-1.0", "files": 2, "sha256": expected_sha256(TUNES), "known": True}
 
     (tmp_path / "scores/tunes/second.mid").write_bytes(b"damaged")
-    assert sources.main(["--check", str(tmp_path)]) == 1
+    assert commands.sources(["--check", str(tmp_path)]) == 1
     assert json.loads(capsys.readouterr().out)[NAME]["known"] is False
 
 
 @pytest.mark.usefixtures("only_tunes")
 def test_rendering_downloads_only_when_told_to(server, tmp_path, caplog):
     command = [str(tmp_path / "out"), "--sources", str(tmp_path), "--corpora", "chorus"]
-    assert render.main(command) == 1
+    with pytest.raises(SystemExit, match="1"):
+        commands.render(command)
     assert not server.requests
     assert "recipe quartets left out: no .mxl score" in caplog.text
     assert f"--fetch downloads {NAME} (CC0-1.0) from {server.url}/a.tar.gz" in caplog.text
 
-    assert render.main([*command, "--fetch"]) == 1  # tunes are no quartets
+    with pytest.raises(SystemExit, match="1"):  # tunes are no quartets
+        commands.render([*command, "--fetch"])
     assert contents(tmp_path / "scores/tunes") == TUNES
     assert server.requests == ["/a.tar.gz"]
 
 
 @pytest.mark.usefixtures("only_tunes")
-def test_rendering_stops_where_a_download_fails(server, tmp_path, caplog):
+def test_rendering_stops_where_a_download_fails(server, tmp_path, capsys):
     server.files.clear()
-    assert render.main([str(tmp_path / "out"), "--sources", str(tmp_path), "--corpora", "chorus", "--fetch"]) == 1
-    assert "error: " in caplog.text and "HTTP 404" in caplog.text
+    with pytest.raises(SystemExit, match="1"):
+        commands.render([str(tmp_path / "out"), "--sources", str(tmp_path), "--corpora", "chorus", "--fetch"])
+    error = capsys.readouterr().err
+    assert error.startswith("render: ") and "HTTP 404" in error

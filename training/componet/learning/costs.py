@@ -1,7 +1,5 @@
 """What CompoNet costs at full size on this machine: memory and time of training and of generating.
 
-python -m cocola_metric.training componet-costs --batch 1 2 5
-
 The U-Net and the adapter have the sizes of AudioLDM2-Large and random weights, which cost what trained ones do; VAE,
 text encoders and vocoder are left out. Latents are 256 rows, 10.24 s.
 """
@@ -10,9 +8,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -22,17 +18,11 @@ from cocola_metric.errors import UsageError
 from ..loss import Example, NoiseSchedule, training_loss
 from ..network import CompoNet
 from ..unet import LARGE, Text, build_unet
+from ..works import WORKS, Work
 
 ROWS, BANDS, CHANNELS = 256, 16, 8
 TOKENS, GENERATED = 16, 8
 STEPS = 3  # after the first one, which allocates
-Work = Literal["adapter", "attentions", "recompute", "generate"]
-MODES: dict[Work, str] = {
-    "adapter": "training the adapter",
-    "attentions": "training the adapter and the attentions of the U-Net",
-    "recompute": "training the adapter, activations of blocks made again",
-    "generate": "one step of generating",
-}
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class Cost:
     """What one step costs.
 
     Attributes:
-        work: a key of ``MODES``.
+        work: a key of ``WORKS``.
         batch: windows.
         dtype: "float32", or "bfloat16" for autocast over float32 weights.
         gigabytes: most memory allocated on the device, weights and optimiser included; None on the CPU.
@@ -92,7 +82,7 @@ def measure_cost(work: Work, batch: int, *, bfloat16: bool, device: torch.device
         _wait(device)
         seconds = (time.perf_counter() - begun) / STEPS
     except torch.OutOfMemoryError as error:
-        raise UsageError(f"{MODES[work]}, batch {batch}: does not fit into the memory of {device} ({error})") from error
+        raise UsageError(f"{WORKS[work]}, batch {batch}: does not fit into the memory of {device} ({error})") from error
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if cuda else None
     return Cost(work, batch, "bfloat16" if bfloat16 else "float32", peak, seconds)
 
@@ -113,25 +103,15 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print one line of JSON per cost."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training componet-costs",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--batch", type=int, nargs="+", default=[1])
-    parser.add_argument("--work", nargs="+", choices=get_args(Work), default=list(MODES))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--bfloat16", action="store_true", help="autocast; the weights stay in float32")
-    options = parser.parse_args(arguments)
-    device = torch.device(options.device)
+def run(options: argparse.Namespace) -> None:
+    """Print one line of JSON per cost; what does not fit into the memory is said, and the next is measured."""
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     for work in options.work:
         for batch in options.batch:
             try:
                 cost = measure_cost(work, batch, bfloat16=options.bfloat16, device=device, config=LARGE)
             except UsageError as error:
-                print(f"componet_costs: {error}", file=sys.stderr)
+                print(f"componet-costs: {error}", file=sys.stderr)
                 continue
             print(json.dumps({"device": name, **asdict(cost)}), flush=True)

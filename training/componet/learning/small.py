@@ -1,4 +1,4 @@
-"""Train a small CompoNet from nothing, in three stages: training train-componet-small CONFIG ...
+"""How a small CompoNet is trained from nothing, in three stages.
 
 VAE, then U-Net with the embeddings of tags (no input mix is heard), then the adapter. The run is in --out, each stage
 in a folder of its own; a stage that is over is not done again. The model is in OUT/model.
@@ -11,9 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cocola_metric.errors import CocolaError
-
-from ...runs import add_run_options, build_settings, read_settings
+from ...runs import build_settings, read_settings
 from ..small_files import ADAPTER_FILE, SmallShape
 from . import train as train_componet
 from .config import LoopConfig, SmallConfig, config_of
@@ -78,30 +76,20 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
     return build_settings(SmallConfig, {"componet": config_of(values, path), "shape": shape, **own, **parts}, path)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training train-componet-small",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(options: argparse.Namespace) -> None:
+    """Train as the options of the command say; print where the model lies and how large it is."""
+    config = load_config(options.config, options.set)
+    if options.corpus:
+        componet = dataclasses.replace(config.componet, corpora=tuple(options.corpus))
+        config = dataclasses.replace(config, componet=componet)
+    model = train(
+        config,
+        options.out,
+        cache=options.cache,
+        minutes=options.minutes,
+        workers=options.workers,
+        cpu=options.cpu,
     )
-    add_run_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(options.config, options.set)
-        if options.corpus:
-            componet = dataclasses.replace(config.componet, corpora=tuple(options.corpus))
-            config = dataclasses.replace(config, componet=componet)
-        model = train(
-            config,
-            options.out,
-            cache=options.cache,
-            minutes=options.minutes,
-            workers=options.workers,
-            cpu=options.cpu,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"componet_small: {error}\n")
     print(json.dumps({"model": str(model), "bytes": sum(_sizes(model))}))
 
 

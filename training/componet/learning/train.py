@@ -1,7 +1,4 @@
-"""Train CompoNet: python -m cocola_metric.training train-componet CONFIG --corpus ... --out DIR (section 4.2).
-
-On several GPUs or machines: accelerate launch -m cocola_metric.training train-componet CONFIG --corpus ... --out DIR.
-"""
+"""How CompoNet is trained (section 4.2), from a configuration to its adapter."""
 
 import argparse
 import dataclasses
@@ -17,10 +14,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import CocolaError
 
 from ...corpora import StemBank
-from ...runs import Training, add_run_options, note_settings, rows_of_process, run_loop, step_generator
+from ...runs import Training, note_settings, rows_of_process, run_loop, step_generator
 from ..base import Base, generate_latents, open_base
 from ..checkpoint import save_weights
 from ..latents import ROWS, decode_audio, encode_audio
@@ -224,23 +220,16 @@ def _sampler(
     return sample
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m cocola_metric.training train-componet", description=__doc__)
-    add_run_options(parser)
-    parser.add_argument("--base", help="instead of the config's: folder or Hub repository")
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(options.config, options.set)
-        changes: dict[str, Any] = {"corpora": tuple(options.corpus)} if options.corpus else {}
-        changes |= {"base": options.base} if options.base else {}
-        train(
-            dataclasses.replace(config, **changes),
-            options.out,
-            cache=options.cache,
-            minutes=options.minutes,
-            workers=options.workers,
-            cpu=options.cpu,
-        )
-    except CocolaError as error:
-        parser.exit(1, f"train_componet: {error}\n")
+def run(options: argparse.Namespace) -> None:
+    """Train as the options of the command say."""
+    config = load_config(options.config, options.set)
+    changes: dict[str, Any] = {"corpora": tuple(options.corpus)} if options.corpus else {}
+    changes |= {"base": options.base} if options.base else {}
+    train(
+        dataclasses.replace(config, **changes),
+        options.out,
+        cache=options.cache,
+        minutes=options.minutes,
+        workers=options.workers,
+        cpu=options.cpu,
+    )

@@ -1,0 +1,33 @@
+"""The COCOLA encoder as an embedder of FAD."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..audio import SAMPLE_RATE
+from ..scorer import CocolaScorer
+from .frechet import Array
+
+
+class CocolaEmbedder:
+    """The COCOLA encoder: one embedding for every window, silent ones too. Offline by default.
+
+    Args:
+        model: as for `CocolaScorer.from_pretrained`, like the others.
+        options: mode, device, window, hop, batch_size, revision, token.
+    """
+
+    name = "cocola"
+    sample_rate = SAMPLE_RATE
+    parallel = True
+
+    def __init__(self, model: str = "embedded", **options: Any) -> None:
+        self._scorer = CocolaScorer.from_pretrained(model, **options)
+        _, *parts, version = self._scorer.signature.split("|")  # COCOLA|model:...|...|v:...
+        package = version.replace("v:", "package:cocola-metric-")
+        self.recipe = "|".join(["embedder:cocola", *parts, "axis:time", package])
+
+    def embed(self, waveform: Tensor) -> Array:
+        """Embed one clip at 16 kHz, (L,) -> (windows, D)."""
+        return self._scorer.embed(waveform, sample_rate=self.sample_rate).numpy().astype(np.float64)

@@ -1,0 +1,108 @@
+"""The commands of the three packages: their tables, what --help needs, and extras that are not installed."""
+
+import argparse
+import importlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cocola_metric import dispatch
+from cocola_metric.errors import UsageError
+
+PACKAGES = ("cocola_metric", "cocola_metric.training", "cocola_metric.benchmarks")
+TABLES = {package: importlib.import_module(f"{package}.__main__").COMMANDS for package in PACKAGES}
+ROWS = [(package, command) for package, table in TABLES.items() for command in table]
+HEAVY = ["diffusers", "matplotlib", "numpy", "scipy", "soundfile", "timm", "torch", "torchaudio"]
+EXTRAS = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "optional-dependencies"
+]
+PROJECTS = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # where the import name is another
+HELP = """
+import importlib, json, sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {hidden!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+commands = importlib.import_module({package!r} + ".__main__").COMMANDS
+from cocola_metric.dispatch import run
+try:
+    run({package!r}, commands, {arguments!r})
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code, sorted({heavy!r} & set(sys.modules))]))
+"""
+
+
+def start(package: str, *arguments: str, hidden: set[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command where some packages are not installed; its last line says the exit code and what was imported."""
+    code = HELP.format(package=package, arguments=list(arguments), hidden=hidden, heavy=set(HEAVY))
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize(("package", "command"), ROWS, ids=lambda part: part.rpartition(".")[2])
+def test_help_needs_neither_torch_nor_an_extra(package: str, command: str) -> None:
+    ended = start(package, command, "--help", hidden=set(dispatch.EXTRAS))
+    *printed, told = ended.stdout.splitlines()
+    assert json.loads(told) == [0, []]
+    assert printed[0].startswith(("usage: python -m " + package + " " + command, "usage: cocola-" + command))
+    assert "options:" in printed
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_without_a_command_they_are_listed(package: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.run(package, TABLES[package], []) == 0
+    printed = capsys.readouterr().out
+    assert all(row.summary in printed and f"  {name} " in printed for name, row in TABLES[package].items())
+
+
+def test_a_name_that_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.run("cocola_metric", TABLES["cocola_metric"], ["sing"]) == 2
+    assert capsys.readouterr().err == "command must be one of score, fad, convert; got 'sing'\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (["train", "config.toml", "--out", "run"], "accelerate"),
+        (["train-msdm", "config.toml", "--out", "run"], "accelerate"),
+        (["train-componet", "config.toml", "--out", "run"], "accelerate"),
+        (["train-componet-small", "config.toml", "--out", "run"], "accelerate"),
+    ],
+    ids=lambda part: part[0] if isinstance(part, list) else part,
+)
+def test_a_missing_extra_is_named(command: list[str], missing: str) -> None:
+    ended = start("cocola_metric.training", *command, hidden={missing})
+    assert json.loads(ended.stdout)[0] == 1
+    assert ended.stderr == (
+        f"{command[0]}: {missing} is not installed; pip install 'cocola-metric[train]' installs it\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "extra"), dispatch.EXTRAS.items())
+def test_extras_install_what_they_are_named_for(name: str, extra: str) -> None:
+    project = PROJECTS.get(name, name)
+    wanted = {project.lower().replace("_", "-")}
+    assert wanted & {requirement.partition(">")[0].partition("[")[0].replace("_", "-") for requirement in EXTRAS[extra]}
+
+
+def test_a_package_of_no_extra_keeps_its_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match="nobody"), dispatch.reporting(argparse.ArgumentParser()):
+        raise ModuleNotFoundError("No module named 'nobody'", name="nobody")
+
+
+def test_what_goes_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = dispatch.new_parser("cocola_metric.training", "train", "Train.")
+    with pytest.raises(SystemExit, match="1"), dispatch.reporting(parser):
+        raise UsageError("steps must be 1 or more; got 0")
+    with pytest.raises(SystemExit, match="130"), dispatch.reporting(parser, interrupted="start again"):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), dispatch.reporting(parser):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "train: steps must be 1 or more; got 0\ntrain: interrupted; start again\n"

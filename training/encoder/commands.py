@@ -1,0 +1,61 @@
+"""The commands of this room: train, maps, train-head."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cocola_metric.dispatch import new_parser, reporting
+
+from ..runs import add_run_options
+
+PACKAGE = "cocola_metric.training"
+
+
+def train(arguments: Sequence[str] | None = None) -> None:
+    """Train a COCOLA encoder.
+
+    On several GPUs or machines: accelerate launch -m cocola_metric.training train CONFIG --out DIR.
+    """
+    parser = new_parser(PACKAGE, "train", train.__doc__)
+    add_run_options(parser)
+    parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .train import run
+
+        run(options)
+
+
+def maps(arguments: Sequence[str] | None = None) -> None:
+    """Write what a frozen trunk makes of drawn windows, so that heads train on it in minutes.
+
+    python -m cocola_metric.training maps CONFIG --out MAPS
+    """
+    parser = new_parser(PACKAGE, "maps", maps.__doc__)
+    add_run_options(parser)
+    parser.add_argument("--start-from", default="embedded", help="encoder of the trunk: known name, folder or file")
+    parser.add_argument("--batches", type=int, default=100, help="batches of training pairs, of the config's size")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .maps import run
+
+        run(options)
+
+
+def train_head(arguments: Sequence[str] | None = None) -> None:
+    """Train what follows a frozen trunk, on its maps.
+
+    python -m cocola_metric.training maps CONFIG --out MAPS
+    python -m cocola_metric.training train-head CONFIG --maps MAPS --out DIR
+
+    A head sees its music again and again, so it needs to be small; it trains in minutes on a CPU.
+    """
+    parser = new_parser(PACKAGE, "train-head", train_head.__doc__)
+    add_run_options(parser)
+    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
+    parser.add_argument("--keep", action="store_true", help="keep all its weights that fit, not the trunk's alone")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .heads import run
+
+        run(options)

@@ -1,0 +1,77 @@
+"""The commands of this room: evaluate, ablation, figure4."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cocola_metric.dispatch import new_parser, reporting
+from cocola_metric.encoder import MODES
+
+from ..signal import PARTITIONS
+
+PACKAGE = "cocola_metric.training"
+
+
+def evaluate(arguments: Sequence[str] | None = None) -> None:
+    """Measure how well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2).
+
+    python -m cocola_metric.training evaluate CORPUS [CORPUS ...] --model embedded
+    python -m cocola_metric.training evaluate --table2 MODEL [MODEL ...] --test NAME=CORPUS [...]
+    python -m cocola_metric.training evaluate --validity MODEL [MODEL ...] --test NAME=CORPUS [...]
+    """
+    parser = new_parser(PACKAGE, "evaluate", evaluate.__doc__)
+    parser.add_argument(
+        "corpus", nargs="*", help="[NAME=] folder of <track>/<stem> files, or reader:folder (its test split)"
+    )
+    parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
+    parser.add_argument("--mode", choices=MODES, default="both", help="part of the sound to encode (default: both)")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
+        "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
+    )
+    several.add_argument("--validity", nargs="+", metavar="[NAME=]MODEL", help="beat, key, tempo heard; level not")
+    parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
+    parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
+    parser.add_argument("--max-tracks", type=int, help="read only the first so many tracks of a corpus")
+    parser.add_argument("--max-windows", type=int, help="read at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and negatives of a comparison")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    options = parser.parse_args(arguments)
+    comparing = bool(options.table2 or options.validity)
+    if comparing != bool(options.test) or comparing == bool(options.corpus):
+        parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
+    with reporting(parser):
+        from .evaluate import run
+
+        run(options)
+
+
+def ablation(arguments: Sequence[str] | None = None) -> None:
+    """Print what each part of a training recipe is worth: runs that leave one out, beside the run that has them all.
+
+    python -m cocola_metric.training ablation runs/all-parts runs/without-this runs/without-that
+    """
+    parser = new_parser(PACKAGE, "ablation", ablation.__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs; the first has all parts")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .ablation import ablation_table
+
+        print(ablation_table(options.runs))
+
+
+def figure4(arguments: Sequence[str] | None = None) -> None:
+    """Print Figure 4 as CSV: cosine against bilinear similarity during training, from the logs of two runs.
+
+    python -m cocola_metric.training figure4 runs/cosine runs/bilinear --plot figure4.png
+    """
+    parser = new_parser(PACKAGE, "figure4", figure4.__doc__)
+    parser.add_argument("cosine", type=Path, help="run with cosine similarity: its folder, or log.csv")
+    parser.add_argument("bilinear", type=Path, help="run with bilinear similarity")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw both (extra [plot])")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .figure4 import run
+
+        run(options)
