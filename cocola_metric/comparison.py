@@ -1,0 +1,137 @@
+"""Two systems on the same pairs: is the difference of their mean scores more than chance (paired, clustered)?"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import UsageError
+
+LEVEL = 0.95
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the scores of two systems on the same pairs say of them.
+
+    Attributes:
+        pairs: Number of pairs that both have a score of.
+        groups: Number of groups that were drawn as wholes; the number of pairs where none were given.
+        mean_baseline: Mean score of the first system.
+        mean_system: Mean score of the second system.
+        difference: Mean of the second minus mean of the first.
+        interval: 95 % interval of the difference, from groups drawn with replacement (percentiles).
+        p_bootstrap: p-value of the paired bootstrap: share of redrawn differences, centred on 0, at least as large.
+        p_randomization: p-value of approximate randomisation: share of random swaps within groups that differ as much.
+        wins: Number of pairs on which the second system scores higher.
+        ties: Number of pairs on which both score the same.
+        losses: Number of pairs on which it scores lower.
+        effect_size: Mean of the paired differences over their standard deviation (Cohen's d_z); NaN for fewer than two.
+    """
+
+    pairs: int
+    groups: int
+    mean_baseline: float
+    mean_system: float
+    difference: float
+    interval: tuple[float, float]
+    p_bootstrap: float
+    p_randomization: float
+    wins: int
+    ties: int
+    losses: int
+    effect_size: float
+
+
+def compare_scores(
+    baseline: ArrayLike,
+    system: ArrayLike,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two systems by their scores on the same pairs, as sacrebleu compares translations.
+
+    Windows and stems of one track are alike, so tracks are drawn as wholes: give the track of each pair as `groups`.
+    Swaps of the randomisation test keep a group together, too.
+
+    Args:
+        baseline: Scores of the first system.
+        system: Scores of the second system on the same pairs, in the same order.
+        groups: Group of each pair, such as its track; None, every pair is one of its own.
+        resamples: Number of redraws and of random swaps.
+        seed: Seed of both.
+
+    Shape:
+        (n,), (n,) -> one comparison.
+
+    Raises:
+        UsageError: Unequal numbers, no pair, or a score that is no finite number.
+
+    >>> compare_scores([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).difference
+    1.0
+    """
+    first, second = np.asarray(baseline, dtype=np.float64), np.asarray(system, dtype=np.float64)
+    _check(first, second, groups)
+    differences = second - first
+    sums, counts = _by_group(differences, groups)
+    observed = float(differences.mean())
+    random = np.random.default_rng(seed)
+    redrawn = _redrawn_means(sums, counts, resamples, random)
+    low, high = np.quantile(redrawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    swapped = random.choice([-1.0, 1.0], size=(resamples, len(sums))) @ sums / counts.sum()
+    spread = float(differences.std(ddof=1)) if len(differences) > 1 else float("nan")
+    return Comparison(
+        pairs=len(differences),
+        groups=len(sums),
+        mean_baseline=float(first.mean()),
+        mean_system=float(second.mean()),
+        difference=observed,
+        interval=(float(low), float(high)) if len(sums) > 1 else (float("nan"), float("nan")),
+        p_bootstrap=_p_value(redrawn - observed, observed),
+        p_randomization=_p_value(swapped, observed),
+        wins=int((differences > 0).sum()),
+        ties=int((differences == 0).sum()),
+        losses=int((differences < 0).sum()),
+        effect_size=observed / spread if spread > 0 else float("nan"),
+    )
+
+
+def _check(first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequence[Hashable] | None) -> None:
+    if first.ndim != 1 or first.shape != second.shape:
+        raise UsageError(f"scores of shapes {first.shape} and {second.shape}: pass two lists of the same pairs")
+    if not len(first):
+        raise UsageError("no pair has a score of both systems: score the same pairs with both")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise UsageError("a score is NaN or infinite: leave pairs without a score out, of both systems")
+    if groups is not None and len(groups) != len(first):
+        raise UsageError(f"{len(groups)} groups for {len(first)} pairs: pass one for each")
+
+
+def _by_group(
+    differences: NDArray[np.float64], groups: Sequence[Hashable] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the differences in each group and its size: (n,) -> (G,), (G,)."""
+    if groups is None:
+        return differences, np.ones(len(differences))
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    index = np.array([numbers[group] for group in groups])
+    return np.bincount(index, weights=differences), np.bincount(index).astype(np.float64)
+
+
+def _redrawn_means(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], resamples: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the mean difference of groups drawn with replacement, each group as a whole: (G,) -> (resamples,)."""
+    times = random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples).astype(np.float64)
+    means: NDArray[np.float64] = times @ sums / (times @ counts)
+    return means
+
+
+def _p_value(under_chance: NDArray[np.float64], observed: float) -> float:
+    """Return how often chance alone differs at least as much, two-sided; never 0, since the observation is one draw."""
+    tolerance = 1e-12 * max(1.0, abs(observed))
+    return float((np.sum(np.abs(under_chance) >= abs(observed) - tolerance) + 1) / (len(under_chance) + 1))
