@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_silent, open_audio
+from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_mixture, is_silent, list_audio, open_file
 from cocola_metric.errors import UsageError
 from cocola_metric.fad import FadResult, SubFAD
 from cocola_metric.plot import new_figure
@@ -24,7 +24,6 @@ from cocola_metric.training.corpora import read_excerpt
 
 from .damage import DAMAGES
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
 RANDOM = "another song's"
 COLOURS = {"noise": "#1f5f8b", "low-pass": "#c06c3e", "MP3": "#4f8a4f"}
 
@@ -57,8 +56,8 @@ def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> l
     generator = np.random.default_rng(seed)
     queries = []
     for song in sorted(path for path in folder.iterdir() if path.is_dir()):
-        stems = sorted(path for path in song.iterdir() if path.suffix.lower() in SUFFIXES)
-        length = min((open_audio(stem).duration for stem in stems), default=0.0)
+        stems = [path for path in list_audio(song) if not is_mixture(path)]
+        length = min((open_file(stem).duration for stem in stems), default=0.0)
         count = min(per_song, int(length // seconds))
         for start in np.linspace(0, length - seconds, count) if count > 1 else [0.0] * count:
             queries += _dealt(song.name, stems, float(start), seconds, generator)

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from cocola_metric.audio import open_file
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.whole_files import write_text_whole, written_whole
 
@@ -70,14 +71,9 @@ class GeneratedFolder:
         path = self.path(query)
         if path is None:
             raise AudioError(f"{self.root}: no {query.id}.wav: generate it")
-        try:
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path} is damaged ({error.error_string}): generate it again") from error
-        mono: NDArray[np.float32] = samples.mean(axis=1)
-        if not np.isfinite(mono).all():
-            raise AudioError(f"{path} holds NaN or infinite samples: generate it again")
-        return Generated(fit_length(mono, query, rate, str(path)), rate)
+        file = open_file(path)
+        samples = np.concatenate(list(file.blocks()))
+        return Generated(fit_length(samples, query, file.rate, str(path)), file.rate)
 
 
 def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:

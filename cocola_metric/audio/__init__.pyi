@@ -1,12 +1,14 @@
 from .arrays import mix_stems
 from .clips import content_sha256, mix_clips, read_clip
 from .decoding import AudioFile, open_file
+from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, plain_name
 from .inputs import Audio, AudioInput, open_audio, read_audio
 from .limits import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
 from .resampling import resample, resample_between
 from .windows import HOP, WINDOW, WindowPlan, is_silent, split_windows, stream_windows
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "HOP",
     "LENGTH_TOLERANCE",
     "MIN_SAMPLE_RATE",
@@ -18,11 +20,15 @@ __all__ = [
     "AudioWarning",
     "WindowPlan",
     "content_sha256",
+    "existing_path",
+    "is_mixture",
     "is_silent",
+    "list_audio",
     "mix_clips",
     "mix_stems",
     "open_audio",
     "open_file",
+    "plain_name",
     "read_audio",
     "read_clip",
     "resample",

@@ -19,12 +19,14 @@ from .containers.chunks import CONTAINERS, sample_parts
 from .containers.flac import refuse_what_follows
 from .containers.mp3_frames import parse_header
 from .containers.tags import skip_leading_tags
-from .limits import check_channels, checked_rate, not_finite
+from .limits import check_channels, checked_rate, not_finite, resampled_length
 
 Samples: TypeAlias = NDArray[np.float32]
 
 FORMATS = "pass WAV, FLAC, OGG, MP3 or AIFF"
 MP3_SUFFIXES = frozenset({".mp3", ".mp2", ".mpga"})
+MP3_WARM_UP = 0.2
+"""Seconds decoded and dropped after a seek in an MP3 file, whose frames lean on those before them."""
 _UNKNOWN_FRAMES = 2**62
 _OTHERS = {b"ftyp": "MPEG-4, as .m4a", b"\x30\x26\xb2\x75": "Windows Media", b"\x1a\x45\xdf\xa3": "Matroska or WebM"}
 
@@ -54,6 +56,11 @@ class AudioFile:
         """Samples per channel in all."""
         return sum(self.stream_frames)
 
+    @property
+    def duration(self) -> float:
+        """Seconds, a whole number of samples at 16 kHz."""
+        return resampled_length(self.frames, self.rate) / limits.SAMPLE_RATE
+
     def blocks(self, begin: int = 0, end: int | None = None) -> Iterator[Samples]:
         """Read mono blocks `(L,)` at the file's own rate, and see that all samples arrive, all finite.
 
@@ -79,7 +86,9 @@ class AudioFile:
         try:
             with _ForwardOnly(view) as decoder:
                 if first:
-                    decoder.seek(first)
+                    ahead = min(first, round(MP3_WARM_UP * self.rate)) if decoder.format == "MP3" else 0
+                    decoder.seek(first - ahead)
+                    decoder.read(ahead)
                 while position < last:
                     block = decoder.read(min(size, last - position), dtype="float32", always_2d=True)
                     if not len(block):

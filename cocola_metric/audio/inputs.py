@@ -15,8 +15,8 @@ from torch import Tensor
 from ..errors import AudioError
 from .arrays import ArrayInput, array_name, checked_mono, mix_stems
 from .decoding import open_file
-from .limits import BLOCK_SAMPLES, LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning
-from .resampling import resample_blocks, resampled_length
+from .limits import BLOCK_SAMPLES, LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning, resampled_length
+from .resampling import resample_blocks
 
 AudioPath: TypeAlias = str | os.PathLike[str]
 AudioInput: TypeAlias = AudioPath | Sequence[AudioPath] | ArrayInput

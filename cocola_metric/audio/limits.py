@@ -56,6 +56,11 @@ def check_channels(channels: int, name: str) -> None:
         )
 
 
+def resampled_length(frames: int, rate: int, to_rate: int = SAMPLE_RATE) -> int:
+    """Give the length at `to_rate` of `frames` samples at `rate`: an exact ceiling."""
+    return -(-frames * to_rate // rate)
+
+
 def not_finite(name: str) -> AudioError:
     """Return the error about NaN or infinite samples."""
     return AudioError(f"{name} holds NaN or infinite samples: render it again, or replace them")

@@ -8,7 +8,7 @@ import torchaudio
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .limits import BLOCK_SAMPLES, SAMPLE_RATE, checked_rate
+from .limits import BLOCK_SAMPLES, SAMPLE_RATE, checked_rate, resampled_length
 
 # torchaudio's defaults, which are part of the metric.
 _LOWPASS_WIDTH = 6
@@ -50,11 +50,6 @@ def resample_between(waveform: Tensor, from_rate: int, to_rate: int) -> Tensor:
     """
     blocks = torch.split(waveform, BLOCK_SAMPLES, dim=-1)
     return torch.cat(list(resample_blocks(blocks, from_rate, to_rate)), dim=-1)
-
-
-def resampled_length(frames: int, rate: int, to_rate: int = SAMPLE_RATE) -> int:
-    """Give the length at `to_rate` of `frames` samples at `rate`: an exact ceiling."""
-    return -(-frames * to_rate // rate)
 
 
 def resample_blocks(blocks: Iterable[Tensor], rate: int, to_rate: int = SAMPLE_RATE) -> Iterator[Tensor]:

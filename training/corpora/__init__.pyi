@@ -2,11 +2,10 @@ from .bank import NO_STEM, BankTrack, StemBank, open_banks
 from .registry import CORPORA, open_corpora
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
 from .stem_folders import GROUPS_FILE, index_stem_folder
-from .tracks import AUDIO_SUFFIXES, Stem, Track
+from .tracks import Stem, Track
 from .window_reader import read_excerpt, read_stem, read_window
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "CORPORA",
     "GROUPS_FILE",
     "NO_STEM",

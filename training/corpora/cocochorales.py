@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from cocola_metric.audio import is_mixture, list_audio
+
 from .splits import ALL_FOLDERS, find_home, split_folder
 from .tracks import Stem, Track, keep_usable
 
@@ -32,7 +34,8 @@ def index_cocochorales(root: Path, split: str, *, ensembles: Collection[str] = E
 
 
 def _read_track(folder: Path) -> Track:
-    files = sorted((folder / "stems_audio").glob("*.wav"))
+    stems = folder / "stems_audio"
+    files = [file for file in (list_audio(stems) if stems.is_dir() else []) if not is_mixture(file)]
     return Track(folder.name, tuple(Stem(file.stem, (file,), file.stem.partition("_")[2]) for file in files))
 
 

@@ -11,9 +11,9 @@ from .moisesdb import index_moisesdb
 from .musdb18hq import index_musdb18hq
 from .slakh2100 import index_slakh2100
 from .stem_folders import GROUPS_FILE, index_rendered, index_stem_folder
-from .tracks import AUDIO_SUFFIXES, Stem, Track
+from .tracks import Stem, Track
 
-__all__ = ["AUDIO_SUFFIXES", "CORPORA", "GROUPS_FILE", "Stem", "Track", "index_stem_folder", "open_corpora"]
+__all__ = ["CORPORA", "GROUPS_FILE", "Stem", "Track", "index_stem_folder", "open_corpora"]
 
 CORPORA: dict[str, Callable[[Path, str], list[Track]]] = {
     "moisesdb": index_moisesdb,

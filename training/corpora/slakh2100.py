@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cocola_metric.audio import list_audio
+
 from .splits import ALL_FOLDERS, FOLDERS, find_home, split_folder
-from .tracks import AUDIO_SUFFIXES, Stem, Track, keep_usable
+from .tracks import Stem, Track, keep_usable
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +67,11 @@ def _read_track(folder: Path) -> Track:
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s cannot be read: %s", folder / METADATA, error)
         return Track(folder.name, ())
-    files = {file.stem: file for file in sorted((folder / "stems").glob("S*")) if file.suffix in AUDIO_SUFFIXES}
+    stems = folder / "stems"
+    files = {file.stem: file for file in (list_audio(stems) if stems.is_dir() else []) if file.stem.startswith("S")}
     missing = sorted(set(rendered) - set(files))
     if missing:
-        logger.warning("%s: %s listed, but not there: left out", folder / "stems", ", ".join(missing))
+        logger.warning("%s: %s listed, but not there: left out", stems, ", ".join(missing))
     return Track(
         folder.name,
         tuple(Stem(name, (files[name],), rendered[name]) for name in sorted(rendered) if name in files),

@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+from cocola_metric.audio import is_mixture, list_audio
 from cocola_metric.errors import AudioError
 
 from .splits import ALL_FOLDERS, FOLDERS, draw_split, split_folder
-from .tracks import AUDIO_SUFFIXES, Stem, Track, keep_usable
+from .tracks import Stem, Track, keep_usable
 
 GROUPS_FILE = "GROUPS.json"
 
 
 def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     """Index ``<root>/<track>/<stem>.<ext>``, sorted by name; tracks of fewer than two stems are left out.
+
+    A mixture beside the stems (``mix``, ``mixture``, ``mixdown``, ``master``) is none of them.
 
     A ``GROUPS.json`` beside the tracks, {track: {file: stem name}}, gathers files into coarser stems. With a split,
     tracks are read from its folder, ``<root>/<split>/<track>/<stem>.<ext>``; where the root has no such folders, the
@@ -77,7 +80,7 @@ def _existing_split(root: Path, split: str) -> Path:
 
 def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
     files: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in AUDIO_SUFFIXES:
+    for file in list_audio(folder):
+        if file.name in groups or not is_mixture(file):
             files.setdefault(groups.get(file.name, file.stem), []).append(file)
     return tuple(Stem(name, tuple(members)) for name, members in files.items())

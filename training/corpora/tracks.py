@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cocola_metric.errors import AudioError
 
+if TYPE_CHECKING:
+    from cocola_metric.audio import AudioFile
+
 logger = logging.getLogger(__name__)
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"})
 EARLY_END = 1.0
 """Seconds by which a stem may end before its track without a word being said."""
 READERS = 8  # threads that open files: on a network disk they wait, mostly
@@ -32,11 +35,16 @@ class Stem:
     instrument: str = ""
 
     @cached_property
+    def opened(self) -> tuple["AudioFile", ...]:
+        """Headers of the files."""
+        from cocola_metric.audio import open_file  # not above: the registry of corpora is read for --help
+
+        return tuple(map(open_file, self.files))
+
+    @property
     def seconds(self) -> float:
         """Length of the longest file, from the headers."""
-        from cocola_metric.audio import open_audio  # not above: the registry of corpora is read for --help
-
-        return max(open_audio(file).duration for file in self.files)
+        return max(file.duration for file in self.opened)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def keep_usable(tracks: Iterable[Track], corpus: str) -> list[Track]:
         reason = f"none of {len(candidates)} tracks can be used; the first: {faults[0][1]}" if faults else "no tracks"
         raise AudioError(f"{corpus}: {reason}")
     _report_early_ends(usable, corpus)
+    _report_doubts(usable, corpus)
     return usable
 
 
@@ -89,26 +98,28 @@ def find_problem(track: Track) -> str | None:
     try:
         for stem in track.stems:
             _ = stem.seconds  # opens every file, and is kept
-            for file in stem.files:
+            for file in stem.opened:
                 _check_end(file)
     except AudioError as error:
         return str(error)
     return None
 
 
-def _check_end(file: Path) -> None:
-    import soundfile
+def _check_end(file: "AudioFile") -> None:
+    """Read the last sample of a FLAC file, whose header is no evidence that it is there.
 
-    if file.suffix.lower() != ".flac":
-        return
-    try:
-        with soundfile.SoundFile(file) as audio:
-            audio.seek(audio.frames - 1)
-            whole = len(audio.read(1)) == 1
-    except soundfile.LibsndfileError:
-        whole = False
-    if not whole:
-        raise AudioError(f"{file} is truncated: the samples that its header announces are not all there: copy it again")
+    Raises:
+        AudioError: It is not.
+    """
+    if file.path.suffix.lower() == ".flac":
+        for _ in file.blocks(file.frames - 1):
+            pass
+
+
+def _report_doubts(tracks: Sequence[Track], corpus: str) -> None:
+    doubts = [file.doubt for track in tracks for stem in track.stems for file in stem.opened if file.doubt]
+    if doubts:
+        logger.warning("%s: %d files of which something is not known; the first: %s", corpus, len(doubts), doubts[0])
 
 
 def _report_early_ends(tracks: Sequence[Track], corpus: str) -> None:

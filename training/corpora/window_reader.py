@@ -1,6 +1,7 @@
 """Windows of a track, read where they lie on the disk and resampled as the whole file would be."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,6 @@ from .tracks import Stem, Track
 
 CONTEXT = 0.01
 """Seconds read to either side of a window: the resampler sees 6.1 samples of the lower rate, below 1 ms."""
-MP3_CONTEXT = 0.2
-"""Seconds read before a window of an MP3 file, whose decoder needs some frames to find its way after a seek."""
 
 
 def read_window(track: Track, start: float, seconds: float, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
@@ -62,7 +61,7 @@ def read_excerpt(path: Path, first: int, length: int, sample_rate: int = SAMPLE_
     Raises:
         AudioError: the file is missing, damaged, or below 8 kHz.
     """
-    file = open_file(path)
+    file = _opened(path)
     if file.rate == sample_rate:
         return _padded(_read_frames(file, first, first + length), length)
     # rate : sample_rate = orig : new, so that output `new * k` lies on input `orig * k`, a place to cut at.
@@ -78,11 +77,23 @@ def read_excerpt(path: Path, first: int, length: int, sample_rate: int = SAMPLE_
     return _padded(resampled[first - begin * new :][:length], length)
 
 
+def _opened(path: Path) -> AudioFile:
+    """Open a file, whose header is read again only when it has changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return open_file(path)  # says what is wrong
+    return _header(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _header(path: Path, *_: int) -> AudioFile:
+    return open_file(path)
+
+
 def _read_frames(file: AudioFile, begin: int, end: int) -> NDArray[np.float32]:
     """Read frames ``begin`` to ``end`` in mono, fewer where the file ends; the first sample is that of ``begin``."""
-    ahead = min(begin, round(MP3_CONTEXT * file.rate)) if file.path.suffix.lower() == ".mp3" else 0
-    blocks = [np.zeros(0, np.float32), *file.blocks(begin - ahead, end)] if begin < file.frames else []
-    return np.concatenate(blocks)[ahead:] if blocks else np.zeros(0, np.float32)
+    return np.concatenate([np.zeros(0, np.float32), *file.blocks(begin, end)])
 
 
 def _padded(samples: NDArray[np.float32], length: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cocola_metric.audio import open_file
+from cocola_metric.audio import list_audio, open_file
 from cocola_metric.errors import AudioError
 
 from ...corpora import read_excerpt
@@ -20,7 +20,7 @@ ATTEMPTS = 8
 def find_works(sources: Path) -> list[Work]:
     """List the projects, one folder each."""
     folder = sources / "stems" / "desk"
-    paths = sorted(path for path in folder.glob("*") if any(path.glob("*.ogg")))
+    paths = sorted(path for path in folder.glob("*") if path.is_dir() and list_audio(path))
     if not paths:
         raise SourceAbsent(f"no folder with .ogg stems in {folder}: render LMMS projects with `lmms rendertracks`")
     return group_works(paths, lambda path: path.name)
@@ -28,7 +28,7 @@ def find_works(sources: Path) -> list[Work]:
 
 def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:
     """Cut out one excerpt, group its audible stems at random to at most eight, and mix them."""
-    paths = sorted(work.paths[0].glob("*.ogg"))
+    paths = list_audio(work.paths[0])
     try:
         return mix(group_stems(_draw_excerpt(paths, duration, generator), generator), generator)
     except AudioError as error:
