@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,15 +68,22 @@ def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> st
     """Return the identity of a clip's content, in hexadecimal; renaming or moving a file does not change it.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: a file cannot be read, or is none: a pipe, a folder.
+        ValueError: no file can have such a name.
     """
     if isinstance(audio, (str, os.PathLike)):
-        return file_sha256(Path(audio))
+        return _file_identity(Path(audio))
     if isinstance(audio, (Tensor, np.ndarray)):
         array = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else audio
         header = f"{array.shape} {array.dtype} {sample_rate} ".encode()
         return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
-    return hashlib.sha256(" ".join(file_sha256(Path(path)) for path in audio).encode()).hexdigest()
+    return hashlib.sha256(" ".join(_file_identity(Path(path)) for path in audio).encode()).hexdigest()
+
+
+def _file_identity(path: Path) -> str:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path} is no file: a pipe is read only once, and may never end")
+    return file_sha256(path)
 
 
 def _resampled(mono: Tensor, from_rate: int, rate: int) -> Tensor:

@@ -1,10 +1,10 @@
 """What in a folder is audio: one answer for every reader and command."""
 
+import re
 import unicodedata
 from pathlib import Path
 
 from ..errors import AudioError
-from .containers.chunks import CONTAINERS
 
 AUDIO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -16,7 +16,9 @@ AUDIO_SUFFIXES = frozenset(
 """Suffixes of audio, in lower case; also of the kinds that cannot be read, which are to be named, not passed over."""
 MIXTURE_NAMES = frozenset({"mix", "mixture", "mixdown", "master"})
 """Names, in lower case, of files beside the stems of a track that hold all of them."""
-_NOT_RIFF_AUDIO = (b"AVI ", b"WEBP", b"ACON")
+_BEGINNINGS = re.compile(
+    rb"(RIFF|RIFX|RF64)....WAVE|FORM....AIF[FC]|riff\x2e\x91\xcf\x11|caff\0\1|\.snd\0\0|fLaC\0|OggS\0", re.DOTALL
+)
 
 
 def list_audio(folder: Path) -> list[Path]:
@@ -69,4 +71,4 @@ def _begins_as_audio(path: Path) -> bool:
             head = file.read(12)
     except OSError:
         return False
-    return head[:4] in (*CONTAINERS, b"fLaC", b"OggS") and head[8:12] not in _NOT_RIFF_AUDIO
+    return _BEGINNINGS.match(head) is not None

@@ -87,7 +87,13 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
         return _open_array(audio, sample_rate)
     if not isinstance(audio, Sequence) or not all(isinstance(path, (str, os.PathLike)) for path in audio):
         kind = type(audio).__name__
-        raise AudioError(f"a {kind} is not audio: pass a path, a list of stem paths, or one tensor (channels, time)")
+        if isinstance(audio, tuple) and len(audio) == 2 and isinstance(audio[0], (Tensor, np.ndarray)):
+            kind = "tuple of samples and their rate"
+        elif isinstance(audio, Sequence) and any(isinstance(entry, (Tensor, np.ndarray)) for entry in audio):
+            kind = f"{kind} of tensors or arrays"
+        raise AudioError(
+            f"a {kind} is not audio: pass a path, a list of stem paths, or one tensor (channels, time) with its rate"
+        )
     if not audio:
         raise AudioError("the list of stems is empty: pass at least one path")
     return _open_stems([_open_path(Path(path)) for path in audio])

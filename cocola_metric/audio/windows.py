@@ -1,6 +1,7 @@
 """Answer for the windows of a score: where they start, which ones count, and reading them in bounded memory."""
 
 import math
+import numbers
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from .limits import SAMPLE_RATE, AudioWarning
 
 WINDOW = 5.0
 """Seconds; what the encoder is trained on."""
+MAX_WINDOW = 600.0
+"""Seconds; a batch of longer windows would take gigabytes. The encoder is trained on 5."""
 HOP = 2.5
 """Seconds from the start of one window to the start of the next."""
 SILENCE_DBFS = -70.0
@@ -40,8 +43,12 @@ class WindowPlan:
 
     def __post_init__(self) -> None:
         for name, seconds in (("window", self.window), ("hop", self.hop)):
-            if not math.isfinite(seconds) or round(seconds * SAMPLE_RATE) < 1:
-                raise UsageError(f"{name}={seconds} is not a positive time: pass seconds, at least {1 / SAMPLE_RATE}")
+            if not isinstance(seconds, numbers.Real) or not math.isfinite(seconds) or round(seconds * SAMPLE_RATE) < 1:
+                raise UsageError(f"{name}={seconds!r} is not a positive time: pass seconds, at least {1 / SAMPLE_RATE}")
+        if self.window > MAX_WINDOW:
+            raise UsageError(
+                f"window={self.window:g} is longer than {MAX_WINDOW:g} s: no memory holds a batch of these"
+            )
 
     @property
     def size(self) -> int:

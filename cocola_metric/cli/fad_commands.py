@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
-from .pairs import match_folders
+from .pairs import audio_of, match_folders
 from .program import Result, say
 
 Named = tuple[str, Mix]
@@ -46,17 +46,12 @@ def _sides(options: argparse.Namespace, *, with_reference: bool) -> list[list[Na
     sides: list[list[Named]] = []
     for folder in folders:
         pairs = match_folders(options.conditioning, folder)
-        sides.append([(pair.name, (Path(pair.conditioning_text), Path(pair.accompaniment_text))) for pair in pairs])
+        sides.append([(pair.name, (pair.conditioning, pair.accompaniment)) for pair in pairs])
     return sides
 
 
 def _listed(folder: Path) -> list[Named]:
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: not a folder; --generated and --reference take folders of audio files")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    if not files:
-        raise UsageError(f"{folder}: no file in it")
-    return [(str(path), (path,)) for path in files]
+    return [(str(path), (path,)) for path in audio_of(folder)]
 
 
 def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Result:

@@ -12,7 +12,7 @@ from ..audio import AudioInput
 from ..checkpoints import new_folder
 from ..errors import AudioError, CheckpointError, CocolaError, UsageError
 from ..scorer import CocolaScorer, WindowScores
-from .pairs import Pair, match_folders, read_pairs
+from .pairs import Pair, is_folder, match_folders, read_pairs
 from .program import Result, say
 from .score_file import ScoreFile, check_place
 
@@ -27,7 +27,7 @@ def score(options: argparse.Namespace) -> Result:
         return _score_many(options, read_pairs(options.pairs))
     conditioning = _side("conditioning", options.conditioning, options.conditioning_stems)
     accompaniment = _side("accompaniment", options.accompaniment, options.accompaniment_stems)
-    if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and conditioning.is_dir():
+    if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and is_folder(conditioning):
         return _score_many(options, match_folders(conditioning, accompaniment))
     if options.out is not None or options.windows:
         raise UsageError("--out and --windows are for many pairs (--pairs or two folders); one pair is printed whole")

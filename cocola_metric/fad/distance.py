@@ -208,7 +208,7 @@ class FAD:
             return self._cache.path(
                 self.embedder.recipe, [content_sha256(clip, sample_rate=sample_rate) for clip in mix]
             )
-        except OSError:
+        except (OSError, ValueError):
             return None  # reading it will say what is wrong
 
 

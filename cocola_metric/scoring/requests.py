@@ -62,4 +62,6 @@ def _identity(audio: AudioInput) -> Hashable:
         return id(audio)
     if isinstance(audio, (str, os.PathLike)):
         return Path(audio).absolute()
-    return tuple(Path(path).absolute() for path in audio) if isinstance(audio, (list, tuple)) else id(audio)
+    if isinstance(audio, (list, tuple)) and all(isinstance(path, (str, os.PathLike)) for path in audio):
+        return tuple(Path(path).absolute() for path in audio)
+    return id(audio)
