@@ -213,7 +213,7 @@ def test_missing_short_and_broken_answers_are_named(bench: Benchmark, tmp_path: 
     with pytest.raises(AudioError, match="NaN"):
         run(bench, generator, tmp_path / "out")
     file.write_bytes(b"RIFF")
-    with pytest.raises(AudioError, match="damaged"):
+    with pytest.raises(AudioError, match="ends before its samples"):
         run(bench, generator, tmp_path / "out")
     file.unlink()
     with pytest.raises(AudioError, match=f"no {file.name}"):
