@@ -6,6 +6,7 @@ from cocola_metric.dispatch import Command, run
 
 COMMANDS = {
     "score": Command("cli.score", "how well an accompaniment fits: files, folders, lists of pairs, ranks", "main"),
+    "compare": Command("cli.compare", "score files of several systems: differences, intervals, p-values", "main"),
     "fad": Command("cli.fad", "FAD and sub-FAD of folders of audio", "main"),
     "convert": Command("cli.score", "the authors' .ckpt file to a folder of this package", "convert"),
 }

@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   cocola-score --pairs pairs.csv --out scores.csv        columns conditioning, accompaniment (or a JSONL file)
   cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
   cocola-score rank mix.wav loops/*.wav                  the best-fitting candidate first
+  cocola-score compare baseline.csv ours.csv             is the difference of two systems more than chance?
 """
 CONVERSION = """example:
   cocola-convert COCOLA_HP_v1.ckpt cocola-hp/ && cocola-score --model cocola-hp/ mix.wav guitar.wav
@@ -26,6 +27,10 @@ Nothing in the file is executed. Exit code 1: the file is no such checkpoint; 2:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``cocola-score`` and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["compare"]:
+        from . import compare
+
+        return compare.main(given[1:])
     ranking = given[:1] == ["rank"]
     options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
 
