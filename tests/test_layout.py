@@ -38,6 +38,9 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 ENTRANCES = {"cocola_metric", "cocola_metric.training", "cocola_metric.benchmarks"}  # their __init__ and __main__
 ONLY_IN = {
     "timm": {"encoder"},
+    "onnxruntime": {"encoder"},
+    "onnx": {"checkpoints"},
+    "onnxscript": {"checkpoints"},
     "frechet_audio_distance": {"fad"},
     "torchmetrics": {"metric"},
     "huggingface_hub": {"checkpoints"},

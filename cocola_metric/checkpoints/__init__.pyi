@@ -1,4 +1,5 @@
-from .known import CONFIG_FILE, WEIGHTS_FILE
+from .graph_export import write_graph
+from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 from .loading import load, save, save_state
 from .mismatch import list_problems, refuse_mismatch, tensor_problems
 from .model_card import CardFacts
@@ -7,6 +8,7 @@ from .publish import push, save_with_card
 
 __all__ = [
     "CONFIG_FILE",
+    "GRAPH_FILE",
     "WEIGHTS_FILE",
     "CardFacts",
     "list_problems",
@@ -19,4 +21,5 @@ __all__ = [
     "save_state",
     "save_with_card",
     "tensor_problems",
+    "write_graph",
 ]

@@ -10,9 +10,8 @@ from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..json_files import json_text, read_json
 from ..whole_files import write_text_whole
-from .known import CONFIG_FILE, WEIGHTS_FILE
+from .known import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_KEY
 
-WEIGHTS_KEY = "weights_sha256"
 """Of the weights file that the configuration was written for; folders of earlier versions have none."""
 LARGEST_DIMENSION = 8192
 """Of anything that a configuration counts: sixteen times the paper's; a matrix of that side takes 256 MB."""

@@ -14,12 +14,12 @@ from torch import Tensor
 from ..encoder import FRONT_ENDS, EncoderConfig
 from ..errors import CheckpointError, UsageError
 from .efficientnet_names import backbone_name
-from .known import CONFIG_FILE, WEIGHTS_FILE
+from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 from .mismatch import list_problems
 from .original_2026 import PHALAR_KEY, is_of_2026, read_2026
 from .pickle_bounds import refuse_bombs
 
-_FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, "README.md"}  # what a folder that may be replaced consists of
+_FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, "README.md"}  # what a folder that may be replaced consists of
 _HEAD = {
     "encoder.projection": "encoder.projection",
     "layer_norm": "encoder.layer_norm",

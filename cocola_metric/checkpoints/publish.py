@@ -12,6 +12,7 @@ from torch import Tensor
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError, OutputError
 from ..whole_files import write_text_whole
+from .graph_export import write_graph
 from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
 from .hub_errors import explain
 from .loading import file_sha256, save_state
@@ -27,7 +28,7 @@ def save_with_card(
     dtype: torch.dtype | None = None,
     repo_id: str | None = None,
 ) -> str:
-    """Write configuration, weights and model card into a folder; return the SHA-256 of the weights file.
+    """Write configuration, weights, graph and model card into a folder; return the SHA-256 of the weights file.
 
     Args:
         config: of the model.
@@ -41,6 +42,7 @@ def save_with_card(
         CheckpointError: the folder cannot be written.
     """
     sha256 = file_sha256(save_state(config, state, folder, dtype=dtype))
+    write_graph(config, folder)
     try:
         write_text_whole(folder / CARD_FILE, model_card(config, sha256, facts, repo_id=repo_id))
     except OutputError as error:
@@ -60,7 +62,7 @@ def push(
     commit_message: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> str:
-    """Write configuration, weights and model card to a Hub repository in one commit; return the commit.
+    """Write configuration, weights, graph and model card to a Hub repository in one commit; return the commit.
 
     Args:
         config: of the model.

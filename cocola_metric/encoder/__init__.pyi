@@ -1,3 +1,4 @@
+from .array_encoder import INPUT, OUTPUTS, ArrayEncoder, Sides
 from .backbones import TrunkMaps
 from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
@@ -9,14 +10,18 @@ from .similarity import Similarity
 
 __all__ = [
     "FRONT_ENDS",
+    "INPUT",
     "MIN_SAMPLES",
     "MODES",
+    "OUTPUTS",
+    "ArrayEncoder",
     "ArrayFrontEnd",
     "CocolaEncoder",
     "CocolaModel",
     "EncoderConfig",
     "FrontEndModule",
     "Mode",
+    "Sides",
     "Similarity",
     "TrunkMaps",
     "constant_q_kernels",

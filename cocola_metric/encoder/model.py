@@ -148,11 +148,11 @@ class CocolaEncoder(nn.Module):
         Shape:
             (B, W) -> (B, D).
         """
-        real, phasors = pooled.split([pooled.shape[-1] - self.phasor_width, self.phasor_width], dim=-1)
-        projected: Tensor = self.projection(self.dropout(real))
+        phasors = pooled.shape[-1] - self.phasor_width
+        projected: Tensor = self.projection(self.dropout(pooled[..., :phasors]))
         if self.bounded:
             projected = torch.tanh(self.layer_norm(projected))
-        return torch.cat([projected, phasors], dim=-1) if self.phasor_width else projected
+        return torch.cat([projected, pooled[..., phasors:]], dim=-1) if self.phasor_width else projected
 
 
 PHASOR_GROUPS = {"phasors": (TIME, PITCH), "time_phasors": (TIME,), "mixed_phasors": (TIME, PITCH)}

@@ -26,7 +26,7 @@ from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
 
 TENSORS = 363
-FILES = ["README.md", "config.json", "model.safetensors"]
+FILES = ["README.md", "config.json", "encoder.onnx", "model.safetensors"]
 
 
 @pytest.fixture(scope="module")

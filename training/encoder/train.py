@@ -153,6 +153,7 @@ def train(
         calibrate_batch_norm(model, bank, config)
         print(json.dumps(watching.measure(model)), file=sys.stderr)
         checkpoints.save(model, out, dtype=torch.float16)
+        checkpoints.write_graph(model.config, out)
     accelerator.wait_for_everyone()
     return model.eval()
 

@@ -1,0 +1,207 @@
+"""encoder.onnx, read as a stranger's: what it is allowed to hold, and whether it belongs to the weights beside it.
+
+ONNX files are Protocol Buffers. They are walked here by hand, field by field, so that nothing runs, allocates or opens
+a file before it has been looked at, and so that scoring does not need the onnx package.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, WEIGHTS_KEY
+from .safetensors_file import StoredTensor
+
+BELONGS_TO = "cocola_metric.belongs_to"
+STORED = ".stored"
+"""Behind the name of a tensor that lies in the weights file in float16, and is cast to float32 by the graph."""
+ONNX_TYPES = {"F32": 1, "F16": 10}
+OPERATORS = frozenset(
+    """
+    Abs Add AveragePool BatchNormalization Cast CastLike Clip Concat Constant Conv Cos DFT Div Einsum Equal Erf Exp
+    Expand Flatten Gather Gemm GlobalAveragePool GroupNormalization HardSigmoid Identity InstanceNormalization
+    LayerNormalization Log MatMul Max Mean Min Mul Neg Pad Pow Range Reciprocal ReduceL2 ReduceMax ReduceMean
+    ReduceMin ReduceSum ReduceSumSquare Relu Reshape Shape Sigmoid Sin Slice Split Sqrt Squeeze Sub Tanh Transpose
+    Unsqueeze Where
+    """.split()  # noqa: SIM905
+)
+"""Standard operators without loops, branches, randomness, files or strings: what encoders are made of."""
+_LARGEST_FILE = 2**22  # bytes; ours have a hundred thousand
+_LARGEST_SIZE = 2**24  # of an axis, or a number that may become one
+_FREE_FIELDS = ("dropout", "drop_connect", WEIGHTS_KEY)  # of a configuration: the graph does not depend on them
+_LATER_FIELDS = {"pooling": "average", "head": "linear"}  # that older configurations do not write, and what they mean
+
+
+def belongs_to(config: Mapping[str, Any], table: Mapping[str, StoredTensor]) -> str:
+    """Return the hash that ties a graph to what it was written for: a configuration and where each tensor lies.
+
+    Args:
+        config: as in config.json.
+        table: of the weights file.
+    """
+    relevant = {key: value for key, value in {**_LATER_FIELDS, **config}.items() if key not in _FREE_FIELDS}
+    places = {name: [entry.dtype, *entry.shape, entry.offset, entry.length] for name, entry in table.items()}
+    return hashlib.sha256(json.dumps([relevant, places], sort_keys=True).encode()).hexdigest()
+
+
+def read_graph(folder: Path, config: Mapping[str, Any], table: Mapping[str, StoredTensor]) -> tuple[bytes, list[str]]:
+    """Read and check the graph of a folder; return it, and the names of its external initialisers.
+
+    Raises:
+        CheckpointError: it does not belong to the weights, or holds what no encoder needs.
+    """
+    file = folder / GRAPH_FILE
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read ({error.strerror}); fetch it again") from error
+    try:
+        if len(content) > _LARGEST_FILE:
+            raise ValueError(f"more than {_LARGEST_FILE} bytes")
+        model = _Model()
+        model.read(memoryview(content))
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{file}: not a graph that this package runs ({error}); {_REMEDY}") from error
+    if model.metadata.get(BELONGS_TO) != belongs_to(config, table):
+        raise CheckpointError(f"{file}: was written for another {CONFIG_FILE} or {WEIGHTS_FILE}; {_REMEDY}")
+    for name, place in model.external.items():
+        expected = table.get(name.removesuffix(STORED))
+        if expected is None or place != (WEIGHTS_FILE, expected):
+            raise CheckpointError(f"{file}: takes {name!r:.80} from elsewhere than {WEIGHTS_FILE} has it; {_REMEDY}")
+    return content, list(model.external)
+
+
+_REMEDY = (
+    f"delete it, or write it again with CocolaScorer.save_pretrained (extra [export]); without {GRAPH_FILE} torch runs"
+)
+
+
+@dataclass
+class _Model:
+    """What is read of a file; every reader raises ValueError where it meets what is not allowed."""
+
+    metadata: dict[str, str] = field(default_factory=dict)
+    external: dict[str, tuple[str, StoredTensor]] = field(default_factory=dict)
+
+    def read(self, message: memoryview) -> None:
+        for number, value in _fields(message):
+            if number == 8:  # opset_import
+                _refuse_domain(dict(_fields(value)).get(1, b""))
+            elif number == 14:
+                key, text = _pair(value)
+                self.metadata[key] = text
+            elif number == 7:
+                self._read_graph(value)
+            elif number in (20, 25):
+                raise ValueError("it defines functions or training of its own")
+
+    def _read_graph(self, message: memoryview) -> None:
+        for number, value in _fields(message):
+            if number == 1:
+                self._read_node(value)
+            elif number == 5:
+                self._read_tensor(value)
+            elif number == 15:
+                raise ValueError("it has sparse tensors")
+
+    def _read_node(self, message: memoryview) -> None:
+        operator = "?"
+        for number, value in _fields(message):
+            if number == 4:
+                operator = _text(value)
+            elif number == 7:
+                _refuse_domain(value)
+            elif number == 5:
+                self._read_attribute(value)
+        if operator not in OPERATORS:
+            raise ValueError(f"it uses the operator {operator!r:.40}")
+
+    def _read_attribute(self, message: memoryview) -> None:
+        for number, value in _fields(message):
+            if number in (6, 10, 11, 22, 23):
+                raise ValueError("a node holds graphs or lists of tensors")
+            if number == 5 and self._read_tensor(value, in_node=True):
+                raise ValueError("a node takes a tensor from a file")
+
+    def _read_tensor(self, message: memoryview, *, in_node: bool = False) -> bool:
+        """Read a tensor, and tell whether it lies in another file."""
+        shape: list[int] = []
+        kind, name, external, raw = 0, "", {}, memoryview(b"")
+        for number, value in _fields(message):
+            if number == 1:
+                shape += list(_varints(value)) if isinstance(value, memoryview) else [value]
+            elif number == 2:
+                kind = value
+            elif number == 8:
+                name = _text(value)
+            elif number == 9:
+                raw = value
+            elif number == 13:
+                external.update([_pair(value)])
+        if any(not 0 <= size <= _LARGEST_SIZE for size in shape):
+            raise ValueError(f"a tensor of shape {shape}")
+        if kind == 7 and any(abs(size) > _LARGEST_SIZE and abs(size) < 2**62 for size in raw.cast("q")):
+            raise ValueError("a number too large for an axis")
+        if external and not in_node:
+            dtype = next((key for key, code in ONNX_TYPES.items() if code == kind), "?")
+            place = StoredTensor(dtype, tuple(shape), int(external["offset"]), int(external["length"]))
+            self.external[name] = (external.get("location", ""), place)
+        return bool(external)
+
+
+def _refuse_domain(value: Any) -> None:
+    if bytes(value) not in (b"", b"ai.onnx"):
+        raise ValueError(f"it needs operators of {bytes(value)[:40]!r}")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+    """Yield (number, value) of a message: whole numbers as int, anything with a length as a view."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, position = _varint(message, position)
+            yield number, value
+        elif wire == 2:
+            size, position = _varint(message, position)
+            if size > len(message) - position:
+                raise ValueError("it ends too early")
+            yield number, message[position : position + size]
+            position += size
+        elif wire in (1, 5):
+            position += 8 if wire == 1 else 4
+        else:
+            raise ValueError("it is damaged")
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 64:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+    raise ValueError("it is damaged")
+
+
+def _varints(message: memoryview) -> Iterator[int]:
+    position = 0
+    while position < len(message):
+        value, position = _varint(message, position)
+        yield value
+
+
+def _pair(message: memoryview) -> tuple[str, str]:
+    entry = dict(_fields(message))
+    return _text(entry[1]), _text(entry.get(2, memoryview(b"")))
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode()
