@@ -12,7 +12,6 @@ from ..json_files import json_text, read_json
 from ..whole_files import write_text_whole
 from .known import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_KEY
 
-"""Of the weights file that the configuration was written for; folders of earlier versions have none."""
 LARGEST_DIMENSION = 8192
 """Of anything that a configuration counts: sixteen times the paper's; a matrix of that side takes 256 MB."""
 _REMEDY = "fetch or convert the checkpoint again"

@@ -8,7 +8,7 @@ WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "encoder.onnx"
 """The network alone; its tensors lie in the weights file."""
 WEIGHTS_KEY = "weights_sha256"
-"""In config.json: the hash of the weights file that it was written with."""
+"""In config.json: the hash of the weights file that it was written for; folders of earlier versions have none."""
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
 
 
