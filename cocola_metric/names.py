@@ -26,6 +26,8 @@ def path_part(name: str, what: str = "name") -> str:
     Traceback (most recent call last):
     cocola_metric.errors.UsageError: tag '../x' cannot be the name of a file: it holds '/'; rename it
     """
+    if not isinstance(name, str):
+        raise UsageError(f"{what} {name!r} cannot be the name of a file: it is no text; rename it")
     bad = sorted({character for character in name if character in '/\\:*?"<>|' or not character.isprintable()})
     size = len(name.encode("utf-8", "surrogatepass"))
     if bad:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from scipy.io import wavfile
 
 from cocola_metric.audio import open_file
 from cocola_metric.errors import AudioError, UsageError
@@ -165,5 +166,5 @@ def wav_written_whole(path: Path, samples: NDArray[np.float32], sample_rate: int
     It is not waited for until the disk has it: a torn answer is found out by its checksum, and made again.
     """
     with written_whole(path, durable=False) as unfinished:
-        soundfile.write(unfinished, samples, sample_rate, format="WAV", subtype="FLOAT")
+        wavfile.write(unfinished, sample_rate, np.ascontiguousarray(samples, np.float32))  # soundfile adds the time
         yield unfinished

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cocola_metric.errors import UsageError
+from cocola_metric.json_files import parsed_json
+from cocola_metric.names import path_part
 from cocola_metric.whole_files import write_bytes_whole
 
 GAIN = "mean"
@@ -16,6 +18,8 @@ GAIN = "mean"
 ID_DIGITS = 8
 COUNT = 200
 """Queries per data set in Table 3 (section 5.2)."""
+LONGEST_SECONDS = 86_400.0
+"""Of a window, and of where it begins: a day."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class Part:
 
     tag: str
     stems: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        path_part(self.tag, "tag")  # it becomes the name of a file
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ class Submix:
     start: float
     seconds: float
     parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start <= LONGEST_SECONDS and 0 < self.seconds <= LONGEST_SECONDS):
+            raise UsageError(f"track {self.track!r}: no window of {self.seconds} s at {self.start} s")
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -76,6 +87,10 @@ class Query:
     conditioning: Submix
     accompaniment: Submix
     donor: Submix
+
+    def __post_init__(self) -> None:
+        for name in (self.dataset, self.split):  # they become the name of a folder
+            path_part(name, "data set or split")
 
     @property
     def seconds(self) -> float:
@@ -142,7 +157,10 @@ def read_queries(path: Path) -> list[Query]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file; draw it with python -m cocola_metric.benchmarks queries")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error}); draw it again") from error
     if not lines:
         raise UsageError(f"{path}: no queries in it; draw them again")
     return [_read_query(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
@@ -150,7 +168,7 @@ def read_queries(path: Path) -> list[Query]:
 
 def _read_query(line: str, place: str) -> Query:
     try:
-        row = json.loads(line)
+        row = parsed_json(line)
         track, start, seconds, donor = row["track"], row["start"], row["seconds"], row["donor"]
         fields = {
             **{name: row[name] for name in ("dataset", "split", "seed", "gain")},
@@ -159,6 +177,8 @@ def _read_query(line: str, place: str) -> Query:
             "donor": Submix(donor["track"], donor["start"], seconds, _parts(donor["parts"])),
         }
         query = make_query(int(row["id"].partition("_")[0]), fields)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{place}: not a query ({type(error).__name__}: {error}); draw the manifest again") from error
     if query.id != row["id"]:

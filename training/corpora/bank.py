@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,10 +18,12 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
-from cocola_metric.errors import AudioError
+from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.json_files import read_json
 from cocola_metric.whole_files import write_text_whole
 
 from ..signal import beat_period
+from .identity import cache_name
 from .registry import Track, open_corpora
 
 logger = logging.getLogger(__name__)
@@ -115,11 +116,13 @@ class StemBank:
 
 
 def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -> list[StemBank]:
-    """Map the bank of a split of each corpus, under ``cache``; `corpora.open_corpora` says what a corpus may be."""
+    """Map the bank of a split of each corpus, under ``cache``; `corpora.open_corpora` says what a corpus may be.
+
+    A corpus that was changed since, or another one of the same name, has a bank of its own (`identity.cache_name`).
+    """
     banks = []
     for spec in specs:
-        name = re.sub(r"[^A-Za-z0-9]+", "-", spec).strip("-")
-        banks.append(open_bank(cache / name / split, partial(open_corpora, [spec], split), workers=workers))
+        banks.append(open_bank(cache / cache_name(spec) / split, partial(open_corpora, [spec], split), workers=workers))
     return banks
 
 
@@ -133,7 +136,7 @@ def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, worke
     samples = np.load(folder / SAMPLES, mmap_mode="c")  # copy on write: torch wants arrays that can be written
     levels = np.load(folder / LEVELS)
     places = []
-    for name, first, length, stems, beat in json.loads((folder / TRACKS).read_text()):
+    for name, first, length, stems, beat in _read_places(folder / TRACKS):
         powers = levels[first // BLOCK : (first + stems * length) // BLOCK].reshape(stems, -1)
         places.append(BankTrack(name, first, length, powers, beat))
     return StemBank([torch.from_numpy(samples)], places)
@@ -173,6 +176,21 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     samples.flush()
     np.save(folder / LEVELS, levels)
     write_text_whole(folder / TRACKS, json.dumps(places))  # last: a folder with it is whole
+
+
+def _read_places(file: Path) -> list[tuple[str, int, int, int, float]]:
+    """Read where the tracks of a bank lie.
+
+    Raises:
+        UsageError: The file is damaged.
+    """
+    remedy = f"delete {file.parent}, and the corpus is decoded again"
+    places = read_json(file, kind=list, most_bytes=2**28, remedy=remedy)
+    if not all(isinstance(place, list) and len(place) == 5 for place in places):
+        raise UsageError(f"{file}: damaged; {remedy}")
+    return [
+        (str(name), int(first), int(length), int(stems), float(beat)) for name, first, length, stems, beat in places
+    ]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from cocola_metric.benchmarks.generators.folder import (
     mix_of,
     open_generated,
     write_about,
+    write_wav_whole,
 )
 from cocola_metric.benchmarks.generators.generate import GenerateCounts
 from cocola_metric.benchmarks.generators.outside import Folder
@@ -396,3 +397,11 @@ def test_an_export_does_not_give_the_answer_away(bench: Benchmark, tmp_path: Pat
     stems = {f"stems/{tag}.wav" for tag in query.conditioning.tags}
     assert files == {"conditioning.wav", "prompt.txt", "query.json", *stems}
     assert soundfile.info(folder / "conditioning.wav").frames == 16_000
+
+
+def test_a_file_of_audio_holds_no_time_of_writing(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    write_wav_whole(tmp_path / "a.wav", samples, 44_100)
+    assert b"PEAK" not in (tmp_path / "a.wav").read_bytes()
+    read, rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert rate == 44_100 and np.array_equal(read, samples)

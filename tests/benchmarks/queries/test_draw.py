@@ -119,6 +119,33 @@ def test_a_manifest_that_was_changed_is_refused(queries: list[Query], tmp_path: 
         read_queries(file)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: row["conditioning"][0].update(tag="../../evil"), "tag '../../evil' cannot be the name of a file"),
+        (lambda row: row["donor"]["parts"][0].update(tag="a\nb"), "cannot be the name of a file"),
+        (lambda row: row["accompaniment"][0].update(tag=5), "no text"),
+        (lambda row: row.update(dataset="/etc"), "data set or split '/etc'"),
+        (lambda row: row.update(split=".."), "data set or split '..'"),
+        (lambda row: row.update(start=-1), "no window of"),
+        (lambda row: row.update(start=1e300), "no window of"),
+        (lambda row: row.update(seconds=0), "no window of"),
+        (lambda row: row.update(start="0"), "not a query"),
+        (lambda row: row.update(start=float("nan")), "it holds NaN"),
+        (lambda row: row.update(seconds=float("inf")), "it holds Infinity"),
+    ],
+)
+def test_a_manifest_of_a_stranger_leads_nowhere(queries: list[Query], tmp_path: Path, change, message: str) -> None:
+    """Whoever writes a manifest can give it the id that belongs to it."""
+    file = tmp_path / "queries.jsonl"
+    write_queries(file, queries[:1])
+    row = json.loads(file.read_text())
+    change(row)
+    file.write_text(json.dumps(row) + "\n")
+    with pytest.raises(UsageError, match=message):
+        read_queries(file)
+
+
 def test_stems_of_one_instrument_are_numbered_or_summed() -> None:
     names = {"S02": "Guitar", "S00": "Guitar", "S01": "Chromatic Percussion", "S03": "Drums"}
     track = Track("song", tuple(Stem(name, (), instrument) for name, instrument in names.items()))
