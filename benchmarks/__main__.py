@@ -10,6 +10,7 @@ COMMANDS = {
     "generate": Command("generators.commands", "let one generator answer the queries"),
     "table3": Command("table3.commands", "answers, scores, sub-FAD and a page of them all"),
     "table1": Command("table3.commands", "the paper's Table 1 and how each system is evaluated here"),
+    "listening": Command("listening.commands", "how well scores agree with people who listened"),
     "fad-bias": Command("fad.commands", "how biased a FAD is at small counts"),
     "fad-behaviour": Command("fad.commands", "what sub-FAD and the score say of damaged answers"),
 }

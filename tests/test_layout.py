@@ -32,7 +32,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"training.evaluation", "training.componet", "training.msdm"},
     {"benchmarks.queries"},
     {"benchmarks.generators"},
-    {"benchmarks.table3", "benchmarks.fad"},
+    {"benchmarks.table3", "benchmarks.fad", "benchmarks.listening"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 ENTRANCES = {"cocola_metric", "cocola_metric.training", "cocola_metric.benchmarks"}  # their __init__ and __main__

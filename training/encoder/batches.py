@@ -47,6 +47,7 @@ class Draw(NamedTuple):
         cutoffs: of the low-passes in Hz, (K, 2).
         noises: standard deviations of the Gaussian noise, (K, 2).
         noise_seed: of the Gaussian noise.
+        length: samples of a window, L.
     """
 
     tracks: Tensor
@@ -61,6 +62,7 @@ class Draw(NamedTuple):
     cutoffs: Tensor
     noises: Tensor
     noise_seed: int
+    length: int
 
     def part(self, rows: slice) -> "Draw":
         """Return some of the pairs, with noise of their own."""
@@ -73,6 +75,7 @@ class Draw(NamedTuple):
 class _Window:
     track: int
     start: int
+    length: int
     sides: tuple[list[int], list[int]]
 
 
@@ -98,7 +101,8 @@ class Draws(Dataset[Draw]):
     def __getitem__(self, step: int) -> Draw:
         config, size = self.config, self.config.batch_size
         rng = np.random.default_rng([self.seed, step])
-        windows = self._draw_windows(rng)
+        length = self._draw_length(rng)
+        windows = self._draw_windows(length, rng)
         alteration = int(rng.choice(len(KINDS), p=_alteration_shares(config)))
         versions = self._draw_versions(KINDS[alteration], rng)
         cutoffs = np.where(
@@ -128,9 +132,15 @@ class Draws(Dataset[Draw]):
             cutoffs=torch.from_numpy(cutoffs).float(),
             noise_seed=int(rng.integers(2**62)),
             noises=torch.from_numpy(self._draw_noises(rng)).float(),
+            length=length,
         )
 
-    def _draw_windows(self, rng: np.random.Generator) -> list[_Window]:
+    def _draw_length(self, rng: np.random.Generator) -> int:
+        """Draw how long the windows of a batch are, in samples."""
+        shortest = self.config.shortest_window
+        return round(rng.uniform(shortest, self.config.window) * SAMPLE_RATE) if shortest else self.length
+
+    def _draw_windows(self, length: int, rng: np.random.Generator) -> list[_Window]:
         windows: list[_Window] = []
         partitions: dict[int, tuple[list[int], list[int]]] = {}
         for _ in range(DRAWS_PER_WINDOW * self.config.batch_size):
@@ -140,13 +150,14 @@ class Draws(Dataset[Draw]):
                     return windows
                 if len(windows) - before == self.config.windows_per_track:
                     break
-                if window := self._draw_window(number, windows, partitions, rng):
+                if window := self._draw_window(number, length, windows, partitions, rng):
                     windows.append(window)
         raise AudioError("too few windows in which two stems sound, or too few tracks to keep them apart")
 
     def _draw_window(
         self,
         number: int,
+        length: int,
         taken: list[_Window],
         partitions: dict[int, tuple[list[int], list[int]]],
         rng: np.random.Generator,
@@ -159,16 +170,16 @@ class Draws(Dataset[Draw]):
             for other in taken
         ):
             return None
-        sounding = track.power(start, self.length) > SILENCE_POWER
+        sounding = track.power(start, length) > SILENCE_POWER
         if config.partition == "track":
             if number not in partitions:
                 partitions[number] = draw_subsets(range(len(track.powers)), rng)
             first, second = partitions[number]
             sides = [stem for stem in first if sounding[stem]], [stem for stem in second if sounding[stem]]
-            return _Window(number, start, sides) if all(sides) else None
+            return _Window(number, start, length, sides) if all(sides) else None
         if sounding.sum() < 2:
             return None
-        return _Window(number, start, draw_subsets(np.flatnonzero(sounding).tolist(), rng))
+        return _Window(number, start, length, draw_subsets(np.flatnonzero(sounding).tolist(), rng))
 
     def _draw_versions(self, alteration: str, rng: np.random.Generator) -> Tensor:
         """Draw two versions that differ by what the settings allow, each as far from the music as it is."""
@@ -212,7 +223,8 @@ class Draws(Dataset[Draw]):
         shift = round(seconds * SAMPLE_RATE)
         for candidate in rng.permutation([shift, -shift]).tolist():
             start = window.start + candidate
-            if 0 <= start <= track.length - self.reach and track.power(start, self.length)[stems].max() > SILENCE_POWER:
+            inside = 0 <= start <= track.length - self.reach
+            if inside and track.power(start, window.length)[stems].max() > SILENCE_POWER:
                 return int(candidate)
         return 0
 

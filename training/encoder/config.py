@@ -10,6 +10,7 @@ from cocola_metric.errors import UsageError
 from ..runs import build_settings, read_settings
 from ..signal import PARTITIONS
 
+OPTIMIZERS = ("adam", "muon")
 ALTERATIONS = ("shift", "transpose", "stretch", "noise")
 
 
@@ -19,6 +20,8 @@ class SamplingConfig:
 
     Attributes:
         window: L, seconds.
+        shortest_window: if above zero, the windows of each batch have a length of their own from here to ``window``,
+            seconds.
         batch_size: K, windows per batch.
         max_overlap: r, the largest overlap of two windows of one track in a batch.
         windows_per_track: windows drawn from each drawn track; above 1, every batch has negatives of the same track.
@@ -41,6 +44,7 @@ class SamplingConfig:
     """
 
     window: float = 5.0
+    shortest_window: float = 0.0
     batch_size: int = 32
     max_overlap: float = 0.5
     windows_per_track: int = 1
@@ -58,6 +62,8 @@ class SamplingConfig:
     low_pass: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.shortest_window <= self.window:
+            raise UsageError(f"shortest_window is 0 or at most window={self.window}; got {self.shortest_window}")
         if self.partition not in PARTITIONS:
             raise UsageError(f"partition {self.partition!r} is none of {', '.join(PARTITIONS)}")
         if sum(self.alterations.values()) > 1 or not set(self.alterations) <= set(ALTERATIONS):
@@ -72,8 +78,12 @@ class TrainingConfig:
         corpora: what to train on, as for ``corpora.open_corpora``, unless the command line says otherwise.
         encoder: the model to train.
         sampling: how batches are drawn.
+        optimizer: a key of ``OPTIMIZERS``: "adam", as in the paper, or "muon", which turns the updates of the encoder's
+            matrices into orthogonal ones, with AdamW for everything else.
         learning_rate: of Adam.
         similarity_learning_rate: of Adam, for the matrix W of the similarity; as the rest, in the paper.
+        muon_learning_rate: of Muon.
+        weight_decay: of Muon and AdamW.
         steps: optimiser steps.
         warmup_steps: steps over which the learning rate rises linearly; afterwards it falls as a cosine to zero.
             0 keeps it constant, as in the paper.
@@ -94,8 +104,11 @@ class TrainingConfig:
     corpora: tuple[str, ...] = ()
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
     similarity_learning_rate: float = 1e-3
+    muon_learning_rate: float = 0.02
+    weight_decay: float = 0.0
     steps: int = 20_000
     warmup_steps: int = 0
     short_steps: int = 0
@@ -106,6 +119,10 @@ class TrainingConfig:
     turned: int = 0
     bfloat16: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise UsageError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}")
 
 
 def load_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:

@@ -22,6 +22,7 @@ from ..corpora import StemBank, open_banks
 from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
+from .optimizers import make_optimizer
 from .starts import freeze_stages, start_weights
 from .validation import Validation, front_end_features
 from .waveforms import hear
@@ -156,16 +157,6 @@ def train(
         checkpoints.write_graph(model.config, out)
     accelerator.wait_for_everyone()
     return model.eval()
-
-
-def make_optimizer(model: CocolaModel, config: TrainingConfig) -> torch.optim.Adam:
-    """Return Adam, with a learning rate of its own for the similarity."""
-    return torch.optim.Adam(
-        [
-            {"params": [part for part in model.encoder.parameters() if part.requires_grad], "lr": config.learning_rate},
-            {"params": model.similarity.parameters(), "lr": config.similarity_learning_rate},
-        ]
-    )
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cocola_metric import functional
+from cocola_metric.audio import WINDOW
 from cocola_metric.encoder import CocolaModel
 
 from ..corpora import StemBank
@@ -26,6 +27,8 @@ class Validation:
         for number, (alteration, count) in enumerate(BATCHES.items(), 1):
             sampling = dataclasses.replace(
                 config.sampling,
+                window=min(config.sampling.window, WINDOW),
+                shortest_window=0.0,
                 batch_size=BATCH_SIZE,
                 windows_per_track=2,
                 partition="track",

@@ -19,7 +19,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
         Waveforms (K, 2, L), or (K, 3, L) with wrong accompaniments; whether each pair has a wrong one, (K,).
     """
     device = bank.device
-    length = round(config.window * SAMPLE_RATE)
+    length = draw.length
     kind = KINDS[draw.alteration]
     sides = 2 if kind == "none" else 3
     bells, cutoffs, levels, noises = (

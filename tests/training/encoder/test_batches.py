@@ -251,3 +251,13 @@ def test_settings_that_make_no_sense() -> None:
         SamplingConfig(alterations={"shift": 0.7, "stretch": 0.7})
     with pytest.raises(AudioError, match="no track of two stems lasts"):
         Draws([BankTrack("short", 0, BLOCK, np.ones((2, 1), np.float32), beat=0.5)], CONFIG, steps=1, seed=0)
+
+
+def test_windows_of_many_lengths(bank: StemBank) -> None:
+    many = draws(bank, shortest_window=0.4, window=1.0)
+    lengths = [many[step].length for step in range(20)]
+    assert min(lengths) >= 0.4 * RATE and max(lengths) <= RATE and len(set(lengths)) > 15
+    assert [draws(bank, shortest_window=0.4)[step].length for step in range(20)] == lengths
+    waveforms, _ = hear(bank, many[3], many.config)
+    assert waveforms.shape == (8, 2, lengths[3])
+    assert draws(bank)[0].length == RATE
