@@ -26,7 +26,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"fad", "metric"},
     {"plot"},
     {"cli"},
-    {"training.signal", "training.runs"},
+    {"training.signal", "training.runs", "training.paper"},
     {"training.corpora"},
     {"training.rendering", "training.encoder"},
     {"training.evaluation", "training.componet", "training.msdm"},

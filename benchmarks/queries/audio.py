@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocola_metric.errors import AudioError, UsageError
-from cocola_metric.training.corpora import CORPORA, Stem, Track, open_corpora
+from cocola_metric.training.corpora import CORPORA, Stem, Track, canonical_name, open_corpora
 from cocola_metric.training.evaluation import open_test_set
 from cocola_metric.whole_files import write_text_whole
 
-from .manifest import Part, Query, Submix, canonical_name
+from .manifest import Part, Query, Submix
 from .stem_windows import fingerprint, limit_band, native_rate, read_mix
 
 

@@ -7,9 +7,8 @@ manifest depends on where the music lies.
 import argparse
 import json
 import logging
-import re
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from cocola_metric.errors import AudioError, UsageError
-from cocola_metric.training.corpora import CORPORA, Stem, Track
-from cocola_metric.training.signal import SILENCE_DBFS
+from cocola_metric.training.corpora import CORPORA, Track, canonical_name, instrument_of, stem_tags, tag_word
+from cocola_metric.training.signal import SOUNDING_POWER
 
 from .audio import find_stems, note_corpus, open_tracks
 from .hashed_draws import HashedDraws
-from .manifest import COUNT, GAIN, Part, Query, Submix, canonical_name, make_query, write_queries
+from .manifest import COUNT, GAIN, Part, Query, Submix, make_query, write_queries
 from .stem_windows import native_rate, read_mix
 
 logger = logging.getLogger(__name__)
@@ -121,35 +120,23 @@ def parts_of(track: Track, instruments: Sequence[str] | None = None) -> tuple[Pa
 
     Args:
         track: to be queried.
-        instruments: None makes every stem a part of its own; else the stems of each instrument are summed to one.
+        instruments: None makes every stem a part of its own, but all drums one; else the stems of each instrument are
+            summed to one.
     """
     stems = sorted(track.stems, key=lambda stem: canonical_name(stem.name))
     if instruments is not None:
-        grouped = {tag_word(name): [stem for stem in stems if _word(stem) == tag_word(name)] for name in instruments}
+        grouped = {
+            tag_word(name): [stem for stem in stems if instrument_of(stem) == tag_word(name)] for name in instruments
+        }
         return tuple(
             Part(f"{word}_1", tuple(canonical_name(stem.name) for stem in members))
             for word, members in grouped.items()
             if members
         )
-    numbers: Counter[str] = Counter()
-    parts = []
-    for stem in stems:
-        numbers[_word(stem)] += 1
-        parts.append(Part(f"{_word(stem)}_{numbers[_word(stem)]}", (canonical_name(stem.name),)))
-    return tuple(parts)
-
-
-def tag_word(name: str) -> str:
-    """Return a name as a tag: lower case, every run of other signs an underscore.
-
-    >>> tag_word("Chromatic Percussion")
-    'chromatic_percussion'
-    """
-    return re.sub(r"\W+", "_", canonical_name(name).lower()).strip("_") or "stem"
-
-
-def _word(stem: Stem) -> str:
-    return tag_word(stem.instrument or stem.name)
+    tagged: dict[str, list[str]] = {}
+    for tag, stem in zip(stem_tags([instrument_of(stem) for stem in stems]), stems, strict=True):
+        tagged.setdefault(tag, []).append(canonical_name(stem.name))
+    return tuple(Part(tag, tuple(members)) for tag, members in tagged.items())
 
 
 Window = tuple[float, list[Part]]
@@ -181,7 +168,7 @@ def _sounding(candidate: Candidate, start: float, seconds: float) -> list[Part]:
     for part in candidate.parts:
         stems = find_stems(candidate.track, part)
         samples = read_mix(stems, start, seconds, native_rate(stems)).astype(np.float64)
-        if np.mean(np.square(samples)) > 10 ** (SILENCE_DBFS / 10):
+        if np.mean(np.square(samples)) > SOUNDING_POWER:
             sounding.append(part)
     return sounding
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from cocola_metric.errors import UsageError
 from cocola_metric.json_files import parsed_json
 from cocola_metric.names import path_part
+from cocola_metric.training.componet import prompt
 from cocola_metric.whole_files import write_bytes_whole
 
 GAIN = "mean"
@@ -99,16 +99,8 @@ class Query:
 
     @property
     def prompt(self) -> str:
-        """What is asked for in CompoNet's words (Eq. 7), as its released code writes it.
-
-        "in: other_1, vocals_1; out: drums_1".
-        """
-        return f"in: {', '.join(self.conditioning.tags)}; out: {', '.join(self.accompaniment.tags)}"
-
-
-def canonical_name(name: str) -> str:
-    """Return a name of a file in the one Unicode form (NFC) that manifests use; some systems store another."""
-    return unicodedata.normalize("NFC", name)
+        """What is asked for in CompoNet's words (Eq. 7): "in: other_1, vocals_1; out: drums_1"."""
+        return prompt(self.conditioning.tags, self.accompaniment.tags)
 
 
 def make_query(number: int, fields: Mapping[str, Any]) -> Query:

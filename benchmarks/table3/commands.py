@@ -7,7 +7,7 @@ from cocola_metric.dispatch import new_parser, reporting
 from cocola_metric.fad import EMBEDDERS
 
 from ..generators import GENERATORS
-from .tasks import SYSTEMS, print_table_1
+from .systems import SYSTEMS, table_1_markdown
 
 PACKAGE = "cocola_metric.benchmarks"
 STAGES = ("generate", "score", "table")
@@ -60,4 +60,4 @@ def table3(arguments: Sequence[str] | None = None) -> None:
 def table1(arguments: Sequence[str] | None = None) -> None:
     """Print the paper's Table 1: the tasks between stems of one window (Figure 3), and who can do them."""
     new_parser(PACKAGE, "table1", table1.__doc__).parse_args(arguments)
-    print(print_table_1())
+    print(table_1_markdown())

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from .paper import PUBLISHED_TABLE_3
-from .tasks import SYSTEMS
+from cocola_metric.training.paper import PUBLISHED_TABLE_3
+
+from .systems import SYSTEMS
 
 Kind = Literal["COCOLA", "sub-FAD"]
 NOT_RELEASED = "not released"

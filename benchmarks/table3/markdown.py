@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from cocola_metric.training.evaluation import NOTHING, markdown_table
+from cocola_metric.training.paper import PUBLISHED_TABLE_3, TABLE_3_COLUMNS
 
 from .data import Cell, Column, Row, Section, Table
-from .paper import PUBLISHED_TABLE_3, TABLE_3_COLUMNS
 
 
-def print_table(table: Table) -> str:
+def table_3_markdown(table: Table) -> str:
     """Return the whole table."""
     parts = ["# Table 3", _legend(table)]
     for section in table.sections:
@@ -17,10 +17,10 @@ def print_table(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def print_cell(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
     """Return a number with its interval, or why there is none.
 
-    >>> print_cell(Cell(10.114, 2.5, (9.7, 10.5), 200, 12)), print_cell(Cell(missing="not released"))
+    >>> cell_text(Cell(10.114, 2.5, (9.7, 10.5), 200, 12)), cell_text(Cell(missing="not released"))
     ('10.11 ± 2.50 [9.70, 10.50]', 'not released')
     """
     if cell.value is None:
@@ -72,7 +72,7 @@ def _row(table: Table, section: Section, row: Row) -> list[str]:
     line = [name, str(row.answered) if row.answered else NOTHING]
     for column in table.columns:
         cell = row.cells[column.label]
-        line.append(print_cell(cell))
+        line.append(cell_text(cell))
         if _has_published(section, column):
             line.append(NOTHING if cell.published is None else digits(cell.published))
     return line

@@ -17,7 +17,7 @@ WIDTH, STRIP, LABELS = 760, 54, 180
 """Of a picture of distributions, in pixels: all of it, a generator's part of it, and the names to the left."""
 
 
-def print_page(table: Table, scores: Scores, examples: Sequence[Example]) -> str:
+def html_page(table: Table, scores: Scores, examples: Sequence[Example]) -> str:
     """Return the page.
 
     Args:

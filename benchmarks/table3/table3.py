@@ -16,9 +16,9 @@ from cocola_metric.whole_files import write_text_whole
 
 from ..generators import GENERATORS
 from .data import Table, system_without_weights
-from .markdown import print_table
+from .markdown import table_3_markdown
 from .ray_engine import RayEngine
-from .report import print_page
+from .report import html_page
 from .report_examples import choose_examples, read_scores
 from .scoring import score_in_process
 from .stages import Entry, generate_stage, open_manifests, open_metrics, score_stage, table_stage
@@ -62,9 +62,9 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     scores = read_scores(table, options.out)
     examples = choose_examples(table, scores, manifests, answered, limit=round(options.audio_megabytes * MEGABYTE))
     written = {
-        "table3.md": print_table(table),
+        "table3.md": table_3_markdown(table),
         "table3.json": json.dumps(table.as_json(), indent=1) + "\n",
-        "table3.html": print_page(table, scores, examples),
+        "table3.html": html_page(table, scores, examples),
     }
     for name, text in written.items():
         write_text_whole(options.out / name, text)

@@ -3,6 +3,7 @@ from .checkpoint import load_weights
 from .guidance import Guided
 from .latents import ROWS, SAMPLE_RATE, decode_audio, encode_audio
 from .network import CompoNet
+from .prompts import prompt
 from .tags import SLOTS
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "generate_latents",
     "load_weights",
     "open_base",
+    "prompt",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .network import conditioned
 from .pipeline import load_pipeline
-from .prompt import PromptEncoder
+from .prompt_encoder import PromptEncoder
 from .small_files import is_small_pipeline, load_small_pipeline
 from .unet import Text
 

@@ -1,7 +1,7 @@
 """The objective of CompoNet: noise is added (Eq. 5) and predicted (Eq. 6), in training and under fixed noise."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,12 +23,6 @@ class NoiseSchedule(NamedTuple):
     """Eq. 5: the cumulated products alpha_bar_t, (S,)."""
 
     alphas: Tensor
-
-    @classmethod
-    def of(cls, scheduler: Any) -> "NoiseSchedule":
-        """Take the schedule of a diffusers scheduler, such as the pipeline's."""
-        alphas: Tensor = scheduler.alphas_cumprod
-        return cls(alphas)
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return z_t (Eq. 5): (B, C, T, W), the same, (B,) -> (B, C, T, W)."""

@@ -1,4 +1,5 @@
 from .bank import NO_STEM, BankTrack, StemBank, open_banks
+from .names import canonical_name, instrument_of, stem_tags, tag_word
 from .registry import CORPORA, open_corpora
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
 from .stem_folders import GROUPS_FILE, index_stem_folder
@@ -16,11 +17,15 @@ __all__ = [
     "Stem",
     "StemBank",
     "Track",
+    "canonical_name",
     "index_stem_folder",
+    "instrument_of",
     "open_banks",
     "open_corpora",
     "read_excerpt",
     "read_stem",
     "read_window",
     "split_folder",
+    "stem_tags",
+    "tag_word",
 ]

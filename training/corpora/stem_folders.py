@@ -81,6 +81,13 @@ def _existing_split(root: Path, split: str) -> Path:
 def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
     files: dict[str, list[Path]] = {}
     for file in list_audio(folder):
-        if file.name in groups or not is_mixture(file):
-            files.setdefault(groups.get(file.name, file.stem), []).append(file)
+        if file.name not in groups and is_mixture(file):
+            continue
+        members = files.setdefault(groups.get(file.name, file.stem), [])
+        if members and file.name not in groups:
+            raise AudioError(
+                f"{folder}: {members[0].name} and {file.name} are the same stem: remove one, or, if they are to be "
+                f"summed, name both in {GROUPS_FILE}"
+            )
+        members.append(file)
     return tuple(Stem(name, tuple(members)) for name, members in files.items())

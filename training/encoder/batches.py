@@ -14,7 +14,7 @@ from cocola_metric.encoder import MODES
 from cocola_metric.errors import AudioError
 
 from ..corpora import NO_STEM, BankTrack
-from ..signal import SILENCE_POWER, draw_subsets, overlap_ratio
+from ..signal import SOUNDING_POWER, draw_subsets, overlap_ratio
 from .config import ALTERATIONS, SamplingConfig
 
 LEVEL_RANGE_DBFS = (-32.0, -12.0)
@@ -170,7 +170,7 @@ class Draws(Dataset[Draw]):
             for other in taken
         ):
             return None
-        sounding = track.power(start, length) > SILENCE_POWER
+        sounding = track.power(start, length) > SOUNDING_POWER
         if config.partition == "track":
             if number not in partitions:
                 partitions[number] = draw_subsets(range(len(track.powers)), rng)
@@ -224,7 +224,7 @@ class Draws(Dataset[Draw]):
         for candidate in rng.permutation([shift, -shift]).tolist():
             start = window.start + candidate
             inside = 0 <= start <= track.length - self.reach
-            if inside and track.power(start, window.length)[stems].max() > SILENCE_POWER:
+            if inside and track.power(start, window.length)[stems].max() > SOUNDING_POWER:
                 return int(candidate)
         return 0
 

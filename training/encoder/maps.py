@@ -16,6 +16,7 @@ from tqdm import tqdm
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel, TrunkMaps, fold_batch_norm
 from cocola_metric.errors import UsageError
+from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import StemBank, open_banks
 from .batches import KINDS, Draws
@@ -136,9 +137,7 @@ def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, s
         arrays[HAS_WRONG][rows] = has_wrong.numpy() if KINDS[draw.alteration] != "none" else False
         done += size
         index = {"arrays": list(arrays), "batch_size": size, "count": done}
-        partial = folder / f"{INDEX}.partial"
-        partial.write_text(json.dumps(index))
-        partial.replace(folder / INDEX)
+        write_text_whole(folder / INDEX, json.dumps(index))
 
 
 def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:

@@ -53,7 +53,7 @@ class Encoders:
 
     def modes(self, name: str) -> tuple[Mode, ...]:
         """Return the modes in which an encoder can hear."""
-        return MODES if self.models[name].encoder.front_end.channels > 1 else MODES[:1]
+        return modes_of(self.models[name])
 
     @torch.inference_mode()
     def embed(self, waveforms: Tensor, modes: Sequence[Mode] = ("both",)) -> dict[tuple[str, Mode], Tensor]:
@@ -79,9 +79,33 @@ class Encoders:
     @torch.inference_mode()
     def sides(self, name: str, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
         """Return the two sides whose inner product is the similarity: (..., D), (..., D) -> the same."""
-        similarity = self.models[name].similarity
-        left = similarity.left(conditioning.to(self.device))
-        return left.cpu(), similarity.right(accompaniment.to(self.device)).cpu()
+        left, right = sides_of(self.models[name], conditioning.to(self.device), accompaniment.to(self.device))
+        return left.cpu(), right.cpu()
+
+
+def modes_of(model: CocolaModel) -> tuple[Mode, ...]:
+    """Return the modes in which an encoder can hear."""
+    return MODES if model.encoder.front_end.channels > 1 else MODES[:1]
+
+
+@torch.inference_mode()
+def embed_with(model: CocolaModel, waveforms: Tensor, mode: Mode, device: str) -> Tensor:
+    """Return the embeddings of 16 kHz waveforms by one encoder, which is brought to the device.
+
+    Shape:
+        (B, L) -> (B, D), in the memory of the CPU.
+    """
+    encoder = model.eval().to(device).encoder
+    batches = torch.split(waveforms, BATCH_SIZE.get(torch.device(device).type, BATCH_SIZE_ON_GPU))
+    features = (encoder.front_end(batch.to(device)).contiguous(memory_format=torch.channels_last) for batch in batches)
+    return torch.cat([encoder.embed_features(batch, mode).cpu() for batch in features])
+
+
+@torch.inference_mode()
+def sides_of(model: CocolaModel, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the two sides whose inner product is the similarity, on their device: (..., D), (..., D) -> the same."""
+    similarity = model.similarity.to(conditioning.device)
+    return similarity.left(conditioning), similarity.right(accompaniment)
 
 
 def labelled(text: str) -> tuple[str, str]:

@@ -21,11 +21,11 @@ from cocola_metric.whole_files import write_text_whole
 from ..corpora import Track
 from ..signal import Partition
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
-from .encoders import Encoders, labelled
+from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
 from .held_out import HOP, hear_windows, in_batches, open_test_set
-from .table2 import measure_table, print_table, table_as_json
+from .table2 import measure_table, table_2_markdown, table_as_json
 from .validity import measure_validity
-from .validity_report import print_validity, validity_as_json
+from .validity_report import validity_as_json, validity_markdown
 
 DEFAULT_PARTITIONS: tuple[Partition, ...] = ("track", "window")
 """One encoder is evaluated by the first, Table 2 by both, in this order."""
@@ -62,15 +62,14 @@ def embed_submixes(
         AudioError: there is no such window.
         UsageError: the model does not hear in that mode.
     """
-    encoders = Encoders({"": model}, device=device)
-    if mode not in encoders.modes(""):
-        raise UsageError(f"this model hears {', '.join(encoders.modes(''))} only, not {mode}")
+    if mode not in modes_of(model):
+        raise UsageError(f"this model hears {', '.join(modes_of(model))} only, not {mode}")
     owners: list[int] = []
     sides: list[torch.Tensor] = []
     for number, track in enumerate(tqdm(tracks, desc="embedding", unit="track", disable=None)):
         windows = hear_windows(track, number, partitions=(partition,), hop=hop, seed=seed, most=most_windows)
         for _, pairs in in_batches(windows):
-            embedded = encoders.embed(pairs.flatten(0, 1), (mode,))["", mode]
+            embedded = embed_with(model, pairs.flatten(0, 1), mode, device)
             sides.append(embedded.view(len(pairs), 2, -1))
             owners += [number] * len(pairs)
     if not owners:
@@ -85,7 +84,7 @@ def accuracy_of_two(
 
     None where no window has such another.
     """
-    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    left, right = sides_of(model, submixes.sides[:, 0], submixes.sides[:, 1])
     negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
     return accuracy_with_interval(share_of_wins(left, right, negatives), submixes.track, seed=seed)
 
@@ -96,7 +95,7 @@ def score_distributions(
     """Return the scores of coherent pairs, and of pairs mismatched across tracks: (n,), (n,)."""
     rng = np.random.default_rng(seed)
     others = [int(rng.choice(np.flatnonzero(submixes.track != track))) for track in submixes.track]
-    left, right = Encoders({"": model}).sides("", submixes.sides[:, 0], submixes.sides[:, 1])
+    left, right = sides_of(model, submixes.sides[:, 0], submixes.sides[:, 1])
     return (left * right).sum(1).numpy(), (left * right[others]).sum(1).numpy()
 
 
@@ -142,10 +141,10 @@ def compare_encoders(options: argparse.Namespace) -> None:
         results = measure_table(
             encoders, tests, partitions=partitions, seed=options.seed, most_windows=options.max_windows
         )
-        text, data = print_table(results), table_as_json(results)
+        text, data = table_2_markdown(results), table_as_json(results)
     else:
         judged = measure_validity(encoders, tests, seed=options.seed, most_windows=options.max_windows)
-        text, data = print_validity(judged), {"results": validity_as_json(judged)}
+        text, data = validity_markdown(judged), {"results": validity_as_json(judged)}
     print(text)
     if options.json:
         recipe = {

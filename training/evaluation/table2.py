@@ -12,13 +12,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..corpora import Track
+from ..paper import PUBLISHED_TABLE_2
 from ..signal import PARTITIONS, SubmixCues, hear_cues, join_cues
 from .baselines import BASELINES, baseline_wins
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders
 from .held_out import HOP, hear_windows, in_batches
 from .markdown import NOTHING, markdown_table
-from .paper import PUBLISHED_TABLE_2
 
 NEGATIVES = {"other_track": False, "same_track": True}
 TITLES = {
@@ -137,7 +137,7 @@ def hear_test_set(
     return heard
 
 
-def print_table(results: Sequence[Result]) -> str:
+def table_2_markdown(results: Sequence[Result]) -> str:
     """Return Table 2 as Markdown: one table per partition and negatives, and what the paper published."""
     blocks = []
     for partition, negatives in dict.fromkeys((result.partition, result.negatives) for result in results):

@@ -22,7 +22,7 @@ in turn; whether both sides are pitched (deviation over mean of the chroma above
 drum kits 0.2 to 0.5), or one is not. Behind it the number of windows with such a comparison."""
 
 
-def print_validity(results: Sequence[Validity]) -> str:
+def validity_markdown(results: Sequence[Validity]) -> str:
     """Return the results as Markdown."""
     rows = [
         [

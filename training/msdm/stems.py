@@ -1,7 +1,6 @@
 """Windows of separate stems for MSDM: which of a corpus it plays, drawing them, and bringing them to its rate."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from torch.utils.data import Dataset
 from cocola_metric.audio import SAMPLE_RATE, resample_between
 from cocola_metric.errors import AudioError
 
-from ..corpora import NO_STEM, BankTrack, Stem, StemBank, Track, open_banks, open_corpora
-from ..signal import SILENCE_POWER
+from ..corpora import NO_STEM, BankTrack, StemBank, Track, instrument_of, open_banks, open_corpora
+from ..signal import SOUNDING_POWER
 
 FEWEST_SOUNDING = 2
 DRAWS_PER_WINDOW = 50
@@ -36,15 +35,6 @@ class StemTrack:
 
     place: BankTrack
     channels: tuple[int, ...]
-
-
-def instrument_of(stem: Stem) -> str:
-    """Return what plays, as queries name it: the data set's word, or else the stem's own name, in lower case.
-
-    >>> instrument_of(Stem("S03", (), "Chromatic Percussion"))
-    'chromatic_percussion'
-    """
-    return re.sub(r"\W+", "_", (stem.instrument or stem.name).lower()).strip("_")
 
 
 def channels_of(track: Track, instruments: Sequence[str]) -> dict[int, int]:
@@ -146,7 +136,7 @@ class StemDraws(Dataset[Tensor]):
             number = min(int(np.searchsorted(self.cumulated, rng.random(), "right")), len(self.tracks) - 1)
             track = self.tracks[number]
             start = int(rng.integers(track.place.length - self.length + 1))
-            sounding = track.place.power(start, self.length) > SILENCE_POWER
+            sounding = track.place.power(start, self.length) > SOUNDING_POWER
             if len(set(np.asarray(track.channels)[sounding].tolist())) >= FEWEST_SOUNDING:
                 break
         offsets = np.full((self.instruments, self.most), NO_STEM, np.int64)

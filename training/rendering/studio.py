@@ -19,7 +19,6 @@ Stems = dict[str, NDArray[np.float32]]  # name -> (L,) at 16 kHz, all of one len
 SAMPLED_KIT_PROBABILITY = 0.5
 FONT_KITS = (0, 8, 16, 24, 25, 32, 40)  # standard, room, power, electronic, TR-808, jazz, brush
 AUDIBLE_LEVEL = 1e-4
-RELEASE_SECONDS = 0.5
 FEWEST_GROUPS, MOST_GROUPS = 3, 8
 
 
@@ -86,30 +85,3 @@ def group_stems(stems: Stems, generator: np.random.Generator) -> Stems:
     names = [str(name) for name in generator.permutation(list(stems))]
     groups = (names[number::count] for number in range(count))
     return {group[0]: np.sum([stems[name] for name in group], axis=0) for group in groups}
-
-
-def render_parts(
-    parts: Sequence[Part],
-    fonts: Sequence[Path],
-    *,
-    duration: float | None = None,
-    generator: np.random.Generator | None = None,
-) -> Stems:
-    """Render parts to mono stems at 16 kHz with SoundFonts.
-
-    Args:
-        parts: What to play, times in seconds; parts of one name become one stem.
-        fonts: SoundFont files; `Part.font` is an index into them.
-        duration: Seconds to render; until half a second after the last note where left out.
-        generator: Where given, draws a random channel strip for every stem; else stems are dry.
-
-    Returns:
-        Stem name -> signal, all of one length.
-
-    Shape:
-        Each stem: (L,), L = round(duration * 16000).
-    """
-    seconds = max((part.end for part in parts), default=0.0) + RELEASE_SECONDS if duration is None else duration
-    with Studio(fonts) as studio:
-        stems = studio.record(parts, seconds)
-    return stems if generator is None else mix(stems, generator)

@@ -11,8 +11,8 @@ from .cues import (
 )
 from .partitions import PARTITIONS, Partition
 from .sampling import (
-    SILENCE_DBFS,
-    SILENCE_POWER,
+    SOUNDING_DBFS,
+    SOUNDING_POWER,
     audible,
     draw_subsets,
     level_db,
@@ -23,8 +23,8 @@ from .transforms import equalise, noise_like, stretch, transpose
 
 __all__ = [
     "PARTITIONS",
-    "SILENCE_DBFS",
-    "SILENCE_POWER",
+    "SOUNDING_DBFS",
+    "SOUNDING_POWER",
     "Partition",
     "SubmixCues",
     "audible",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-SILENCE_DBFS = -45.0  # a stem below this level is not heard in its window
-SILENCE_POWER = 10 ** (SILENCE_DBFS / 10)
+SOUNDING_DBFS = -45.0
+"""Level above which a stem is said to sound in its window; the metric calls a window silent below -70 dBFS."""
+SOUNDING_POWER = 10 ** (SOUNDING_DBFS / 10)
 
 
 def audible(stems: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -15,7 +16,7 @@ def audible(stems: NDArray[np.float32]) -> NDArray[np.bool_]:
     Shape:
         (N, L) -> (N,).
     """
-    return level_db(stems) > SILENCE_DBFS
+    return level_db(stems) > SOUNDING_DBFS
 
 
 def level_db(waveforms: NDArray[np.float32]) -> NDArray[np.float32]:

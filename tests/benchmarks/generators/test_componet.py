@@ -18,7 +18,6 @@ from cocola_metric.benchmarks.generators.generate import generate_answers
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query
-from cocola_metric.benchmarks.table3.tasks import Task, classify
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
@@ -31,6 +30,7 @@ from cocola_metric.training.componet.network import CompoNet
 from cocola_metric.training.componet.objective import VELOCITY, as_prediction, split_prediction
 from cocola_metric.training.componet.small_files import SmallShape, build_small_pipeline, save_small_pipeline
 from cocola_metric.training.componet.vocoder import GriffinLim
+from cocola_metric.training.paper import Task, task_of
 
 SECONDS = 0.64
 STEMS = ("bass", "drums", "guitar")
@@ -91,7 +91,7 @@ def ask(query: Query, given: tuple[str, ...], wanted: tuple[str, ...]) -> Query:
 def test_all_tasks_are_answered(small: Path, queries: list[Query], audio: QueryAudio) -> None:
     componet = generator(small)
     asked = [ask(queries[0], given, wanted) for given, wanted in SIDES.values()]
-    assert [classify(one.conditioning.tags, one.accompaniment.tags) for one in asked] == list(SIDES)
+    assert [task_of(one.conditioning.tags, one.accompaniment.tags) for one in asked] == list(SIDES)
     answers = componet.generate(asked, audio, np.random.default_rng(0))
     assert all(answer.sample_rate == RATE and len(answer.samples) == round(SECONDS * RATE) for answer in answers)
     assert all(np.isfinite(answer.samples).all() for answer in answers)

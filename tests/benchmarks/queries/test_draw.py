@@ -15,9 +15,9 @@ from cocola_metric.benchmarks.queries.audio import QueryAudio, find_tracks, open
 from cocola_metric.benchmarks.queries.draw import draw_queries, parts_of
 from cocola_metric.benchmarks.queries.hashed_draws import HashedDraws
 from cocola_metric.benchmarks.queries.manifest import Part, Query, read_queries, write_queries
-from cocola_metric.benchmarks.table3.tasks import Task, classify
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora.tracks import Stem, Track
+from cocola_metric.training.paper import Task, task_of
 from cocola_metric.training.signal.sampling import audible
 
 RATE = 8_000
@@ -69,7 +69,7 @@ def test_queries_ask_for_an_accompaniment_that_sounds(queries: list[Query], trac
     audio = QueryAudio(tracks)
     for query in queries:
         y, x, donor = query.conditioning, query.accompaniment, query.donor
-        assert classify(y.tags, x.tags) is Task.AG
+        assert task_of(y.tags, x.tags) is Task.AG
         assert (y.track, y.start, y.seconds) == (x.track, x.start, x.seconds)
         assert donor.track != y.track
         assert 0 <= y.start <= 12 - SECONDS and 0 <= donor.start <= 12 - SECONDS

@@ -14,7 +14,7 @@ import soundfile
 
 from cocola_metric.benchmarks.queries.manifest import Part, Query, Submix, make_query
 from cocola_metric.benchmarks.table3.data import Cell, Column, Row, Section, Table
-from cocola_metric.benchmarks.table3.report import draw_distributions, print_page
+from cocola_metric.benchmarks.table3.report import draw_distributions, html_page
 from cocola_metric.benchmarks.table3.report_examples import RATE, Example, _encode
 
 COCOLA, FAD = Column("COCOLA", "all", "COCOLA|…"), Column("sub-FAD", "clap", missing="weights not on this machine")
@@ -63,7 +63,7 @@ def page() -> str:
     scores = {(0, "random", COCOLA.label): {"a": 1.0, "b": 6.0}, (0, "folder:x", COCOLA.label): {"a": 9.25}}
     audio = _encode(np.sin(np.arange(RATE) / 20).astype(np.float32) / 2)
     example = Example(0, "folder:x", "<Mine> & yours", "best", COCOLA.label, 9.25, new_query(), audio, audio)
-    return print_page(table, scores, [example])
+    return html_page(table, scores, [example])
 
 
 class Tags(HTMLParser):

@@ -26,7 +26,7 @@ from cocola_metric.benchmarks.table3.data import (
     system_without_weights,
     why_missing,
 )
-from cocola_metric.benchmarks.table3.markdown import print_table
+from cocola_metric.benchmarks.table3.markdown import table_3_markdown
 from cocola_metric.benchmarks.table3.scoring import Answers, RealMusic, RememberingAudio, by_track, score_answers
 from cocola_metric.benchmarks.table3.statistics import summarize
 from cocola_metric.errors import AudioError, UsageError
@@ -411,7 +411,7 @@ def test_published_values_stand_beside_ours_and_never_in_their_place() -> None:
         other.label: Cell(2.0, 1.0, (1.0, 3.0), 9, 3),
     }
     section = Section("musdb18hq", "test", 6.0, 9, 3, "0" * 64, [Row("MSDM", "msdm:x", 1, 9, {}, cells)])
-    text = print_table(Table([every, other], [section]))
+    text = table_3_markdown(Table([every, other], [section]))
     assert "| generator | n | COCOLA all | published | COCOLA embedded |" in text
     assert "| MSDM | 9 | weights not on this machine | 11.61 | 2.00 ± 1.00 [1.00, 3.00] |" in text
     assert "## MUSDB18-HQ" in text

@@ -11,7 +11,7 @@ from cocola_metric.training.componet.pipeline import SCHEDULER
 
 @pytest.fixture(scope="module")
 def schedule() -> NoiseSchedule:
-    return NoiseSchedule.of(diffusers.DDIMScheduler(**SCHEDULER))
+    return NoiseSchedule(diffusers.DDIMScheduler(**SCHEDULER).alphas_cumprod)
 
 
 def example(batch: int = 2) -> Example:

@@ -17,7 +17,8 @@ from cocola_metric.errors import UsageError
 from cocola_metric.training.componet.adapter import Adapter
 from cocola_metric.training.componet.latents import decode_audio, encode_audio
 from cocola_metric.training.componet.network import CompoNet, conditioned, is_attention
-from cocola_metric.training.componet.prompt import PromptEncoder, prompt
+from cocola_metric.training.componet.prompt_encoder import PromptEncoder
+from cocola_metric.training.componet.prompts import prompt
 from cocola_metric.training.componet.unet import LARGE, Text, build_unet, encode
 
 STEP = torch.tensor(500)

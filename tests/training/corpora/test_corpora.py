@@ -1,5 +1,6 @@
 """Data sets as they lie on a disk become tracks; windows read in place equal those of whole files."""
 
+import json
 import logging
 import pickle
 import shutil
@@ -240,6 +241,16 @@ def test_tracks_travel_to_other_processes_with_their_lengths(tmp_path: Path) -> 
     copy = pickle.loads(pickle.dumps(track))
     shutil.rmtree(tmp_path / "song")
     assert copy == track and copy.seconds == trees.SECONDS
+
+
+def test_two_files_of_a_stem_are_an_error_unless_they_are_gathered(tmp_path: Path) -> None:
+    for name in ("bass.wav", "bass.flac", "drums.wav"):
+        trees.write_noise(tmp_path / "song" / name)
+    with pytest.raises(AudioError, match=r"song: bass\.flac and bass\.wav are the same stem: remove one"):
+        index_stem_folder(tmp_path)
+    (tmp_path / "GROUPS.json").write_text(json.dumps({"song": {"bass.wav": "bass", "bass.flac": "bass"}}))
+    [track] = index_stem_folder(tmp_path)
+    assert [(stem.name, len(stem.files)) for stem in track.stems] == [("bass", 2), ("drums", 1)]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])

@@ -23,7 +23,7 @@ from cocola_metric.training.evaluation.classification import (
     share_of_wins,
 )
 from cocola_metric.training.evaluation.encoders import Encoders
-from cocola_metric.training.evaluation.paper import PUBLISHED_TABLE_2
+from cocola_metric.training.paper.tables import PUBLISHED_TABLE_2
 from cocola_metric.training.signal.cues import beat_period, coherence, hear_cues, onset_envelope, pitchedness
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -265,7 +265,7 @@ def test_validity_of_one_that_hears_onsets_and_of_one_that_hears_nothing(corpus:
     assert deaf.gain.change > 0 and not deaf.gain.passed
     wins = [deaf.wins[kind].percent for kind in ("shift", "transpose", "stretch")]
     assert np.mean(wins) == pytest.approx(50, abs=15)
-    table = validity_report.print_validity([*heard, deaf])
+    table = validity_report.validity_markdown([*heard, deaf])
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert rows[1].startswith("| toy | songs | both |")
     assert "; 100 |" in rows[1] and ";" not in rows[2]

@@ -10,7 +10,7 @@ from cocola_metric.errors import CocolaError, MissingExtraError
 from cocola_metric.training.rendering import synth
 from cocola_metric.training.rendering.channel_strip import LOUDNESS_RANGE, active_loudness
 from cocola_metric.training.rendering.notation import Bend, Controller, Note, Part
-from cocola_metric.training.rendering.studio import render_parts
+from cocola_metric.training.rendering.studio import Studio, mix
 from cocola_metric.training.rendering.synth import SAMPLE_RATE, SoundFont, Synthesizer, find_sound_fonts, load_library
 
 FONT = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"  # every installation of pretty_midi brings this font
@@ -82,9 +82,10 @@ def test_a_damaged_font_is_named(tmp_path):
 
 
 @needs_fluidsynth
-def test_render_parts_sums_parts_of_one_name():
+def test_a_studio_sums_parts_of_one_name():
     parts = [tone(60), Part("bass", tone(36).notes, program=33), tone(64)]
-    stems = render_parts(parts, [FONT])
+    with Studio([FONT]) as studio:
+        stems = studio.record(parts, 1.5)
     assert {name: stem.shape for name, stem in stems.items()} == {"tone": (24_000,), "bass": (24_000,)}
     with Synthesizer([FONT]) as synthesizer:
         low, _, high = synthesizer.render(parts, 1.5)
@@ -92,9 +93,9 @@ def test_render_parts_sums_parts_of_one_name():
 
 
 @needs_fluidsynth
-def test_render_parts_mixes_with_a_generator():
-    parts = [tone(60), Part("silent", ())]
-    stems = render_parts(parts, [FONT], duration=1.0, generator=np.random.default_rng(0))
+def test_a_mix_has_a_channel_strip_for_every_audible_stem():
+    with Studio([FONT]) as studio:
+        stems = mix(studio.record([tone(60), Part("silent", ())], 1.0), np.random.default_rng(0))
     assert list(stems) == ["tone"]
     assert LOUDNESS_RANGE[0] <= active_loudness(stems["tone"]) <= LOUDNESS_RANGE[1]
 

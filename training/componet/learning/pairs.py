@@ -2,9 +2,8 @@
 
 import json
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import AudioError, OutputError, UsageError
 from cocola_metric.whole_files import write_text_whole
 
-from ...corpora import NO_STEM, BankTrack, StemBank, open_banks, open_corpora
-from ...signal import SILENCE_POWER
+from ...corpora import NO_STEM, BankTrack, StemBank, open_banks, open_corpora, stem_tags, tag_word
+from ...paper import Task, task_of
+from ...signal import SOUNDING_POWER
 from ...signal import draw_subsets as draw_disjoint_subsets
-from ..prompt import prompt, stem_tags
+from ..prompts import prompt
 
 Law = Literal["paper", "code"]
 LAWS: tuple[Law, ...] = get_args(Law)
@@ -58,10 +58,17 @@ class PairConfig:
 
 
 class NamedTrack(NamedTuple):
-    """A track of the bank, and the tags of its stems ("guitar_1"), in the bank's order."""
+    """A track of the bank, and the tags of its stems ("guitar_1"), in the bank's order; stems of one tag are one."""
 
     track: BankTrack
     tags: tuple[str, ...]
+
+    def rows(self) -> dict[str, list[int]]:
+        """Return the numbers of the bank's stems that each tag stands for."""
+        found: dict[str, list[int]] = {}
+        for row, tag in enumerate(self.tags):
+            found.setdefault(tag, []).append(row)
+        return found
 
 
 class Pairs(NamedTuple):
@@ -70,7 +77,7 @@ class Pairs(NamedTuple):
     Attributes:
         offsets: places in the bank of the stems of Y and of X, (B, 2, S), on the host.
         prompts: Eq. 7, B of them.
-        tasks: as `task_of` calls them.
+        tasks: names of the tasks of Figure 3, and ID for reconstruction (X = Y).
     """
 
     offsets: Tensor
@@ -93,32 +100,36 @@ class PairDraws(Dataset[Pairs]):
         """
         self.config, self.steps, self.seed = config, steps, seed
         self.length = round(config.window * SAMPLE_RATE)
-        self.tracks = [one for one in tracks if one.track.length >= self.length and len(one.tags) > 1]
+        self.tracks = [one for one in tracks if one.track.length >= self.length and len(one.rows()) > 1]
         if not self.tracks:
             raise AudioError(f"no track of two stems lasts {config.window:g} s: give more music or a shorter window")
+        self.width = config.most_stems + max(len(one.tags) - len(one.rows()) for one in self.tracks)
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> Pairs:
         rng = np.random.default_rng([self.seed, step])
-        offsets = np.full((self.config.batch_size, 2, self.config.most_stems), NO_STEM, np.int64)
+        offsets = np.full((self.config.batch_size, 2, self.width), NO_STEM, np.int64)
         prompts, tasks = [], []
         for row in offsets:
             one, start, sounding = self._draw_window(rng)
             given, wanted = self._draw_sides(sounding, rng)
-            places = one.track.offsets(start)
-            row[0, : len(given)], row[1, : len(wanted)] = places[given], places[wanted]
-            prompts.append(prompt([one.tags[stem] for stem in given], [one.tags[stem] for stem in wanted]))
-            tasks.append(task_of(given, wanted))
+            places, tags = one.track.offsets(start), list(one.rows().items())
+            for side, stems in zip(row, (given, wanted), strict=True):
+                heard = [place for stem in stems for place in places[tags[stem][1]]]
+                side[: len(heard)] = heard
+            prompts.append(prompt([tags[stem][0] for stem in given], [tags[stem][0] for stem in wanted]))
+            tasks.append(task_of(given, wanted).name)
         return Pairs(torch.from_numpy(offsets), prompts, tasks)
 
     def _draw_window(self, rng: np.random.Generator) -> tuple[NamedTrack, int, list[int]]:
-        """Draw a track, a window and the stems that sound in it, two or more."""
+        """Draw a track, a window and the stems that sound in it, two or more, as numbers among the track's tags."""
         for _ in range(DRAWS_PER_PAIR):
             one = self.tracks[int(rng.integers(len(self.tracks)))]
             start = int(rng.integers((one.track.length - self.length) // GRID + 1)) * GRID
-            sounding = np.flatnonzero(one.track.power(start, self.length) > SILENCE_POWER)
+            powers = one.track.power(start, self.length)
+            sounding = np.flatnonzero([powers[rows].max() > SOUNDING_POWER for rows in one.rows().values()])
             if len(sounding) >= 2:
                 return one, start, rng.permutation(sounding)[: self.config.most_stems].tolist()
         raise AudioError("too few windows in which two stems sound")
@@ -142,29 +153,11 @@ def draw_any_subsets(
     return given.tolist(), wanted.tolist()
 
 
-def task_of(given: Collection[object], wanted: Collection[object]) -> str:
-    """Name the task of Figure 3 that a pair belongs to: UG, AG, SS, EA, ER; ID for reconstruction (X = Y).
-
-    >>> task_of([], [1]), task_of([0], [1]), task_of([0, 1], [1]), task_of([0], [0, 1]), task_of([0, 1], [1, 2])
-    ('UG', 'AG', 'SS', 'EA', 'ER')
-    """
-    y, x = set(given), set(wanted)
-    if not y:
-        return "UG"
-    if y == x:
-        return "ID"
-    if not y & x:
-        return "AG"
-    if x < y:
-        return "SS"
-    return "EA" if y < x else "ER"
-
-
 def task_mix(draws: PairDraws, *, pairs: int = 2000) -> dict[str, float]:
     """Return the share of each task among the first pairs of a run."""
     batches = min(len(draws), -(-pairs // draws.config.batch_size))
     counts = Counter(task for step in range(batches) for task in draws[step].tasks)
-    return {task: round(counts[task] / counts.total(), 4) for task in ("UG", "AG", "SS", "EA", "ER", "ID")}
+    return {task: round(counts[task] / counts.total(), 4) for task in Task.__members__}
 
 
 def open_named_banks(
@@ -204,9 +197,4 @@ def _stem_names(spec: str, split: str, cache: Path) -> dict[str, list[str]]:
 def _tags(names: list[str] | None, track: BankTrack) -> tuple[str, ...]:
     if names is None or len(names) != len(track.powers):
         raise AudioError(f"{track.name}: decoded from other files than the corpus has now: empty the cache")
-    return stem_tags([_word(name) for name in names])
-
-
-def _word(name: str) -> str:
-    """Return a name as the queries write it: lower case, every run of other signs an underscore."""
-    return re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).lower()).strip("_") or "stem"
+    return stem_tags([tag_word(name) for name in names])

@@ -1,7 +1,5 @@
-"""The six tasks partition all pairs of stem sets, and Table 1 says who can do them."""
+"""The six tasks partition all pairs of stem sets."""
 
-import subprocess
-import sys
 from collections import defaultdict
 from fractions import Fraction
 from itertools import chain, combinations
@@ -11,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cocola_metric.benchmarks.table3.paper import PUBLISHED_TABLE_1
-from cocola_metric.benchmarks.table3.tasks import SYSTEMS, Task, classify, print_table_1
 from cocola_metric.errors import UsageError
+from cocola_metric.training.paper.figure3 import Task, task_of
 
 STEMS = frozenset("abcd")
 # What CompoNet's released code trains on: sizes uniform over 1..N, Y and X drawn independently of each other.
@@ -35,7 +32,7 @@ def test_tasks_have_the_shares_that_the_released_code_trains(stems: int) -> None
     for y in subsets(stems):
         for x in subsets(stems):
             chance = Fraction(1, stems * comb(stems, len(y))) * Fraction(1, stems * comb(stems, len(x)))
-            mix[classify({str(s) for s in y}, {str(s) for s in x})] += chance
+            mix[task_of({str(s) for s in y}, {str(s) for s in x})] += chance
     assert sum(mix.values()) == 1
     assert {task: round(float(100 * share), 1) for task, share in mix.items()} == TASK_MIX[stems]
 
@@ -55,7 +52,7 @@ def test_tasks_have_the_shares_that_the_released_code_trains(stems: int) -> None
     ],
 )
 def test_instances_of_figure_3(given: str, wanted: str, task: Task) -> None:
-    assert classify(given, wanted) is task
+    assert task_of(given, wanted) is task
 
 
 @given(st.frozensets(st.sampled_from("abcd")), st.frozensets(st.sampled_from("abcd"), min_size=1))
@@ -68,27 +65,9 @@ def test_exactly_one_relation_holds(y: frozenset[str], x: frozenset[str]) -> Non
         Task.ER: bool(y & x) and bool(y - x) and bool(x - y),
         Task.ID: x == y,
     }
-    assert [task for task, holds in relations.items() if holds] == [classify(y, x)]
+    assert [task for task, holds in relations.items() if holds] == [task_of(y, x)]
 
 
 def test_nothing_wanted_is_no_task() -> None:
     with pytest.raises(UsageError, match="X is empty"):
-        classify("a", "")
-
-
-def test_every_system_of_table_1_has_a_route() -> None:
-    assert SYSTEMS.keys() == PUBLISHED_TABLE_1.keys()
-    assert {name for name, system in SYSTEMS.items() if system.route == "in process"} == {"MSDM", "CompoNet"}
-    for system in SYSTEMS.values():
-        assert system.route in ("in process", "folder")
-        assert bool(system.weights) == (system.route == "in process")
-    assert set(SYSTEMS["CompoNet"].tasks) == set(Task) - {Task.ID}
-    assert "MUSDB18-HQ" not in SYSTEMS["MSDM"].weights
-
-
-def test_the_command_prints_table_1() -> None:
-    command = [sys.executable, "-m", "cocola_metric.benchmarks", "table1"]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert printed.strip() == print_table_1()
-    assert "| CompoNet | yes | MS | MS | MS | MS |" in printed
-    assert "| StemGen | folder | none |" in printed
+        task_of("a", "")

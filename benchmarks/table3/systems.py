@@ -1,47 +1,9 @@
-"""The tasks between stems of one window (Figure 3), and who can do them (Table 1)."""
+"""The systems of Table 1: what each can do, and how it is evaluated here."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
 
-from cocola_metric.errors import UsageError
 from cocola_metric.training.evaluation import NOTHING, markdown_table
-
-from .paper import PUBLISHED_TABLE_1, PublishedSystem
-
-
-class Task(StrEnum):
-    """What is asked of a system that is given the stems Y and has to make the stems X; X is never empty."""
-
-    UG = "unconditional generation"  # Y empty
-    AG = "accompaniment generation"  # Y and X have nothing in common
-    SS = "source separation"  # X strictly within Y
-    EA = "editing: add"  # Y strictly within X
-    ER = "editing: replace"  # they share stems, and each has stems of its own
-    ID = "reconstruction"  # Y = X: trained by CompoNet's code, not in Figure 3
-
-
-def classify(given: Collection[str], wanted: Collection[str]) -> Task:
-    """Return the task that asks for the stems ``wanted``, X, of one who hears the stems ``given``, Y (Figure 3).
-
-    >>> classify({"bass"}, {"drums"}).name, classify({"bass", "drums"}, {"drums"}).name
-    ('AG', 'SS')
-
-    Raises:
-        UsageError: nothing is wanted.
-    """
-    y, x = frozenset(given), frozenset(wanted)
-    if not x:
-        raise UsageError("X is empty: a task asks for one stem or more")
-    if not y:
-        return Task.UG
-    if y == x:
-        return Task.ID
-    if not y & x:
-        return Task.AG
-    if x < y:
-        return Task.SS
-    return Task.EA if y < x else Task.ER
+from cocola_metric.training.paper import PUBLISHED_TABLE_1, PublishedSystem, Task
 
 
 @dataclass(frozen=True)
@@ -104,7 +66,7 @@ SYSTEMS: dict[str, System] = {
 _FIGURE_3 = tuple(task for task in Task if task is not Task.ID)
 
 
-def print_table_1() -> str:
+def table_1_markdown() -> str:
     """Return Table 1 as Markdown, and below it how each system is evaluated here."""
     header = ["system", *(task.name for task in _FIGURE_3), "methodology", "input", "output", "coherence"]
     rows = []

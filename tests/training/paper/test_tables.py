@@ -2,7 +2,7 @@
 
 import pytest
 
-from cocola_metric.benchmarks.table3.paper import (
+from cocola_metric.training.paper.tables import (
     PUBLISHED_TABLE_1,
     PUBLISHED_TABLE_2,
     PUBLISHED_TABLE_3,

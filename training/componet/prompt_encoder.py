@@ -1,6 +1,5 @@
-"""What CompoNet is told: the tags of the input and the output stems (Eq. 7), as text and as embeddings."""
+"""The embeddings of prompts (Eq. 7), from the text encoders of AudioLDM2."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,68 +10,7 @@ from cocola_metric.errors import UsageError
 
 from .unet import Text
 
-VOCABULARIES = {  # kinds of stems that the released checkpoints know
-    "musdb18hq": ("bass", "drums", "other", "vocals"),
-    "slakh2100": ("bass", "drums", "guitar", "piano"),
-    "moisesdb": (
-        "bass",
-        "bowed_strings",
-        "drums",
-        "guitar",
-        "other",
-        "other_keys",
-        "other_plucked",
-        "percussion",
-        "piano",
-        "vocals",
-        "wind",
-    ),
-}
-_MERGED = "drums"  # the kits of a song count as one
 _GENERATED = 8  # hidden states that GPT2 appends
-_SEPARATORS = (",", ";")
-
-
-def stem_tags(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Number the stems of one window by kind; all drums are one stem.
-
-    >>> stem_tags(["guitar", "drums", "Guitar", "drums"])
-    ('guitar_1', 'drums_1', 'guitar_2', 'drums_1')
-
-    Raises:
-        UsageError: a kind is empty or holds a separator of the prompt.
-    """
-    counts: Counter[str] = Counter()
-    tags = []
-    for kind in (kind.strip().lower() for kind in kinds):
-        if not kind or any(separator in kind for separator in _SEPARATORS):
-            raise UsageError(f"{kind!r} is no kind of stem: a word without comma or semicolon")
-        counts[kind] += 1
-        tags.append(f"{kind}_{1 if kind == _MERGED else counts[kind]}")
-    return tuple(tags)
-
-
-def prompt(given: Sequence[str], wanted: Sequence[str], *, genre: str | None = None) -> str:
-    """Write Eq. 7 as the released checkpoints read it; they saw every order of tags.
-
-    Args:
-        given: tags of the stems in the input mix, Y, from `stem_tags`. The released checkpoints never saw it empty.
-        wanted: tags of the stems to be made, X.
-        genre: of the song, for MoisesDB.
-
-    >>> prompt(["other_1", "vocals_1"], ["drums_1"])
-    'in: other_1, vocals_1; out: drums_1'
-    >>> prompt(["bass_1"], ["wind_1"], genre="Rock")
-    'genre: rock; in: bass_1; out: wind_1'
-
-    Raises:
-        UsageError: nothing is wanted.
-    """
-    if not wanted:
-        raise UsageError("X is empty: CompoNet makes one stem or more")
-    sides = (", ".join(dict.fromkeys(side)) for side in (given, wanted))
-    tags = "in: {}; out: {}".format(*sides)
-    return f"genre: {genre.lower()}; {tags}" if genre else tags
 
 
 class PromptEncoder:

@@ -9,7 +9,7 @@ from tiny_audioldm2 import tiny_pipeline, transformers
 
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.training.componet.pipeline import load_pipeline
-from cocola_metric.training.componet.prompt import VOCABULARIES, PromptEncoder, prompt, stem_tags
+from cocola_metric.training.componet.prompt_encoder import PromptEncoder
 
 SHORT, LONG = "in: bass_1; out: drums_1", "in: other_1, vocals_1, bass_1; out: drums_1"
 
@@ -24,42 +24,6 @@ def saved(pipeline, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("audioldm2")
     pipeline.save_pretrained(folder)
     return folder
-
-
-@pytest.mark.parametrize(
-    ("given", "wanted", "genre", "expected"),
-    [
-        (["other_1", "vocals_1"], ["drums_1"], None, "in: other_1, vocals_1; out: drums_1"),
-        (["drums_1"], ["bass_1", "drums_1"], None, "in: drums_1; out: bass_1, drums_1"),
-        (["guitar_2"], ["wind_1"], "Singer/Songwriter", "genre: singer/songwriter; in: guitar_2; out: wind_1"),
-        (["drums_1", "drums_1"], ["bass_1"], None, "in: drums_1; out: bass_1"),
-        ([], ["bass_1"], None, "in: ; out: bass_1"),
-    ],
-)
-def test_prompts(given, wanted, genre, expected) -> None:
-    assert prompt(given, wanted, genre=genre) == expected
-
-
-def test_something_has_to_be_wanted() -> None:
-    with pytest.raises(UsageError, match="X is empty"):
-        prompt(["bass_1"], [])
-
-
-@pytest.mark.parametrize("kind", ["", " ", "a, b", "a; out: b"])
-def test_kinds_that_would_break_the_prompt(kind: str) -> None:
-    with pytest.raises(UsageError, match="no kind of stem"):
-        stem_tags([kind])
-
-
-def test_every_vocabulary_is_sorted_and_numbered_from_one() -> None:
-    assert {name: len(kinds) for name, kinds in VOCABULARIES.items()} == {
-        "musdb18hq": 4,
-        "slakh2100": 4,
-        "moisesdb": 11,
-    }
-    for kinds in VOCABULARIES.values():
-        assert list(kinds) == sorted(kinds)
-        assert stem_tags(kinds) == tuple(f"{kind}_1" for kind in kinds)
 
 
 def test_a_prompt_has_the_embeddings_that_the_pipeline_gives_it_alone(pipeline) -> None:

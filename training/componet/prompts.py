@@ -1,0 +1,27 @@
+"""Eq. 7: the prompt, which names the stems that CompoNet hears and those that it is to make."""
+
+from collections.abc import Sequence
+
+from cocola_metric.errors import UsageError
+
+
+def prompt(given: Sequence[str], wanted: Sequence[str], *, genre: str | None = None) -> str:
+    """Write Eq. 7 as the released checkpoints read it: every tag in the order given, SEP the text "; out:".
+
+    Args:
+        given: tags of the stems in the input mix, Y, from `stem_tags`. The released checkpoints never saw it empty.
+        wanted: tags of the stems to be made, X.
+        genre: genre of the song, for MoisesDB.
+
+    >>> prompt(["other_1", "vocals_1"], ["drums_1"])
+    'in: other_1, vocals_1; out: drums_1'
+    >>> prompt(["bass_1"], ["wind_1"], genre="Rock")
+    'genre: rock; in: bass_1; out: wind_1'
+
+    Raises:
+        UsageError: nothing is wanted.
+    """
+    if not wanted:
+        raise UsageError("X is empty: CompoNet makes one stem or more")
+    tags = f"in: {', '.join(given)}; out: {', '.join(wanted)}"
+    return f"genre: {genre.lower()}; {tags}" if genre else tags

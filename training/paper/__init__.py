@@ -1,0 +1,5 @@
+"""What the paper published: its tables as data, and the tasks of Figure 3."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
