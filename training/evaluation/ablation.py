@@ -7,6 +7,7 @@ from typing import Any
 
 from cocola_metric.errors import UsageError
 
+from ..encoder import CHOICES
 from .figure4 import read_log
 from .markdown import NOTHING, markdown_table
 
@@ -18,6 +19,8 @@ COLUMNS = {
     "stretch": "stretched",
     "noise": "noise",
 }
+FURTHER = {f"among_{count}": f"K = {count}" for count in CHOICES}
+"""Columns of the heads' logs alone."""
 
 
 def ablation_table(runs: Sequence[Path]) -> str:
@@ -30,16 +33,21 @@ def ablation_table(runs: Sequence[Path]) -> str:
         UsageError: a run has no settings, no log, or was never validated.
     """
     settings = [_read_settings(run) for run in runs]
+    lasts = [_last_validation(run) for run in runs]
+    columns = COLUMNS | {name: title for name, title in FURTHER.items() if any(last.get(name) for last in lasts)}
     rows = []
-    for run, own in zip(runs, settings, strict=True):
-        validated = [row for row in read_log(run) if row.get("other_track")]
-        if not validated:
-            raise UsageError(f"{run}: never validated; let it train to its end")
-        last = validated[-1]
+    for own, last in zip(settings, lasts, strict=True):
         changes = [f"`{key} = {json.dumps(value)}`" for key, value in own.items() if value != settings[0].get(key)]
-        values = [f"{100 * float(last[column]):.1f}" if last.get(column) else NOTHING for column in COLUMNS]
+        values = [f"{100 * float(last[column]):.1f}" if last.get(column) else NOTHING for column in columns]
         rows.append([", ".join(changes) or "all parts", last["step"], *values])
-    return markdown_table(["", "steps", *COLUMNS.values()], rows)
+    return markdown_table(["", "steps", *columns.values()], rows)
+
+
+def _last_validation(run: Path) -> dict[str, str]:
+    validated = [row for row in read_log(run) if row.get("other_track")]
+    if not validated:
+        raise UsageError(f"{run}: never validated; let it train to its end")
+    return validated[-1]
 
 
 def _read_settings(run: Path) -> dict[str, Any]:
