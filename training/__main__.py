@@ -14,7 +14,7 @@ COMMANDS = {
         "encoder.joining", "an encoder as it is, with the phasors of a head trained beside it", "main"
     ),
     "evaluate": Command("evaluation.commands", "accuracy, validity and Table 2 of encoders"),
-    "compare": Command("evaluation.paired", "two encoders on the same windows, with paired differences", "main"),
+    "compare": Command("evaluation.paired", "encoders on the same windows, with paired differences", "main"),
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),
     "train-msdm": Command("msdm.commands", "train an MSDM"),

@@ -1,4 +1,4 @@
-"""Two encoders on the same windows: each accuracy of both, and the difference with its interval.
+"""Encoders on the same windows: each accuracy of all, and how they differ from the first, with intervals.
 
 python -m cocola_metric.training compare embedded runs/new --test bands=corpora/bands/test desk=corpora/desk/test
 """
@@ -38,8 +38,9 @@ TITLES = {
     "noise": "white noise below a random accompaniment",
 }
 NOTE = """\
-Share of windows (%), both encoders on the same windows; in brackets the 95 % interval, resampling tracks. Others are
-all other windows of the test set; K windows are drawn among them in all ways at once."""
+Share of windows (%), all encoders on the same windows; behind it the difference from the first encoder, in brackets its
+95 % interval, resampling tracks. Others are all other windows of the test set; K windows are drawn among them in all
+ways at once."""
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Difference:
     Attributes:
         test: name of the test set.
         measure: key of ``TITLES``.
+        name: name of the second encoder.
         first: accuracy of the first encoder.
         second: accuracy of the second one.
         difference: percentage points by which the second is better; its interval resamples tracks.
@@ -66,6 +68,7 @@ class Difference:
 
     test: str
     measure: str
+    name: str
     first: Accuracy
     second: Accuracy
     difference: Accuracy
@@ -80,12 +83,12 @@ def compare_encoders(
     seed: int = 0,
     most_windows: int | None = None,
 ) -> list[Difference]:
-    """Measure two encoders on the same windows.
+    """Measure encoders on the same windows, and how each differs from the first.
 
     Args:
-        encoders: two of them.
+        encoders: two or more.
         tests: tracks by name of the test set.
-        mode: what both hear.
+        mode: what all hear.
         hop: seconds.
         seed: of the split of the stems, the noise and the resampling.
         most_windows: largest number of windows of a track.
@@ -93,12 +96,13 @@ def compare_encoders(
     differences = []
     for test, tracks in tests.items():
         owners, heard = _hear(encoders, tracks, test, mode, hop=hop, seed=seed, most=most_windows)
-        first, second = (_wins(one, owners) for one in heard.values())
-        for measure in TITLES:
-            sides = [accuracy_with_interval(wins[measure], owners, seed=seed) for wins in (first, second)]
-            gained = accuracy_with_interval(second[measure] - first[measure], owners, seed=seed)
-            if sides[0] and sides[1] and gained:
-                differences.append(Difference(test, measure, sides[0], sides[1], gained))
+        first, *others = (_wins(one, owners) for one in heard.values())
+        for name, second in zip(list(heard)[1:], others, strict=True):
+            for measure in TITLES:
+                sides = [accuracy_with_interval(wins[measure], owners, seed=seed) for wins in (first, second)]
+                gained = accuracy_with_interval(second[measure] - first[measure], owners, seed=seed)
+                if sides[0] and sides[1] and gained:
+                    differences.append(Difference(test, measure, name, sides[0], sides[1], gained))
     return differences
 
 
@@ -166,23 +170,24 @@ def print_differences(names: Sequence[str], differences: Sequence[Difference]) -
     """Return a table for each test set, as Markdown."""
     blocks = []
     for test in dict.fromkeys(one.test for one in differences):
-        chosen = {one.measure: one for one in differences if one.test == test}
-        size = next(iter(chosen.values())).first
-        rows = [[TITLES[measure], *_cells(chosen.get(measure))] for measure in TITLES]
-        header = [f"{test} ({size.tracks} tracks, {size.windows} windows), %", *names, "difference"]
-        blocks.append(markdown_table(header, rows))
+        cells = {(one.measure, one.name): one for one in differences if one.test == test}
+        size = next(iter(cells.values())).first
+        rows = [[TITLES[measure], *_row([cells.get((measure, name)) for name in names[1:]])] for measure in TITLES]
+        blocks.append(markdown_table([f"{test} ({size.tracks} tracks, {size.windows} windows), %", *names], rows))
     return "\n\n".join([*blocks, NOTE])
 
 
-def _cells(one: Difference | None) -> list[str]:
-    if one is None:
-        return [NOTHING] * 3
-    gained = one.difference
-    return [
-        f"{one.first.percent:.1f}",
-        f"{one.second.percent:.1f}",
-        f"{gained.percent:+.1f} [{gained.low:+.1f}, {gained.high:+.1f}]",
-    ]
+def _row(differences: Sequence[Difference | None]) -> list[str]:
+    first = differences[0]
+    row = [f"{first.first.percent:.1f}" if first else NOTHING]
+    for one in differences:
+        gained = one and one.difference
+        row.append(
+            f"{one.second.percent:.1f}; {gained.percent:+.1f} [{gained.low:+.1f}, {gained.high:+.1f}]"
+            if one and gained
+            else NOTHING
+        )
+    return row
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -192,7 +197,8 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs=2, metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
+    parser.add_argument("first", metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
+    parser.add_argument("others", nargs="+", metavar="[NAME=]MODEL", help="those that are compared with it")
     parser.add_argument("--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets")
     parser.add_argument("--mode", choices=MODES, default="both")
     parser.add_argument("--max-tracks", type=int, help="take only the first so many tracks of a test set")
@@ -205,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
         tests = dict(labelled(spec) for spec in options.test)
         if len(tests) < len(options.test):
             raise UsageError("two test sets have the same name: label them, as in songs=folder")
-        encoders = Encoders.load(options.models, device=options.device)
+        encoders = Encoders.load([options.first, *options.others], device=options.device)
         tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
         differences = compare_encoders(
             encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows
