@@ -84,6 +84,17 @@ documents: $(VENV)/test
 	cp $(RESULTS)/recorded/table3.md docs/table3/recorded.md
 	$(BIN)/python -m tools.documents $(RESULTS)
 
+# The ablation of heads on the embedded encoder's trunk: maps of the corpora once (5 GB), then a few minutes each.
+MAPS := build/maps
+HEADS := today time pitch mixed smoothed turned
+HEAD_RUNS := docs/experiments/phasors
+heads: $(VENV)/test
+	test -e $(MAPS)/train/maps.json || \
+		$(BIN)/python -m cocola_metric.training maps training/configs/heads/smoothed.toml --out $(MAPS)
+	for head in $(HEADS); do $(BIN)/python -m cocola_metric.training train-head training/configs/heads/$$head.toml \
+		--maps $(MAPS) --out $(HEAD_RUNS)/$$head || exit 1; done
+	$(BIN)/python -m cocola_metric.training ablation $(HEADS:%=$(HEAD_RUNS)/%)
+
 .PHONY: system
 system:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1; then \
