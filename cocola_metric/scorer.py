@@ -217,6 +217,7 @@ class CocolaScorer:
             window=self.plan.window,
             hop=self.plan.hop,
             sample_rate=SAMPLE_RATE,
+            front_end="" if self._config.backbone.endswith("_efficientnet_b0") else self._config.front_end,
         )
 
     def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> Tensor:

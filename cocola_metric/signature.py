@@ -1,12 +1,25 @@
 """The signature string: everything that changes a score, and nothing else, so that a number can be cited."""
 
 from importlib.metadata import version
+from urllib.parse import quote
 
 HASH_DIGITS = 8
 
 
-def signature(*, model: str, weights_sha256: str, mode: str, window: float, hop: float, sample_rate: int) -> str:
+def signature(
+    *,
+    model: str,
+    weights_sha256: str,
+    mode: str,
+    window: float,
+    hop: float,
+    sample_rate: int,
+    front_end: str = "",
+) -> str:
     """Return the recipe of a score in one line, after sacrebleu's custom; times are seconds, the rate is in Hz.
+
+    The front end is named where the weights would fit another one too. In a name, the signs that divide the line are
+    written as in a URL, so that no name of a folder can look like another recipe.
 
     >>> signature(
     ...     model="embedded", weights_sha256="3f9a1c2e77", mode="both", window=5.0, hop=2.5, sample_rate=16000
@@ -14,8 +27,9 @@ def signature(*, model: str, weights_sha256: str, mode: str, window: float, hop:
     'COCOLA|model:embedded|weights:3f9a1c2e|mode:both|win:5.0|hop:2.5|sr:16000'
     """
     parts = {
-        "model": model,
+        "model": _escaped(model),
         "weights": weights_sha256[:HASH_DIGITS],
+        **({"front": front_end} if front_end else {}),
         "mode": mode,
         "win": f"{round(window * sample_rate) / sample_rate}",
         "hop": f"{round(hop * sample_rate) / sample_rate}",
@@ -23,3 +37,13 @@ def signature(*, model: str, weights_sha256: str, mode: str, window: float, hop:
         "v": version("cocola-metric"),
     }
     return "|".join(["COCOLA", *(f"{key}:{value}" for key, value in parts.items())])
+
+
+def _escaped(name: str) -> str:
+    """Return a name without signs that divide a signature, or that no terminal shows.
+
+    >>> _escaped("embedded|weights:0")
+    'embedded%7Cweights%3A0'
+    """
+    fits = (character if character.isprintable() and character not in "|:%" else None for character in name)
+    return "".join(kept or quote(character, errors="surrogatepass") for kept, character in zip(fits, name, strict=True))

@@ -15,6 +15,7 @@ from cocola_metric import CocolaScorer
 from cocola_metric.checkpoints import loading
 from cocola_metric.checkpoints.loading import CONFIG_FILE, EMBEDDED_FOLDER
 from cocola_metric.encoder.front_ends import FRONT_ENDS
+from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError
 from cocola_metric.signature import signature
 
@@ -165,19 +166,37 @@ def test_signatures_are_equal_only_if_everything_is() -> None:
         "window": 5.0,
         "hop": 2.5,
         "sample_rate": RATE,
+        "front_end": "",
     }
     others = {
-        "model": ["b", "A"],
+        "model": ["b", "A", "a|weights:1", "a|", "a%7C", "", "a\n", "a\\n", "\ud800"],
         "weights_sha256": ["0" * 7 + "1" + "0" * 56],
         "mode": ["harmonic", "percussive"],
         "window": [5 + 1 / RATE, 2.5],
         "hop": [2.5 - 1 / RATE, 5.0],
         "sample_rate": [24_000],
+        "front_end": ["mel", "hps"],
     }
     assert base.keys() == others.keys()
     made = [signature(**base)] + [
         signature(**base | {key: value}) for key, values in others.items() for value in values
     ]
     assert len(set(made)) == len(made)
+    assert all(one.isprintable() and one.count("|") == 7 + ("|front:" in one) for one in made)
     shuffled = random.Random(0).sample(sorted(base), len(base))
     assert signature(**{key: base[key] for key in shuffled}) == made[0]
+
+
+def test_the_front_end_is_named_where_the_weights_fit_several() -> None:
+    for front_end in ("hps", "mel", "pitch_onset"):
+        scorer = CocolaScorer(CocolaModel(EncoderConfig(front_end=front_end)), device="cpu")
+        assert f"|front:{front_end}|" in scorer.signature
+    assert "|front:" not in CocolaScorer.from_pretrained(device="cpu").signature
+
+
+def test_a_folder_without_a_name_is_called_by_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(EMBEDDED_FOLDER, tmp_path / "a|weights:00000000")
+    monkeypatch.chdir(tmp_path / "a|weights:00000000")
+    assert (
+        "|model:a%7Cweights%3A00000000|weights:811b6af4|" in CocolaScorer.from_pretrained(".", device="cpu").signature
+    )

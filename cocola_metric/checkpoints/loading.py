@@ -63,7 +63,7 @@ def load(
     path = Path(name)
     if name != "embedded" and path.exists():
         _refuse_revision(name, revision)
-        return _load_path(path.name, path)
+        return _load_path(path.name or path.resolve().name, path)
     known = CHECKPOINTS.get(str(name))
     if known is not None and known.folder is not None:
         _refuse_revision(name, revision)

@@ -25,9 +25,12 @@ from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..identity import file_sha256
 from ..signature import HASH_DIGITS
 from .clap_files import CLAP_FILES
+from .foreign_code import pinned_code_sha256
 from .frechet import Array
 
 PACKAGE = "frechet-audio-distance"
+VGGISH_CODE = "harritaylor_torchvggish_master"
+"""Folder of Python that torch.hub runs, below the weights."""
 Axis = Literal["time", "legacy"]
 CLAP_WINDOW = 480_000
 """Samples, 10 s: the most that CLAP hears; of longer audio its own code takes 10 s at random."""
@@ -83,7 +86,7 @@ VGGISH = Backbone(
     "vggish",
     16_000,
     128,
-    ("checkpoints/vggish-10086976.pth", "checkpoints/vggish_pca_params-970ea276.pth", "harritaylor_torchvggish_master"),
+    ("checkpoints/vggish-10086976.pth", "checkpoints/vggish_pca_params-970ea276.pth", VGGISH_CODE),
     "",
     vggish_examples,
     {"use_pca": False, "use_activation": False},
@@ -129,6 +132,8 @@ class PackageEmbedder:
         package = _package_version()
         if not download:
             _check_files(backbone, self.weights, files)
+        if backbone is VGGISH:
+            pinned_code_sha256(self.weights / VGGISH_CODE)  # before it is run
         with _offline_unless(download), _silenced() as printed, _hub_folder_kept():
             self._network = _construct(backbone, self.weights, options, printed)
         recipe = {
@@ -138,6 +143,8 @@ class PackageEmbedder:
             "axis": self.axis,
             "package": f"{PACKAGE}-{package}",
         }
+        if backbone is VGGISH:
+            recipe["code"] = pinned_code_sha256(self.weights / VGGISH_CODE)[:HASH_DIGITS]
         self.recipe = "|".join(f"{key}:{value}" for key, value in recipe.items())
 
     def embed(self, waveform: Tensor) -> Array:

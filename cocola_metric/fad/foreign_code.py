@@ -1,0 +1,36 @@
+"""Python of strangers that an embedder runs: its hash is in the recipe, and a hash that is noted down must be met."""
+
+import hashlib
+from pathlib import Path
+
+from ..errors import CheckpointError
+
+
+def code_sha256(folder: Path) -> str:
+    """Return the SHA-256 of all Python below a folder, names included; empty if there is none."""
+    digest = hashlib.sha256()
+    files = sorted(folder.rglob("*.py"))
+    for file in files:
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{content}  {file.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest() if files else ""
+
+
+def pinned_code_sha256(folder: Path) -> str:
+    """Return the SHA-256 of a folder of Python, after comparing it with the one in ``FOLDER.sha256``, if that is there.
+
+    Raises:
+        CheckpointError: The code is not what was noted down.
+    """
+    pin = folder.with_name(f"{folder.name}.sha256")
+    try:
+        found = code_sha256(folder)
+        expected = pin.read_text(encoding="utf-8").split()[:1] if pin.exists() else [found]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{folder}: its Python cannot be checked ({error}); put it there again") from error
+    if expected != [found]:
+        raise CheckpointError(
+            f"{folder}: its Python is not what {pin.name} notes down (SHA-256 {found}): read what changed before it is "
+            "run, then put the new hash there"
+        )
+    return found
