@@ -10,11 +10,9 @@ COMMANDS = {
     "train": Command("encoder.commands", "train a COCOLA encoder"),
     "maps": Command("encoder.commands", "what a frozen trunk makes of drawn windows, for heads"),
     "train-head": Command("encoder.commands", "train what follows a frozen trunk, on its maps"),
-    "join-head": Command(
-        "encoder.joining", "an encoder as it is, with the phasors of a head trained beside it", "main"
-    ),
+    "join-head": Command("encoder.commands", "an encoder as it is, with the phasors of a head trained beside it"),
     "evaluate": Command("evaluation.commands", "accuracy, validity and Table 2 of encoders"),
-    "compare": Command("evaluation.paired", "encoders on the same windows, with paired differences", "main"),
+    "compare": Command("evaluation.commands", "encoders on the same windows, with paired differences"),
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),
     "train-msdm": Command("msdm.commands", "train an MSDM"),

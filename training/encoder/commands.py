@@ -1,4 +1,4 @@
-"""The commands of this room: train, maps, train-head."""
+"""The commands of this room: train, maps, train-head, join-head."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,5 +57,22 @@ def train_head(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .heads import run
+
+        run(options)
+
+
+def join_head(arguments: Sequence[str] | None = None) -> None:
+    """Join an encoder as it is and the phasors of a head, in the share that validation windows prefer.
+
+    python -m cocola_metric.training join-head embedded RUN --maps MAPS --out DIR
+    """
+    parser = new_parser(PACKAGE, "join-head", join_head.__doc__)
+    parser.add_argument("encoder", help="known name, folder or .ckpt file")
+    parser.add_argument("head", help="folder of a run of train-head")
+    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .joining import run
 
         run(options)

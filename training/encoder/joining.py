@@ -1,7 +1,4 @@
-"""An encoder as it is, with the phasors of a head trained beside it.
-
-python -m cocola_metric.training join-head embedded RUN --maps MAPS --out DIR
-"""
+"""An encoder as it is, with the phasors of a head trained beside it."""
 
 import argparse
 import dataclasses
@@ -13,7 +10,7 @@ import torch
 
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import UsageError
 
 from .heads import measure_head
 from .maps import open_watched
@@ -73,22 +70,9 @@ def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[C
     return best[1:]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training join-head",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("encoder", help="known name, folder or .ckpt file")
-    parser.add_argument("head", help="folder of a run of train-head")
-    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")
-    options = parser.parse_args(arguments)
-    try:
-        encoder, head = (checkpoints.load(name).model for name in (options.encoder, options.head))
-        joined, share = choose_share(encoder, head, options.maps)
-        checkpoints.save(joined, options.out, dtype=torch.float16)
-    except CocolaError as error:
-        parser.exit(1, f"join-head: {error}\n")
+def run(options: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    encoder, head = (checkpoints.load(name).model for name in (options.encoder, options.head))
+    joined, share = choose_share(encoder, head, options.maps)
+    checkpoints.save(joined, options.out, dtype=torch.float16)
     print(f"{options.out}: {share} of the phasors", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The commands of this room: evaluate, ablation, figure4."""
+"""The commands of this room: evaluate, compare, ablation, figure4."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +43,28 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
         parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
     with reporting(parser):
         from .evaluate import run
+
+        run(options)
+
+
+def compare(arguments: Sequence[str] | None = None) -> None:
+    """Print each accuracy of encoders on the same windows, and how they differ from the first, with intervals.
+
+    python -m cocola_metric.training compare embedded runs/new --test bands=corpora/bands/test desk=corpora/desk/test
+    """
+    parser = new_parser(PACKAGE, "compare", compare.__doc__)
+    parser.add_argument("first", metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
+    parser.add_argument("others", nargs="+", metavar="[NAME=]MODEL", help="those that are compared with it")
+    parser.add_argument("--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets")
+    parser.add_argument("--mode", choices=MODES, default="both", help="part of the sound to encode (default: both)")
+    parser.add_argument("--max-tracks", type=int, help="take only the first so many tracks of a test set")
+    parser.add_argument("--max-windows", type=int, help="take at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and the noise")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables to a file")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .paired import run
 
         run(options)
 

@@ -1,12 +1,8 @@
-"""Encoders on the same windows: each accuracy of all, and how they differ from the first, with intervals.
-
-python -m cocola_metric.training compare embedded runs/new --test bands=corpora/bands/test desk=corpora/desk/test
-"""
+"""Encoders on the same windows: each accuracy of all, and how they differ from the first, with intervals."""
 
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cocola_metric.audio import SAMPLE_RATE, WINDOW
-from cocola_metric.encoder import MODES, Mode
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.encoder import Mode
+from cocola_metric.errors import UsageError
 
 from ..corpora import Track
 from ..encoder import CHOICES, chances_among
@@ -190,34 +186,20 @@ def _row(differences: Sequence[Difference | None]) -> list[str]:
     return row
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Print the comparison as Markdown."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cocola_metric.training compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(options: argparse.Namespace) -> None:
+    """Print the comparison as Markdown, and write it where asked.
+
+    Raises:
+        UsageError: two test sets or encoders have the same name.
+    """
+    tests = dict(labelled(spec) for spec in options.test)
+    if len(tests) < len(options.test):
+        raise UsageError("two test sets have the same name: label them, as in songs=folder")
+    encoders = Encoders.load([options.first, *options.others], device=options.device)
+    tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
+    differences = compare_encoders(
+        encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows
     )
-    parser.add_argument("first", metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
-    parser.add_argument("others", nargs="+", metavar="[NAME=]MODEL", help="those that are compared with it")
-    parser.add_argument("--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets")
-    parser.add_argument("--mode", choices=MODES, default="both")
-    parser.add_argument("--max-tracks", type=int, help="take only the first so many tracks of a test set")
-    parser.add_argument("--max-windows", type=int, help="take at most so many windows of a track, evenly spread")
-    parser.add_argument("--seed", type=int, default=0, help="of the sub-mixes and the noise")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the table to a file")
-    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
-    options = parser.parse_args(arguments)
-    try:
-        tests = dict(labelled(spec) for spec in options.test)
-        if len(tests) < len(options.test):
-            raise UsageError("two test sets have the same name: label them, as in songs=folder")
-        encoders = Encoders.load([options.first, *options.others], device=options.device)
-        tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
-        differences = compare_encoders(
-            encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows
-        )
-    except CocolaError as error:
-        parser.exit(1, f"compare: {error}\n")
     text = print_differences(list(encoders.models), differences)
     print(text)
     if options.out:

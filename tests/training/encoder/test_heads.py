@@ -12,7 +12,7 @@ from tiny_corpus import write_corpus
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
-from cocola_metric.training.encoder import heads, joining, maps
+from cocola_metric.training.encoder import commands, heads, joining, maps
 from cocola_metric.training.encoder.choices import chances_among
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.joining import join_head
@@ -178,5 +178,5 @@ def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_
     monkeypatch.setattr(joining, "JUDGED", ("other_track", "shift"))  # there are too few windows for more
     torch.manual_seed(0)
     loading.save(CocolaModel(PHASORS), tmp_path / "head")
-    joining.main([str(start), str(tmp_path / "head"), "--maps", str(kept), "--out", str(tmp_path / "joined")])
+    commands.join_head([str(start), str(tmp_path / "head"), "--maps", str(kept), "--out", str(tmp_path / "joined")])
     assert loading.load(tmp_path / "joined").model.config.embedding_dim == 512 + 720 + 528

@@ -9,7 +9,7 @@ from tiny_corpus import write_corpus
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.training.corpora.registry import index_stem_folder
-from cocola_metric.training.evaluation import paired
+from cocola_metric.training.evaluation import commands, paired
 from cocola_metric.training.evaluation.encoders import Encoders
 
 MEL = EncoderConfig(front_end="mel", embedding_dim=32)
@@ -64,8 +64,8 @@ def test_from_the_command_line(corpus: Path, tmp_path: Path, capsys) -> None:
     loading.save(encoder(0), tmp_path / "old")
     file = tmp_path / "table.md"
     arguments = [f"old={tmp_path / 'old'}", f"new={tmp_path / 'old'}", "--test", f"tones={corpus}"]
-    paired.main([*arguments, "--max-tracks", "2", "--max-windows", "1", "--out", str(file)])
+    commands.compare([*arguments, "--max-tracks", "2", "--max-windows", "1", "--out", str(file)])
     assert file.read_text() == capsys.readouterr().out
     with pytest.raises(SystemExit) as exit_code:
-        paired.main([*arguments, "--test", f"tones={corpus}"])
+        commands.compare([*arguments, "--test", f"tones={corpus}"])
     assert exit_code.value.code == 1 and "label them" in capsys.readouterr().err
