@@ -15,7 +15,8 @@ from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.identity import file_sha256
 
 from ..queries import ConditioningAudio, Query
-from .folder import Content, Generated
+from .content import Content
+from .folder import Generated
 
 OFFICIAL_STEPS = 150
 ADAPTER_FILE = "componet.safetensors"

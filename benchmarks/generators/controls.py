@@ -12,7 +12,8 @@ from cocola_metric.errors import UsageError
 from cocola_metric.identity import file_sha256
 
 from ..queries import ConditioningAudio, Query, QueryAudio
-from .folder import Content, Generated, GeneratedFolder, open_generated
+from .content import Content
+from .folder import Generated, GeneratedFolder, open_generated
 
 
 @dataclass(frozen=True)

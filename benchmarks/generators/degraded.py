@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from cocola_metric.errors import UsageError
 
 from ..queries import ConditioningAudio, Query, QueryAudio, limit_band
-from .folder import Content, Generated
+from .content import Content
+from .folder import Generated
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from cocola_metric.errors import UsageError
 from cocola_metric.training.msdm import MSDM, load_msdm, msdm_sha256
 
 from ..queries import ConditioningAudio, Query, Submix
-from .folder import Content, Generated
+from .content import Content
+from .folder import Generated
 from .msdm_sampler import PARTIAL, Sampling, generate_stems
 
 

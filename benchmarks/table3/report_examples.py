@@ -13,8 +13,8 @@ import soundfile
 
 from ..queries import Query
 from .data import Table
+from .manifests import Answered, Manifest
 from .scoring import Answers, Samples
-from .stages import Answered, Manifest
 
 RATE = 22_050
 """Hz of the audio in a page."""

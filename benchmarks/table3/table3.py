@@ -16,12 +16,14 @@ from cocola_metric.whole_files import write_text_whole
 
 from ..generators import GENERATORS
 from .data import Table, system_without_weights
+from .manifests import Entry, open_manifests
 from .markdown import table_3_markdown
+from .metrics import open_metrics
 from .ray_engine import RayEngine
 from .report import html_page
 from .report_examples import choose_examples, read_scores
 from .scoring import score_in_process
-from .stages import Entry, generate_stage, open_manifests, open_metrics, score_stage, table_stage
+from .stages import generate_stage, score_stage, table_stage
 
 MEGABYTE = 1_000_000
 

@@ -15,7 +15,7 @@ from cocola_metric.benchmarks.generators.folder import open_generated, write_abo
 from cocola_metric.benchmarks.queries.audio import QueryAudio, note_corpus, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Query, write_queries
-from cocola_metric.benchmarks.table3 import commands, stages
+from cocola_metric.benchmarks.table3 import commands, metrics
 from cocola_metric.benchmarks.table3.data import (
     Cell,
     Column,
@@ -133,8 +133,8 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeScorer, FakeEmbedder]:
     scorer, embedder = FakeScorer(), FakeEmbedder()
-    monkeypatch.setattr(stages.CocolaScorer, "from_pretrained", lambda *_, **__: scorer)
-    monkeypatch.setattr(stages, "new_embedder", lambda _: embedder)
+    monkeypatch.setattr(metrics.CocolaScorer, "from_pretrained", lambda *_, **__: scorer)
+    monkeypatch.setattr(metrics, "new_embedder", lambda _: embedder)
     return scorer, embedder
 
 

@@ -1,0 +1,86 @@
+"""What a table is made of: queries with their music, generators, and their answers."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from cocola_metric.errors import UsageError
+from cocola_metric.identity import file_sha256
+
+from ..generators import GeneratedFolder
+from ..queries import Query, find_tracks, read_queries
+from .scoring import RememberingAudio
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The queries of a data set, and where everything about them is kept.
+
+    Attributes:
+        queries: of the file.
+        sha256: of the file.
+        audio: whole, for generators.
+        heard: limited to the band, for scores.
+        root: folder of answers and scores.
+    """
+
+    queries: Sequence[Query]
+    sha256: str
+    audio: RememberingAudio
+    heard: RememberingAudio
+    root: Path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A generator in a table: "random", "msdm:FILE", or the bare name of a system whose weights are not here."""
+
+    spec: str
+    candidates: int = 1
+
+    @property
+    def place(self) -> str:
+        """Name of its folders: its own, and a hash of what its argument is."""
+        name, _, argument = self.spec.partition(":")
+        if not argument and self.candidates == 1:
+            return name
+        return f"{name}-{hashlib.sha256(f'{self.spec}|{self.candidates}'.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A generator's answers to a manifest."""
+
+    entry: Entry
+    name: str
+    folder: GeneratedFolder
+    queries: Sequence[Query]
+    unsupported: Mapping[str, str]
+
+
+def open_manifests(
+    files: Sequence[Path], corpora: Sequence[str | None], out: Path, band: float | None
+) -> list[Manifest]:
+    """Open manifests with their music.
+
+    Raises:
+        AudioError: there is no music.
+        UsageError: two would be kept in one folder, or a manifest is no good.
+    """
+    manifests = []
+    for file, corpus in zip(files, corpora, strict=True):
+        queries = read_queries(file)
+        tracks = find_tracks(file, queries, corpus)
+        first = queries[0]
+        root = out / f"{first.dataset}-{first.split}-{first.seconds:g}s-seed{first.seed}"
+        whole = RememberingAudio(tracks)
+        heard = whole if band is None else RememberingAudio(tracks, band=band)
+        manifests.append(Manifest(queries, file_sha256(file), whole, heard, root))
+    for one, other in pairwise(sorted(manifests, key=lambda manifest: manifest.root)):
+        if one.root == other.root:
+            raise UsageError(
+                f"{one.root.name}: two manifests of this name; make a table of each, with --out of its own"
+            )
+    return manifests
