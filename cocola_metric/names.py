@@ -7,7 +7,6 @@ from .errors import UsageError
 _LONGEST = 200  # bytes: file systems end at 255, and a suffix or a mark of a temporary file comes on top
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # by Windows, whatever the suffix
 _STARTS_A_FORMULA = ("=", "+", "-", "@")
-_MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]|~"} | {"<": "&lt;", "&": "&amp;"})
 
 
 def path_part(name: str, what: str = "name") -> str:
@@ -71,9 +70,18 @@ def is_plain(text: str) -> bool:
 
 
 def markdown_text(text: str) -> str:
-    r"""Return a text for a Markdown table or sentence: no cell ends in it, no HTML begins, nothing is emphasised.
+    """Return a text for a line of Markdown: the line goes on behind it, and no HTML begins.
 
-    >>> markdown_text("a|b <script>")
-    'a\\|b &lt;script>'
+    >>> markdown_text("a <script>")
+    'a &lt;script>'
     """
-    return printable(text).translate(_MARKDOWN)
+    return printable(text).replace("<", "&lt;")
+
+
+def markdown_cell(text: str) -> str:
+    r"""Return a text for a cell of a Markdown table, which does not end in it either.
+
+    >>> markdown_cell("a|b")
+    'a\\|b'
+    """
+    return markdown_text(text).replace("|", "\\|")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from cocola_metric.names import markdown_text
 from cocola_metric.training.evaluation import NOTHING, markdown_table
 from cocola_metric.training.paper import PUBLISHED_TABLE_3, TABLE_3_COLUMNS
 
@@ -12,7 +13,7 @@ def table_3_markdown(table: Table) -> str:
     """Return the whole table."""
     parts = ["# Table 3", _legend(table)]
     for section in table.sections:
-        parts += [f"## {section.title}", _about(section), _section(table, section), *_notes(section)]
+        parts += [f"## {markdown_text(section.title)}", _about(section), _section(table, section), *_notes(section)]
     parts += ["## Columns", _columns(table), "## As published", _published()]
     return "\n\n".join(parts) + "\n"
 
@@ -52,9 +53,10 @@ def _legend(table: Table) -> str:
 
 
 def _about(section: Section) -> str:
+    source = markdown_text(f"{section.dataset}, split {section.split}")
     return (
-        f"{section.queries} queries of {section.seconds:g} s from {section.tracks} tracks ({section.dataset}, "
-        f"split {section.split}), manifest `{section.queries_sha256[:12]}`."
+        f"{section.queries} queries of {section.seconds:g} s from {section.tracks} tracks ({source}), "
+        f"manifest `{section.queries_sha256[:12]}`."
     )
 
 
@@ -87,12 +89,13 @@ def _notes(section: Section) -> Iterator[str]:
     notes = []
     for row in section.rows:
         notes += [
-            f"- {row.generator}: {count} of {section.queries} queries not answered: {why}"
+            markdown_text(f"- {row.generator}: {count} of {section.queries} queries not answered: {why}")
             for why, count in row.unsupported.items()
         ]
         for label, cell in row.cells.items():
             if cell.silent:
-                notes.append(f"- {row.generator}, {label}: {cell.silent} answers are silent and have no score")
+                silent = f"- {row.generator}, {label}: {cell.silent} answers are silent and have no score"
+                notes.append(markdown_text(silent))
     distances = [
         [
             row.generator,
@@ -120,7 +123,7 @@ def _columns(table: Table) -> str:
         [column.label, f"`{column.signature}`" if column.signature else f"{column.missing}: {column.detail}"]
         for column in table.columns
     ]
-    return "\n".join(f"- {label}: {what}" for label, what in rows)
+    return "\n".join(markdown_text(f"- {label}: {what}") for label, what in rows)
 
 
 def _published() -> str:

@@ -1,10 +1,12 @@
 """Repositories on the Hugging Face Hub: from a name and a revision to files in the user's cache, or one clear error."""
 
+import contextlib
 import logging
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +23,7 @@ from huggingface_hub.errors import (
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from .hub_errors import explain, in_short, status_of
+from .hub_limits import MOST_CONFIG_BYTES, limited, within
 from .known import CONFIG_FILE, WEIGHTS_FILE
 
 ORIGINAL_SUFFIX = ".ckpt"
@@ -28,6 +31,8 @@ LIBRARY = "cocola-metric"
 DEFAULT_BRANCH = "main"
 RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that says "not now"
 LONGEST_WAIT = 60.0  # seconds; a server that asks for more gets an error instead
+METADATA_SECONDS = 60.0  # for a list of files or a configuration, however slowly it drips in
+MOST_WEIGHTS_BYTES = 2**33  # of a file of weights; the largest that is known has 2^28
 NOT_NOW = (429, 500, 502, 503, 504)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -88,6 +93,10 @@ def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool |
         return cached
     try:
         files = _patiently(lambda: _list_files(repo_id, wanted, token), waits=() if cached else RETRY_WAITS)
+    except CheckpointError:
+        if cached is None:
+            raise
+        return cached
     except RevisionNotFoundError as error:  # an answer, not a failure: a cached copy would be of something else
         raise explain(error, repo_id, wanted) from error
     except Exception as error:  # of the HTTP library, and its name depends on the version of huggingface_hub
@@ -133,7 +142,8 @@ def _cached(repo_id: str, revision: str, token: str | bool | None) -> Snapshot |
 
 def _list_files(repo_id: str, revision: str, token: str | bool | None) -> list[str]:
     api = HfApi(library_name=LIBRARY, library_version=version(LIBRARY))
-    info = api.model_info(repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT, token=token)
+    ask = partial(api.model_info, repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT, token=token)
+    info = within(METADATA_SECONDS, ask, f"{repo_id} (revision {revision}): its list of files")
     return [sibling.rfilename for sibling in info.siblings or ()]
 
 
@@ -154,20 +164,44 @@ def _main_file(files: Sequence[str], place: str) -> str:
 
 
 def _download(repo_id: str, file: str, revision: str, token: str | bool | None) -> Path:
+    place = f"{repo_id} (revision {revision}): {file}"
+    most_bytes, seconds = (MOST_WEIGHTS_BYTES, None) if file != CONFIG_FILE else (MOST_CONFIG_BYTES, METADATA_SECONDS)
+    fetch: Callable[[], str] = partial(
+        hf_hub_download,
+        repo_id,
+        file,
+        revision=revision,
+        token=token,
+        library_name=LIBRARY,
+        library_version=version(LIBRARY),
+        **limited(hf_hub_download, most_bytes, place),
+    )
+
     def download() -> str:
-        return hf_hub_download(
-            repo_id, file, revision=revision, token=token, library_name=LIBRARY, library_version=version(LIBRARY)
-        )
+        return fetch() if seconds is None else within(seconds, fetch, place)
 
     try:
         try:
             return Path(_patiently(download, RETRY_WAITS))
+        except CheckpointError:
+            raise
         except Exception as error:  # see open_snapshot
             if not _broke_off(error):
                 raise
             return Path(_patiently(download, RETRY_WAITS))  # before huggingface_hub 2, this is what resumes
+    except CheckpointError:
+        _delete_unfinished(repo_id)
+        raise
     except Exception as error:
         raise explain(error, repo_id, revision, file) from error
+
+
+def _delete_unfinished(repo_id: str) -> None:
+    """Delete what was downloaded of files that were refused, so that nobody goes on with them."""
+    folder = Path(constants.HF_HUB_CACHE, f"models--{repo_id.replace('/', '--')}", "blobs")
+    for file in folder.glob("*.incomplete"):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _broke_off(error: Exception) -> bool:

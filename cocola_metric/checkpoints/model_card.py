@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from huggingface_hub import ModelCardData
 
 from ..encoder import EncoderConfig
+from ..names import markdown_cell
 from ..signature import HASH_DIGITS
 
 CARD_FILE = "README.md"
@@ -66,4 +67,4 @@ def _table(left: str, right: str, rows: Mapping[str, object]) -> str:
 
 
 def _cell(value: object) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return markdown_cell(" ".join(str(value).split()))

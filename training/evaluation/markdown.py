@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from cocola_metric.names import markdown_cell
+
 NOTHING = "-"
 """Stands where nothing could be measured."""
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table whose first column is aligned left, the others right.
+    """Return a table whose first column is aligned left, the others right; names in it cannot break it.
 
     >>> print(markdown_table(["", "a"], [["x", "1"]]))
     |  | a |
@@ -15,6 +17,6 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     | x | 1 |
     """
     lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *rows]
-    joined = ["| " + " | ".join(line) + " |" for line in lines]
+    joined = ["| " + " | ".join(map(markdown_cell, line)) + " |" for line in lines]
     joined[1] = "|" + "|".join(lines[1]) + "|"
     return "\n".join(joined)
