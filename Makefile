@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test check check-files check-types bench examples corpora table3 documents clean
+.PHONY: demo test hostile check check-files check-types bench examples corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -15,6 +15,10 @@ demo: $(VENV)/base
 
 test: $(VENV)/test system check
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# All bad files and all kills, of which make test tries a few: ten minutes.
+hostile: $(VENV)/test
+	COCOLA_HOSTILE=full HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile
 
 check: check-files check-types
 	$(BIN)/ruff check .

@@ -94,8 +94,9 @@ class AudioFile:
                     if not len(block):
                         break
                     position += len(block)
+                    if position == frames and decoder.format == "FLAC":  # now: who has all samples asks no further
+                        refuse_what_follows(view, str(self.path))
                     yield mono(block, str(self.path))
-                is_flac = decoder.format == "FLAC"
         except soundfile.LibsndfileError as error:
             reason = view.failure or error.error_string
             raise AudioError(
@@ -108,8 +109,6 @@ class AudioFile:
             raise AudioError(
                 f"{self.path} is truncated: its header announces {frames} samples, {position} are there: copy it again"
             )
-        if is_flac and last == frames:
-            refuse_what_follows(view, str(self.path))
 
 
 def open_file(path: Path) -> AudioFile:
@@ -140,6 +139,8 @@ def opened(path: Path) -> BinaryIO:
         if status.st_size == 0:
             raise AudioError(f"{path} is empty (0 bytes): write or copy it again")
         return path.open("rb")
+    except AudioError:
+        raise
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist: check the path") from error
     except (OSError, ValueError) as error:  # ValueError: a null character, a character that no name has

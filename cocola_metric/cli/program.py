@@ -36,7 +36,7 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
     if sys.stderr is None:  # closed by the caller: messages would end up among the results
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
-        with _own_warnings_only(program):
+        with _silent_libraries(), _own_warnings_only(program):
             result, code = command()
     except CocolaError as error:
         say(program, error)
@@ -75,6 +75,29 @@ def _printed(program: str, text: str) -> bool:
 def _discard_stdout() -> None:
     """Let what is left in the buffer go nowhere, or the interpreter stumbles over it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Let what C libraries write to stderr by themselves go nowhere, as libmpg123 does on every damaged frame."""
+    own = sys.stderr
+    try:
+        if own.fileno() != 2:
+            raise OSError("another file")
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except (OSError, ValueError, AttributeError):  # stderr is closed, or no file: Python's own is not touched
+        yield
+        return
+    own.flush()
+    with open(kept, "w", 1, encoding=own.encoding, errors="backslashreplace") as sys.stderr:  # noqa: PTH123
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(nowhere)
+            sys.stderr = own
 
 
 @contextmanager

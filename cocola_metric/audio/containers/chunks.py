@@ -15,6 +15,7 @@ from .byte_view import Part
 _PIPED_DATA_SIZE = 0x7FFF_0000
 """Bytes from which a 32-bit size that is not there means "unknown": programs that write to a pipe state 2 or 4 GiB."""
 _UNKNOWN_64 = 2**62
+_MOST_BEHIND = 2**20  # bytes behind the samples that are no chunk
 _MOST_CHUNKS = 4096  # before the samples; a damaged file may state one of 0 bytes for ever
 
 
@@ -63,7 +64,7 @@ def sample_parts(kind: bytes, file: BinaryIO, start: int, size: int, name: str) 
             "again"
         )
     if not piped:
-        _refuse_another(file, data.start + data.size, name)
+        _refuse_another(file, data.start + data.size, size, name)
         return ((start, size),)
     if data.size == available:
         return ((start, size),)
@@ -79,6 +80,8 @@ def _find_data(kind: bytes, file: BinaryIO, start: int, size: int) -> DataChunk 
 
 
 def _read(file: BinaryIO, position: int, layout: str) -> tuple[int | bytes, ...]:
+    if position > _UNKNOWN_64:  # stated by a damaged size: no file is so long
+        raise struct.error(f"position {position}")
     file.seek(position)
     return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
@@ -196,10 +199,13 @@ def _holds_chunks(file: BinaryIO, position: int, size: int) -> bool:
     return False
 
 
-def _refuse_another(file: BinaryIO, position: int, name: str) -> None:
-    """Refuse a second file behind the first, whose samples no decoder would read."""
+def _refuse_another(file: BinaryIO, position: int, size: int, name: str) -> None:
+    """Refuse a second file behind the first, whose samples no decoder would read, or a hole of a disk."""
     file.seek(position + position % 2)
     behind = file.read(12)
+    rest = size - position
+    if rest > _MOST_BEHIND and not all(0x20 <= byte < 0x7F for byte in behind[:4]):
+        raise AudioError(f"{name} holds {rest} bytes of no known kind behind its samples: copy or encode it again")
     if behind[:4] in CONTAINERS and (
         behind[8:12] in (b"WAVE", b"AIFF", b"AIFC") or behind[:4] in (b"caff", b".snd", b"riff")
     ):

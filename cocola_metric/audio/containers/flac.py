@@ -22,6 +22,6 @@ def refuse_what_follows(view: ByteView, name: str) -> None:
     if _BEGINNING in rest:
         raise AudioError(f"{name} holds a second recording behind the first: join them in one, or split the file")
     behind = view.size - furthest
-    if behind > _MOST_BEHIND and any(rest[-_MOST_BEHIND:]):
+    if behind > _MOST_BEHIND:
         raise AudioError(f"{name} holds {behind} bytes behind the samples that its header announces: encode it again")
     view.seek(0, os.SEEK_END)
