@@ -46,6 +46,7 @@ ONLY_IN = {
     "huggingface_hub": {"checkpoints"},
     "diffusers": {"training.componet"},
     "music21": {"training.rendering"},
+    "requests": {"checkpoints"},
     "ray": {"benchmarks.table3"},
 }
 MOST_LINES = 300

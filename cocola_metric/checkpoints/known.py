@@ -1,6 +1,6 @@
 """The known encoders: what each was trained on, where it is, and how to get those that are nowhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 CONFIG_FILE = "config.json"
@@ -10,6 +10,27 @@ GRAPH_FILE = "encoder.onnx"
 WEIGHTS_KEY = "weights_sha256"
 """In config.json: the hash of the weights file that it was written for; folders of earlier versions have none."""
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file in a public GitHub repository.
+
+    Attributes:
+        repository: "organisation/name".
+        commit: the commit that the address names, full or abbreviated; GitHub accepts both.
+        file: its path in the repository.
+        licence: of the repository.
+        citation: what to cite.
+        sha256: of the file; None while no maintainer has pinned it.
+    """
+
+    repository: str
+    commit: str
+    file: str
+    licence: str
+    citation: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +44,8 @@ class Checkpoint:
         repo_id: of the Hub repository that holds it; None while there is none.
         revision: the commit that this name stands for.
         sha256: of the weights file; a file with another one is refused.
-        remedy: how to get it while it has neither folder nor repository.
+        published: where its authors publish it on GitHub, in their own format; fetched and converted on request.
+        remedy: how to get it while it is in none of these places.
     """
 
     training_data: str
@@ -32,9 +54,17 @@ class Checkpoint:
     repo_id: str | None = None
     revision: str | None = None
     sha256: str | None = None
+    published: PublishedFile | None = None
     remedy: str = ""
 
 
+_PHALAR = PublishedFile(
+    "gladia-research-group/phalar",
+    "4a33399",
+    "ckpts/PHALAR_best.ckpt",
+    licence="MIT",
+    citation="PHALAR, arXiv 2605.03929 (ICML 2026)",
+)
 _ON_A_FILE_SHARING_SITE = (
     "the authors publish it on a file-sharing site (linked in github.com/gladia-research-group/cocola{where}) and not "
     "on the Hub: download the .ckpt file and pass its path instead of the name"
@@ -56,5 +86,9 @@ CHECKPOINTS: dict[str, Checkpoint] = {
     ),
     "moisesdb": Checkpoint("MoisesDB (section 5)", "mel", remedy=_PAPER_ONLY.format(corpus="MoisesDB")),
     "slakh2100": Checkpoint("Slakh2100 (section 5)", "mel", remedy=_PAPER_ONLY.format(corpus="Slakh2100")),
+    "phalar": Checkpoint("as stated by its authors", "cqt", published=_PHALAR),
+    "cocola_2026": Checkpoint(
+        "as stated by its authors", "hps_reflect", published=replace(_PHALAR, file="ckpts/COCOLA_best.ckpt")
+    ),
     "hp_v1": Checkpoint("as stated by its authors", "hps", remedy=_ON_A_FILE_SHARING_SITE.format(where="")),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from ..encoder import CocolaModel, EncoderConfig
@@ -15,7 +16,8 @@ from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
 from ..whole_files import make_folder, write_bytes_whole
 from .config_file import read_config, refuse_other_weights, write_config
-from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint
+from .graph_export import write_graph
+from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint, PublishedFile
 from .mismatch import list_problems, refuse_mismatch
 
 __all__ = [
@@ -71,6 +73,9 @@ def load(
     if known is not None and known.repo_id is not None:
         pinned = known.sha256 if revision in (None, known.revision) else None
         return _load_repository(str(name), known.repo_id, revision or known.revision, token, sha256=pinned)
+    if known is not None and known.published is not None:
+        _refuse_revision(name, revision)
+        return _load_path(str(name), _converted(str(name), known.published))
     if known is not None:
         raise CheckpointError(f"{name}: {known.remedy}")
     if isinstance(name, str) and _is_repository_id(name):
@@ -141,6 +146,39 @@ def _load_repository(
     if sha256 is not None:
         refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
     return _load_path(name, weights.parent if ours else weights)
+
+
+def _converted(name: str, published: PublishedFile) -> Path:
+    """Return the folder of ours that a published file was converted to, now if it was not before."""
+    from .download import cache_folder, fetch
+
+    folder = cache_folder(published)
+    converted = folder / "converted"
+    if (converted / WEIGHTS_FILE).is_file() and (converted / CONFIG_FILE).is_file():
+        return converted
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        lock.acquire()
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror}); set XDG_CACHE_HOME") from error
+    with lock:
+        if not (converted / WEIGHTS_FILE).is_file():
+            _convert(fetch(name, published), converted)
+    return converted
+
+
+def _convert(file: Path, folder: Path) -> None:
+    """Make a folder of ours of an original file, which is deleted: if it is not fit, the next call fetches it again."""
+    from .original import read_original
+
+    try:
+        config, state = read_original(file)
+        refuse_mismatch(CocolaModel(config).state_dict(), state.items(), f"{file}: not the encoder that it seems to be")
+        save_state(config, state, folder)
+        write_graph(config, folder)
+    finally:
+        file.unlink()
 
 
 def _load_path(name: str, path: Path) -> LoadedCheckpoint:

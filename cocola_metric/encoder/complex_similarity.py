@@ -40,7 +40,8 @@ class HermitianSimilarity(ComplexBilinearSimilarity):
 
     def matrix_weight(self) -> Tensor:
         """Return the Hermitian part of W."""
-        real, imaginary = self.weight.chunk(2)
+        half = len(self.weight) // 2
+        real, imaginary = self.weight[:half], self.weight[half:]
         return torch.cat([real + real.T, imaginary - imaginary.T]) / 2
 
 

@@ -77,11 +77,13 @@ def complex_mlp(width: int, dim: int) -> nn.Sequential:
 
 def magnitudes(vectors: Tensor) -> Tensor:
     """Return the magnitudes of complex numbers: (..., 2 D) -> (..., D)."""
-    real, imaginary = vectors.chunk(2, -1)
+    half = vectors.shape[-1] // 2
+    real, imaginary = vectors[..., :half], vectors[..., half:]
     return (real.square() + imaginary.square()).clamp(min=EPSILON**2).sqrt()
 
 
 def as_real_matrix(weight: Tensor) -> Tensor:
     """Return the real matrix that does to (real, imaginary) what a complex one does: (2 O, I) -> (2 O, 2 I)."""
-    real, imaginary = weight.chunk(2)
+    half = len(weight) // 2
+    real, imaginary = weight[:half], weight[half:]
     return torch.cat([torch.cat([real, -imaginary], 1), torch.cat([imaginary, real], 1)])
