@@ -17,8 +17,8 @@ from cocola_metric.checkpoints.known import CONFIG_FILE, EMBEDDED_FOLDER, GRAPH_
 from cocola_metric.checkpoints.loading import load, save
 from cocola_metric.checkpoints.safetensors_file import read_arrays, tensor_table
 from cocola_metric.encoder import ArrayEncoder
-from cocola_metric.encoder.front_ends import MODES
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
+from cocola_metric.encoder.modes import MODES
 from cocola_metric.errors import CheckpointError
 
 EMBEDDING_TOLERANCE = 1e-5  # between ONNX Runtime and torch, from the same audio
