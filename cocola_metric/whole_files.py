@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import OutputError
+from filelock import FileLock, Timeout
+
+from .errors import OutputError, UsageError
 
 _NAME_CHARACTERS = 40  # of the target, in the temporary name: file systems end at 255 bytes, a character takes up to 4
 _FOLLOW_NO_PLANTED_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -102,6 +104,28 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise explained(path, error) from error
     return folder
+
+
+@contextmanager
+def written_alone(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other runs from writing to a file inside the block; a hidden lock file beside it stays.
+
+    Raises:
+        UsageError: Another run writes to it.
+        OutputError: It cannot be locked.
+    """
+    target = Path(os.path.realpath(path))
+    lock = FileLock(target.with_name(f".{target.name[:_NAME_CHARACTERS]}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(f"{path}: another run writes to it; wait for that, or give another --out") from error
+    except OSError as error:
+        raise explained(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _status(target: Path) -> os.stat_result | None:

@@ -13,6 +13,7 @@ from scipy.io import wavfile
 
 from cocola_metric.audio import open_file
 from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.json_files import json_text, read_json
 from cocola_metric.whole_files import write_text_whole, written_whole
 
 from ..queries import Query
@@ -91,9 +92,9 @@ def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:
         wanted = json.dumps({"queries_sha256": queries_sha256, "content": "accompaniment"})
         raise UsageError(f"{root}: no {ABOUT_FILE}; write {wanted} there if its WAVs answer these queries")
     try:
-        about = dict(json.loads(file.read_text(encoding="utf-8")))
+        about = read_json(file)
         content, answered = about["content"], about["queries_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (UsageError, KeyError) as error:
         raise UsageError(f"{file}: not an object with content and queries_sha256 ({error})") from error
     if content not in CONTENTS:
         raise UsageError(f"{file}: content {content!r} is unknown: write {' or '.join(CONTENTS)}")
@@ -108,7 +109,7 @@ def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:
 def write_about(root: Path, queries_sha256: str, content: Content, details: Mapping[str, Any]) -> None:
     """Write ``generated.json``: which queries a folder answers, and whatever else is to be known."""
     about = {"queries_sha256": queries_sha256, "content": content, **details}
-    write_text_whole(root / ABOUT_FILE, json.dumps(about, indent=2) + "\n")
+    write_text_whole(root / ABOUT_FILE, json_text(about, indent=2) + "\n")
 
 
 def fit_length(samples: NDArray[np.float32], query: Query, sample_rate: int, name: str) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ import argparse
 import hashlib
 import json
 import logging
-import sys
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from cocola_metric.errors import UsageError
 from cocola_metric.identity import file_sha256
+from cocola_metric.json_files import json_text, read_json
 from cocola_metric.whole_files import write_text_whole
 
 from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
@@ -142,7 +142,7 @@ def _hash(content: dict[str, Any]) -> str:
 
 def _is_current(out: Path, query: Query, key: str) -> bool:
     try:
-        note = json.loads(_note(out, query).read_text(encoding="utf-8"))
+        note = read_json(_note(out, query))
         return bool(note["key"] == key and note["sha256"] == file_sha256(_wav(out, query)))
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -152,7 +152,7 @@ def _write_answer(out: Path, query: Query, key: str, answer: Generated, name: st
     samples = fit_length(answer.samples, query, answer.sample_rate, f"{name}: the answer")
     with wav_written_whole(_wav(out, query), samples, answer.sample_rate) as unfinished:
         note = {"id": query.id, "key": key, "sha256": file_sha256(unfinished), "norms": answer.norms}
-        write_text_whole(_note(out, query), json.dumps(note) + "\n")  # first, so that audio without a note is not ours
+        write_text_whole(_note(out, query), json_text(note) + "\n")  # first, so that audio without a note is not ours
 
 
 def _wav(out: Path, query: Query) -> Path:
@@ -179,5 +179,4 @@ def run(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
     )
     report = {"generator": generator.name, **asdict(counts), "queries_sha256": sha256, "out": str(options.out)}
-    json.dump(report, sys.stdout)
-    print()
+    print(json_text(report))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.json_files import read_json
 from cocola_metric.training.corpora import CORPORA, Stem, Track, canonical_name, open_corpora
 from cocola_metric.training.evaluation import open_test_set
 from cocola_metric.whole_files import write_text_whole
@@ -148,7 +149,10 @@ def find_tracks(manifest: Path, queries: Sequence[Query], corpus: str | None = N
         noted = _corpus_note(manifest)
         if not noted.is_file():
             raise UsageError(f"{manifest}: drawn on another machine; pass --corpus, where its music lies here")
-        corpus = str(json.loads(noted.read_text(encoding="utf-8"))["corpus"])
+        remedy = "delete it, and pass --corpus"
+        corpus = read_json(noted, remedy=remedy).get("corpus")
+        if not isinstance(corpus, str):
+            raise UsageError(f"{noted}: names no corpus; {remedy}")
     return open_tracks(corpus, queries[0].split)
 
 

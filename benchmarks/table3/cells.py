@@ -9,6 +9,7 @@ from typing import Any
 
 from cocola_metric import __version__
 from cocola_metric.fad import Array, Embedder, EmbeddingCache, SubFAD
+from cocola_metric.json_files import json_text, read_json
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.whole_files import write_text_whole
 
@@ -85,7 +86,7 @@ def _distance_cell(manifest: Manifest, one: Answered, embedder: Embedder) -> Cel
     if result is None:
         result = _measure(fad, manifest, one, answers, real)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text_whole(file, json.dumps({"key": key, "result": result}) + "\n")
+        write_text_whole(file, json_text({"key": key, "result": result}) + "\n")
     return Cell(
         result["fad"],
         None,
@@ -108,7 +109,7 @@ def _measure(fad: SubFAD, manifest: Manifest, one: Answered, answers: Answers, r
 
 def _read_result(file: Path, key: str) -> dict[str, Any] | None:
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = read_json(file, most_bytes=2**28)
         return dict(kept["result"]) if kept["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

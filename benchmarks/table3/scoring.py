@@ -22,9 +22,10 @@ from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import AudioError
 from cocola_metric.fad import Array, Embedder, EmbeddingCache
 from cocola_metric.identity import file_sha256
+from cocola_metric.json_files import json_text, parsed_json
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.training.corpora import Track
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole, written_alone
 
 from ..generators import GeneratedFolder, accompaniment_of, mix_of
 from ..queries import ConditioningAudio, Query, QueryAudio, Submix, limit_band, resample_to
@@ -200,14 +201,22 @@ def score_answers(
 
     Raises:
         AudioError: an answer is missing or damaged.
+        UsageError: another run scores into the file.
     """
+    make_folder(file.parent)
+    with written_alone(file):
+        return _score_into(file, scorer, queries, answers, engine, name)
+
+
+def _score_into(
+    file: Path, scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, engine: Engine, name: str
+) -> Scored:
     keys = {query.id: _hash([scorer.signature, answers.identity(query)]) for query in queries}
     found = list(_read_rows(file))
-    rows = {row["id"]: row for row in found if keys.get(row["id"]) == row["key"]}
+    rows = {row["id"]: row for row in found if keys.get(str(row["id"])) == row["key"]}
     todo = [query for query in queries if query.id not in rows]
     kept = len(rows)
     if todo or len(found) != kept:
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_text_whole(file, "".join(_line(row) for row in rows.values()))
     with (
         file.open("a", encoding="utf-8") as out,
@@ -262,16 +271,20 @@ def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Arra
 def _read_rows(file: Path) -> Iterator[dict[str, Any]]:
     if not file.is_file():
         return
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_bytes().splitlines():
         try:
-            row = json.loads(line)
-            yield {name: row[name] for name in ("id", "key", "score", "windows")}
+            row = parsed_json(line.decode("utf-8"))
+            kept = {name: row[name] for name in ("id", "key", "score", "windows")}
+            numbers = [kept["score"], *kept["windows"]]
+            if not all(value is None or type(value) in (int, float) for value in numbers):
+                raise ValueError("a score that is no number")
         except (ValueError, KeyError, TypeError):
-            yield {"id": "", "key": "damaged"}
+            kept = {"id": "", "key": "damaged"}
+        yield kept
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row) + "\n"
+    return json_text(row) + "\n"
 
 
 def _plain(value: float) -> float | None:

@@ -11,13 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
-
 from ..audio import AudioInput, content_sha256
 from ..errors import UsageError
 from ..identity import Marks, file_marks
 from ..scorer import WindowScores
-from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole
+from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
 from .pairs import Pair
 from .score_rows import CONTENT_DIGITS, Row, header, read_rows, row_of
 
@@ -61,8 +59,7 @@ class ScoreFile:
         self._waiting: list[int] = []
         self._marks: dict[Path, Marks | None] = {}
         self._file: BinaryIO | None = None
-        real = Path(os.path.realpath(path))
-        self._lock = FileLock(real.with_name(f".{real.name}.lock"), timeout=0)
+        self._alone = contextlib.ExitStack()
 
     @property
     def todo(self) -> list[Pair]:
@@ -81,18 +78,13 @@ class ScoreFile:
             UsageError: Another run writes to it, or it is no score file of this recipe.
             OutputError: It cannot be written.
         """
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise UsageError(f"{self.path}: another run writes to it; wait for that, or give another --out") from error
-        except OSError as error:
-            raise explained(self.path, error) from error
+        self._alone.enter_context(written_alone(self.path))
         try:
             self._take_over()
             self._write_whole()
             self._file = self.path.open("ab", buffering=0)
         except BaseException:
-            self._lock.release()
+            self._alone.close()
             raise
         return self
 
@@ -108,7 +100,7 @@ class ScoreFile:
             if kind is None:
                 self._write_whole()
         finally:
-            self._lock.release()
+            self._alone.close()
 
     def write(self, index: int, result: WindowScores | str) -> str | None:
         """Append the scores of ``todo[index]``, or the reason why it has none; return that reason.

@@ -1,4 +1,5 @@
 from .bank import NO_STEM, BankTrack, StemBank, open_banks
+from .identity import cache_name
 from .names import canonical_name, instrument_of, stem_tags, tag_word
 from .registry import CORPORA, open_corpora
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
@@ -17,6 +18,7 @@ __all__ = [
     "Stem",
     "StemBank",
     "Track",
+    "cache_name",
     "canonical_name",
     "index_stem_folder",
     "instrument_of",

@@ -1,9 +1,11 @@
 """MoisesDB: 240 recorded songs, 11 kinds of stems, each of one or several files."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
+
+from cocola_metric.errors import UsageError
+from cocola_metric.json_files import read_json
 
 from .splits import ALL_FOLDERS, FOLDERS, check_split, draw_split, find_home
 from .tracks import Stem, Track, keep_usable
@@ -45,12 +47,12 @@ def index_moisesdb(root: Path, split: str, *, by_type: bool = False) -> list[Tra
 def _read_track(folder: Path, by_type: bool) -> Track:
     files: dict[tuple[str, str], list[Path]] = {}
     try:
-        listed: list[dict[str, Any]] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))["stems"]
+        listed: list[dict[str, Any]] = read_json(folder / DATA_FILE)["stems"]
         for stem in listed:
             for file in stem["tracks"]:
                 key = (stem["stemName"], file["trackType"] if by_type else "")
                 files.setdefault(key, []).append(folder / stem["stemName"] / f"{file['id']}.{file['extension']}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (UsageError, KeyError, TypeError) as error:
         logger.warning("%s cannot be read: %r", folder / DATA_FILE, error)
         return Track(folder.name, ())
     return Track(

@@ -1,10 +1,10 @@
 """Any folder of tracks with one file a stem, and the corpora that rendering writes."""
 
-import json
 from pathlib import Path
 
 from cocola_metric.audio import is_mixture, list_audio
-from cocola_metric.errors import AudioError
+from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.json_files import read_json
 
 from .splits import ALL_FOLDERS, FOLDERS, draw_split, split_folder
 from .tracks import Stem, Track, keep_usable
@@ -29,7 +29,7 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     if split is not None and _is_divided(root):
         return index_stem_folder(_existing_split(root, split))
     groups_file = root / GROUPS_FILE
-    groups = json.loads(groups_file.read_text(encoding="utf-8")) if groups_file.exists() else {}
+    groups = _read_groups(groups_file) if groups_file.exists() else {}
     tracks = [
         Track(folder.name, _gather(folder, groups.get(folder.name, {})))
         for folder in sorted(root.iterdir())
@@ -45,6 +45,19 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
         if not tracks:
             raise AudioError(f"{root}: {count} tracks leave none for {split}; put them into {'/, '.join(FOLDERS)}/")
     return keep_usable(tracks, str(root))
+
+
+def _read_groups(file: Path) -> dict[str, dict[str, str]]:
+    """Read which files of a track are one stem: track -> file -> stem.
+
+    Raises:
+        UsageError: The file is damaged, or says something else.
+    """
+    groups: dict[str, dict[str, str]] = read_json(file, most_bytes=2**26, remedy="mend or delete it")
+    for track, files in groups.items():
+        if not isinstance(files, dict) or not all(isinstance(stem, str) for stem in files.values()):
+            raise UsageError(f"{file}: {track!a} is no object of file names and the names of their stems; mend it")
+    return groups
 
 
 def index_rendered(root: Path, split: str) -> list[Track]:

@@ -1,7 +1,6 @@
 """Pairs of sub-mixes that CompoNet is trained on (section 3.3): draw i is a function of (tracks, settings, seed, i)."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,9 +15,10 @@ from torch.utils.data import Dataset
 
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import AudioError, OutputError, UsageError
+from cocola_metric.json_files import read_json
 from cocola_metric.whole_files import write_text_whole
 
-from ...corpora import NO_STEM, BankTrack, StemBank, open_banks, open_corpora, stem_tags, tag_word
+from ...corpora import NO_STEM, BankTrack, StemBank, cache_name, open_banks, open_corpora, stem_tags, tag_word
 from ...paper import Task, task_of
 from ...signal import SOUNDING_POWER
 from ...signal import draw_subsets as draw_disjoint_subsets
@@ -183,10 +183,9 @@ def open_named_banks(
 
 def _stem_names(spec: str, split: str, cache: Path) -> dict[str, list[str]]:
     """Return the kinds of the stems of each track; they are kept beside the bank, which does not know them."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", spec).strip("-")
-    file = cache / name / split / STEMS_FILE
+    file = cache / cache_name(spec) / split / STEMS_FILE
     if file.is_file():
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        return dict(read_json(file, most_bytes=2**28, remedy="delete it"))
     tracks = open_corpora([spec], split)
     names = {track.name: [stem.instrument or stem.name for stem in track.stems] for track in tracks}
     with suppress(OutputError):  # somebody else's cache, which may be read only
