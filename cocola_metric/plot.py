@@ -48,6 +48,15 @@ def plot_scores(
         axis.sharex(top)
     axes[-1].set_xlabel("time (s)")
     axes[-1].set_xlim(0, scores.starts[-1] + window)
+    save_picture(figure, file)
+
+
+def save_picture(figure: Any, file: Path) -> None:
+    """Write a figure, whole or not at all, in the format that the name of the file tells.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     with written_whole(file) as temporary:
         figure.savefig(temporary, dpi=150, format=_format(file))
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_mixture, is_silent, list_audio, open_file
 from cocola_metric.errors import UsageError
 from cocola_metric.fad import FadResult, SubFAD
-from cocola_metric.plot import new_figure
+from cocola_metric.plot import new_figure, save_picture
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.training.corpora import read_excerpt
 
@@ -134,7 +134,7 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
     bottom.set_xlabel("sub-FAD (lower is nearer)")
     bottom.set_ylabel("COCOLA score (higher fits better)")
     bottom.legend(frameon=False, fontsize=8, loc="center right")
-    figure.savefig(file, dpi=150)
+    save_picture(figure, file)
 
 
 def run(options: argparse.Namespace) -> None:

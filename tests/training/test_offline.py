@@ -26,12 +26,14 @@ TEST_WORK, TRAIN_WORK = "dirtylove", "crunk-demo"
 @pytest.fixture(scope="module")
 def compact():
     path = Path(__file__).parents[2] / "training" / "offline" / "compact.py"
+    sys.path.insert(0, str(path.parent))  # as for a script
     specification = importlib.util.spec_from_file_location("compact", path)
     module = importlib.util.module_from_spec(specification)
     sys.modules["compact"] = module  # its dataclasses ask for it
     specification.loader.exec_module(module)
     yield module
-    del sys.modules["compact"]
+    sys.path.remove(str(path.parent))
+    del sys.modules["compact"], sys.modules["compact_scores"]
 
 
 def tone(seconds, frequency=440.0, rate=SAMPLE_RATE):

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.json_files import read_json
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import write_text_whole, written_whole
 
 from ..signal import beat_period
 from .identity import cache_name
@@ -174,7 +174,8 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     if damaged:
         logger.warning("%d of %d tracks left out", damaged, len(tracks))
     samples.flush()
-    np.save(folder / LEVELS, levels)
+    with written_whole(folder / LEVELS) as unfinished, unfinished.open("wb") as file:
+        np.save(file, levels)
     write_text_whole(folder / TRACKS, json.dumps(places))  # last: a folder with it is whole
 
 

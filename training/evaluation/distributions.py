@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure
+from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure, save_picture
 
 Scores = NDArray[np.float32]
 
@@ -24,4 +24,4 @@ def plot_distributions(file: Path, scores: Mapping[str, tuple[Scores, Scores]]) 
         axis.set_yticks([])
         axis.legend(frameon=False)
     axes[-1].set_xlabel("COCOLA score of a window")
-    figure.savefig(file, dpi=150)
+    save_picture(figure, file)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cocola_metric.errors import UsageError
-from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure
+from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure, save_picture
 
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy", "other_track", "same_track")
 COLOURS = {"cosine": SIDE_COLOURS[1], "bilinear": SCORE_COLOUR}
@@ -62,7 +62,7 @@ def plot_training(file: Path, logs: Mapping[str, Rows]) -> None:
         axis.legend(frameon=False)
     axes[1].sharex(axes[0])
     axes[1].set_xlabel("training step")
-    figure.savefig(file, dpi=150)
+    save_picture(figure, file)
 
 
 def _curve(rows: Rows, column: str) -> tuple[list[int], list[float]]:

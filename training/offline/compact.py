@@ -11,20 +11,18 @@ import io
 import json
 import struct
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import soundfile
+from compact_scores import compact_score
 from numpy.typing import NDArray
 from scipy.signal import resample
 
 from cocola_metric.training.rendering.drumkits import Drumkit, find_drumkits
-from cocola_metric.training.rendering.notation import read_musicxml
 from cocola_metric.training.rendering.studio import AUDIBLE_LEVEL
 from cocola_metric.training.rendering.synth import SAMPLE_RATE
 from cocola_metric.training.rendering.works import split_of, work_name
@@ -41,13 +39,6 @@ FRAMES_AT_A_TIME = 4096  # libsndfile crashes on a long Vorbis file written in o
 VORBIS = 0x10  # flag of a sample's type
 LOOP_MARGIN = 64  # frames behind a loop that are only there for the interpolation
 SAMPLE_ID, SAMPLE_OFFSETS = 53, frozenset({0, 1, 2, 3, 4, 12, 45, 50})  # generators: a zone's sample, shifts in frames
-READ_TAGS = frozenset(
-    {
-        *("part-list", "score-part", "part-name", "part", "measure", "attributes", "divisions", "backup", "forward"),
-        *("duration", "note", "grace", "cue", "chord", "pitch", "step", "alter", "octave", "tie"),
-    }
-)
-READ_ATTRIBUTES = frozenset({"id", "type"})
 
 
 def encode(samples: Signal, rate: int, quality: float) -> bytes:
@@ -254,30 +245,6 @@ def _best_second(stems: Sequence[Signal]) -> int:
     heard = np.cumsum([0, *audible])
     starts = max(1, seconds - LONGEST_PROJECT)
     return int(np.argmax([heard[min(seconds, start + LONGEST_PROJECT)] - heard[start] for start in range(starts)]))
-
-
-def compact_score(path: Path) -> None:
-    """Keep of a compressed MusicXML score what `read_musicxml` reads."""
-    parts = read_musicxml(path)
-    with zipfile.ZipFile(path) as archive:
-        name = next(name for name in archive.namelist() if name.endswith("xml") and not name.startswith("META-INF"))
-        score = ElementTree.fromstring(archive.read(name))
-    _strip(score)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr(zipfile.ZipInfo(name), ElementTree.tostring(score), zipfile.ZIP_LZMA)
-    if read_musicxml(path) != parts:
-        raise RuntimeError(f"{path}: the compacted score reads otherwise")
-
-
-def _strip(element: ElementTree.Element) -> None:
-    element.tail = None
-    element.text = element.text if (element.text or "").strip() else None
-    element.attrib = {name: value for name, value in element.attrib.items() if name in READ_ATTRIBUTES}
-    for child in list(element):
-        if child.tag in READ_TAGS:
-            _strip(child)
-        else:
-            element.remove(child)
 
 
 def compact(root: Path, sources: Path) -> dict[str, tuple[int, int]]:

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.whole_files import written_whole
 
 from ...corpora import StemBank
 from ...runs import Training, note_settings, rows_of_process, run_loop, step_generator
@@ -215,7 +216,8 @@ def _sampler(
         for number, (sides, answer) in enumerate(zip(waveforms.cpu(), made.cpu(), strict=True)):
             for name, audio in (("given", sides[0]), ("made", answer), ("target", sides[1])):
                 place = folder / f"{step:07d}_{number}_{pairs.tasks[number]}_{name}.wav"
-                soundfile.write(place, audio.numpy(), SAMPLE_RATE)
+                with written_whole(place, durable=False) as unfinished:
+                    soundfile.write(unfinished, audio.numpy(), SAMPLE_RATE, format="WAV")
 
     return sample
 
