@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from .audio import (
     read_audio,
     split_windows,
 )
+from .blame import warn_caller
 from .encoder import CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, MissingExtraError, UsageError
 from .scorer import CocolaScorer
@@ -149,10 +149,10 @@ class CocolaMetric(Metric):
         """
         if self.unfit_pairs > 0:
             message = f"{int(self.unfit_pairs)} pairs have a NaN or infinite score and are left out of the mean"
-            warnings.warn(f"{message}: check the weights, and that samples are in -1..1", AudioWarning, stacklevel=2)
+            warn_caller(f"{message}: check the weights, and that samples are in -1..1", AudioWarning)
         if self.scored_pairs == 0:
             message = "no pair to score: in every window one side is silent, or there was none; the mean is NaN"
-            warnings.warn(message, AudioWarning, stacklevel=2)
+            warn_caller(message, AudioWarning)
         return self.score_sum / self.scored_pairs
 
     def _waveforms(self, batch: Tensor) -> Tensor:
@@ -186,5 +186,5 @@ def _common_part(sides: list[Tensor]) -> Tensor:
     difference = (max(lengths) - min(lengths)) / SAMPLE_RATE
     if difference > LENGTH_TOLERANCE:
         message = f"the two sides differ in length by {difference:.2f} s: only the common part is scored"
-        warnings.warn(message, AudioWarning, stacklevel=4)
+        warn_caller(message, AudioWarning)
     return torch.stack([side[:, : min(lengths)] for side in sides])

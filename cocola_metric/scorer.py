@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from . import checkpoints, functional
 from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan
+from .blame import warn_caller
 from .encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, UsageError
 from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
@@ -207,6 +207,10 @@ class CocolaScorer:
             dtype=dtype,
         )
 
+    def __repr__(self) -> str:
+        """Return the signature: whatever changes a score."""
+        return self.signature
+
     @property
     def signature(self) -> str:
         """The recipe of this scorer's numbers in one line, to be cited with them."""
@@ -388,5 +392,5 @@ def _warned_of_silence(scores: Tensor) -> Tensor:
     unscored = int(scores.isnan().sum())
     if unscored:
         message = f"{unscored} of {scores.numel()} pairs have no window with sound on both sides: their score is NaN"
-        warnings.warn(message, AudioWarning, stacklevel=3)
+        warn_caller(message, AudioWarning)
     return scores

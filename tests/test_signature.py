@@ -200,3 +200,8 @@ def test_a_folder_without_a_name_is_called_by_its_own(tmp_path: Path, monkeypatc
     assert (
         "|model:a%7Cweights%3A00000000|weights:811b6af4|" in CocolaScorer.from_pretrained(".", device="cpu").signature
     )
+
+
+def test_the_representation_of_a_scorer_is_its_signature() -> None:
+    scorer = CocolaScorer.from_pretrained()
+    assert repr(scorer) == scorer.signature

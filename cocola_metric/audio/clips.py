@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from ..blame import warn_caller
 from ..identity import file_sha256
 from .arrays import checked_mono, mix_stems
 from .decoding import open_file
@@ -60,7 +60,7 @@ def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | N
     length, longest = min(map(len, clips)), max(map(len, clips))
     if longest - length > LENGTH_TOLERANCE * rate:
         message = f"clips that play together differ in length by {(longest - length) / rate:.2f} s"
-        warnings.warn(f"{message}: only the common part is mixed", AudioWarning, stacklevel=3)
+        warn_caller(f"{message}: only the common part is mixed", AudioWarning)
     return torch.stack([clip[:length] for clip in clips]).sum(dim=0)
 
 

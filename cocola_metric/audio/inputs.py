@@ -1,7 +1,6 @@
 """Answer for what the metric hears: a path, stem paths or a tensor become mono float32 audio at 16 kHz."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..blame import warn_caller
 from ..errors import AudioError
 from .arrays import ArrayInput, array_name, checked_mono, mix_stems
 from .decoding import open_file
@@ -102,7 +102,7 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
 def _open_path(path: Path) -> Audio:
     file = open_file(path)
     if file.doubt:
-        warnings.warn(file.doubt, AudioWarning, stacklevel=3)
+        warn_caller(file.doubt, AudioWarning)
     return Audio(
         str(path),
         resampled_length(file.frames, file.rate),
@@ -123,7 +123,7 @@ def _open_stems(stems: Sequence[Audio]) -> Audio:
     if difference > LENGTH_TOLERANCE * SAMPLE_RATE:
         seconds = f"{difference / SAMPLE_RATE:.2f} s"
         message = f"{shortest.name} is {seconds} shorter than {longest.name}: padded with silence at the end"
-        warnings.warn(message, AudioWarning, stacklevel=3)
+        warn_caller(message, AudioWarning)
 
     def mixed_blocks() -> Iterator[Tensor]:
         streams = [_equal_blocks(stem.blocks(), BLOCK_SAMPLES) for stem in stems]

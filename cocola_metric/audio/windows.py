@@ -2,7 +2,6 @@
 
 import math
 import numbers
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..blame import warn_caller
 from ..errors import AudioError, UsageError
 from .inputs import Audio
 from .limits import SAMPLE_RATE, AudioWarning
@@ -162,4 +162,4 @@ def _unfold(waveform: Tensor, count: int, plan: WindowPlan) -> Tensor:
 def _warn_of_short_audio(name: str, length: int, plan: WindowPlan) -> None:
     if length < plan.size:
         message = f"{name} is {length / SAMPLE_RATE:.2f} s, shorter than the window of {plan.window:g} s"
-        warnings.warn(f"{message}: padded with silence at the end", AudioWarning, stacklevel=3)
+        warn_caller(f"{message}: padded with silence at the end", AudioWarning)

@@ -55,7 +55,7 @@ def _listed(folder: Path) -> list[Named]:
 
 
 def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Result:
-    kind = FAD if options.conditioning is None else SubFAD
+    kind: type[FAD] | type[SubFAD] = FAD if options.conditioning is None else SubFAD
     metric = kind(
         name,
         cache=None if options.no_cache else options.cache or "default",
@@ -91,7 +91,7 @@ def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return chosen
 
 
-def _embedded(metric: FAD, side: Sequence[Named], strict: bool) -> list[Array | None]:
+def _embedded(metric: FAD | SubFAD, side: Sequence[Named], strict: bool) -> list[Array | None]:
     """Embed one set; None stands for a clip that could not be, once said why."""
     results = metric.embed_all([mix for _, mix in side])
     embedded: list[Array | None] = []

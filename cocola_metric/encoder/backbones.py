@@ -202,3 +202,9 @@ BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
 
 A network with phasors behind that says how many numbers these are: ``phasor_width``.
 """
+IMAGES: dict[str, tuple[int, float]] = {
+    name: (PlacedEfficientNet.rows, PlacedEfficientNet.seconds_per_frame)
+    for name in BACKBONES
+    if name.endswith("_efficientnet_b0")
+}
+"""Rows and seconds a frame of the images that a network needs; the others take any."""

@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..audio import SAMPLE_RATE
 from ..errors import CheckpointError, UsageError
-from .backbones import BACKBONES
+from .backbones import BACKBONES, IMAGES
 from .complex_similarity import ComplexBilinearSimilarity, HermitianSimilarity, SemidefiniteSimilarity
 from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, select_mode
@@ -52,10 +52,12 @@ class EncoderConfig:
             value = getattr(self, field)
             if value not in known:
                 raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
-        if self.backbone.endswith("_efficientnet_b0") and self.front_end != "pitch_onset":
+        needed = IMAGES.get(self.backbone)
+        fit = [name for name, kind in FRONT_ENDS.items() if (kind.rows, kind.hop / SAMPLE_RATE) == needed]
+        if needed and self.front_end not in fit:
             raise CheckpointError(
-                f"backbone {self.backbone!r} takes the 128 rows of front end 'pitch_onset', not {self.front_end!r}: "
-                "choose that front end, or backbone 'efficientnet_b0'"
+                f"backbone {self.backbone!r} takes images of {needed[0]} rows and {needed[1]:g} s a frame, which front "
+                f"end {self.front_end!r} does not make: choose {', '.join(fit)}, or backbone 'efficientnet_b0'"
             )
         if ("phasor" in self.backbone) != ("phasors" in self.similarity):
             raise CheckpointError(

@@ -61,22 +61,16 @@ class FadResult:
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-class FAD:
-    """The Fréchet audio distance (Kilgour et al. 2019) of generated clips to reference clips.
+class FrechetMetric:
+    """What FAD and sub-FAD have in common: mixes are embedded, and sets of embeddings are compared.
 
-    Every clip is a path, a list of stem paths (summed, Eq. 1), or a floating-point tensor or array (channels, time)
-    with ``sample_rate=``. Clips are averaged to mono, resampled once to the embedder's own rate, and embedded whole.
-
-    Args:
-        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
-        cache: folder in which embeddings are kept by content; None keeps nothing.
-        resamples: draws behind the interval.
-        seed: of every draw.
-        options: of a named embedder.
+    Attributes:
+        prefix: Name in the signature.
+        paired: Whether a generated and a reference mix of one index belong together, and are redrawn together.
     """
 
-    prefix = "FAD"
-    paired = False
+    prefix: str
+    paired: bool
 
     def __init__(
         self,
@@ -98,28 +92,6 @@ class FAD:
     def recipe(self) -> str:
         """What changes the embeddings of a set, without their number."""
         return f"{self.prefix}|{self.embedder.recipe}"
-
-    def score(
-        self,
-        generated: Sequence[AudioInput],
-        references: "Sequence[AudioInput] | Reference",
-        *,
-        sample_rate: float | None = None,
-    ) -> FadResult:
-        """Return the FAD of a set of clips to another, or to a saved reference.
-
-        Raises:
-            AudioError: a clip cannot be read, or gives no embeddings; none is left out.
-            UsageError: a set has fewer than 2 embeddings.
-        """
-        if isinstance(references, Reference):
-            return self.compare(self.embed(_alone(generated), sample_rate), references)
-        embedded = self.embed([*_alone(generated), *_alone(references)], sample_rate)
-        return self.compare(embedded[: len(generated)], embedded[len(generated) :])
-
-    def reference(self, references: Sequence[AudioInput], *, sample_rate: float | None = None) -> Reference:
-        """Return the statistics of a reference set, to be saved and used for many generated sets."""
-        return self.reference_of(self.embed(_alone(references), sample_rate))
 
     def embed(self, mixes: Sequence[Mix], sample_rate: float | None = None) -> list[Array]:
         """Return the embeddings (n, D) of each mix, a tuple of clips that play together.
@@ -212,17 +184,64 @@ class FAD:
             return None  # reading it will say what is wrong
 
 
-class SubFAD(FAD):
+class FAD(FrechetMetric):
+    """The Fréchet audio distance (Kilgour et al. 2019) of generated clips to reference clips.
+
+    Every clip is a path, a list of stem paths (summed, Eq. 1), or a floating-point tensor or array (channels, time)
+    with ``sample_rate=``. Clips are averaged to mono, resampled once to the embedder's own rate, and embedded whole.
+
+    Args:
+        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
+        cache: folder in which embeddings are kept by content; None keeps nothing.
+        resamples: draws behind the interval.
+        seed: of every draw.
+        options: of a named embedder.
+    """
+
+    prefix = "FAD"
+    paired = False
+
+    def score(
+        self,
+        generated: Sequence[AudioInput],
+        references: "Sequence[AudioInput] | Reference",
+        *,
+        sample_rate: float | None = None,
+    ) -> FadResult:
+        """Return the FAD of a set of clips to another, or to a saved reference.
+
+        Raises:
+            AudioError: a clip cannot be read, or gives no embeddings; none is left out.
+            UsageError: a set has fewer than 2 embeddings.
+        """
+        if isinstance(references, Reference):
+            return self.compare(self.embed(_alone(generated), sample_rate), references)
+        embedded = self.embed([*_alone(generated), *_alone(references)], sample_rate)
+        return self.compare(embedded[: len(generated)], embedded[len(generated) :])
+
+    def reference(self, references: Sequence[AudioInput], *, sample_rate: float | None = None) -> Reference:
+        """Return the statistics of a reference set, to be saved and used for many generated sets."""
+        return self.reference_of(self.embed(_alone(references), sample_rate))
+
+
+class SubFAD(FrechetMetric):
     """The FAD of mixtures, as MSDM and the paper (section 4.3) use it for accompaniments.
 
     Conditioning with its generated part against conditioning with its real part: for every i, ``conditionings[i]`` is
     summed with ``generated[i]`` and with ``references[i]``, before embedding. Redrawing keeps the three together.
+
+    Args:
+        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
+        cache: folder in which embeddings are kept by content; None keeps nothing.
+        resamples: draws behind the interval.
+        seed: of every draw.
+        options: of a named embedder.
     """
 
     prefix = "sub-FAD"
     paired = True
 
-    def score(  # type: ignore[override]
+    def score(
         self,
         conditionings: Sequence[AudioInput],
         generated: Sequence[AudioInput],
@@ -248,7 +267,7 @@ class SubFAD(FAD):
         embedded = self.embed([*mixes, *_together(conditionings, references)], sample_rate)
         return self.compare(embedded[: len(mixes)], embedded[len(mixes) :])
 
-    def reference(  # type: ignore[override]
+    def reference(
         self,
         conditionings: Sequence[AudioInput],
         references: Sequence[AudioInput],

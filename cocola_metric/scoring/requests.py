@@ -1,7 +1,6 @@
 """The audios of one call: each opened once, however many pairs it is in, with the lengths its partners need."""
 
 import os
-import warnings
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, open_audio
+from ..blame import warn_caller
 from ..errors import AudioError
 from .embedding import Request
 
@@ -53,7 +53,7 @@ class Catalogue:
         if uneven:
             most = max(differences) / SAMPLE_RATE
             message = f"{uneven} of {len(differences)} pairs differ in length, by up to {most:.2f} s"
-            warnings.warn(f"{message}: only the common part is scored", AudioWarning, stacklevel=4)
+            warn_caller(f"{message}: only the common part is scored", AudioWarning)
         return [Request(audio, frozenset(lengths)) for audio, lengths in zip(self.audios, needed, strict=True)]
 
 

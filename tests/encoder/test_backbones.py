@@ -76,5 +76,5 @@ def test_half_a_beat_of_delay_moves_an_embedding_further() -> None:
 
 @pytest.mark.parametrize("front_end", ["mel", "hps"])
 def test_images_of_other_rows_are_refused_at_once(front_end: str) -> None:
-    with pytest.raises(CheckpointError, match="takes the 128 rows of front end 'pitch_onset'"):
+    with pytest.raises(CheckpointError, match=r"takes images of 128 rows and 0\.02 s a frame"):
         EncoderConfig(front_end=front_end, backbone="placed_efficientnet_b0")
