@@ -51,7 +51,9 @@ def test_help_needs_neither_torch_nor_an_extra(package: str, command: str) -> No
     ended = start(package, command, "--help", hidden=set(dispatch.EXTRAS))
     *printed, told = ended.stdout.splitlines()
     assert json.loads(told) == [0, []]
-    assert printed[0].startswith(("usage: python -m " + package + " " + command, "usage: cocola-" + command))
+    assert printed[0].startswith(
+        ("usage: python -m " + package + " " + command, "usage: cocola-" + command, "usage: cocola-score " + command)
+    )
     assert "options:" in printed
 
 
@@ -64,7 +66,7 @@ def test_without_a_command_they_are_listed(package: str, capsys: pytest.CaptureF
 
 def test_a_name_that_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch.run("cocola_metric", TABLES["cocola_metric"], ["sing"]) == 2
-    assert capsys.readouterr().err == "command must be one of score, fad, convert; got 'sing'\n"
+    assert capsys.readouterr().err == "command must be one of score, compare, fad, convert; got 'sing'\n"
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def _compared(scores: NDArray[np.float32], compared: Sequence[tuple[str, str, st
     return mean
 
 
-def print_differences(names: Sequence[str], differences: Sequence[Difference]) -> str:
+def differences_markdown(names: Sequence[str], differences: Sequence[Difference]) -> str:
     """Return a table for each test set, as Markdown."""
     blocks = []
     for test in dict.fromkeys(one.test for one in differences):
@@ -200,7 +200,7 @@ def run(options: argparse.Namespace) -> None:
     differences = compare_encoders(
         encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows
     )
-    text = print_differences(list(encoders.models), differences)
+    text = differences_markdown(list(encoders.models), differences)
     print(text)
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")

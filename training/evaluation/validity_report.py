@@ -34,10 +34,10 @@ def validity_markdown(results: Sequence[Validity]) -> str:
     ]
     header = ["encoder", "test set", "mode", "shift by ½ beat", "transpose by 1 semitone", "stretch by 5 %"]
     table = markdown_table([*header, f"gain of {GAIN_DB:.0f} dB: change / spread"], rows)
-    return "\n\n".join([table, NOTE, _print_by_cue(results), NOTE_ON_CUES])
+    return "\n\n".join([table, NOTE, _markdown_by_cue(results), NOTE_ON_CUES])
 
 
-def _print_by_cue(results: Sequence[Validity]) -> str:
+def _markdown_by_cue(results: Sequence[Validity]) -> str:
     rows = [
         [result.encoder, result.test, str(result.mode)]
         + [_cued_cell(accuracy) for kind in CUES for accuracy in result.by_cue[kind].values()]

@@ -46,7 +46,7 @@ def test_the_difference_is_that_of_the_accuracies(differences: list[paired.Diffe
 
 
 def test_what_could_not_be_measured_has_a_place_in_the_table(differences: list[paired.Difference]) -> None:
-    table = paired.print_differences(["a", "b"], differences).splitlines()
+    table = paired.differences_markdown(["a", "b"], differences).splitlines()
     assert table[0] == "| tones (3 tracks, 6 windows), % | a | b |"
     assert sum(line.endswith("| - | - |") for line in table) == 2
 
