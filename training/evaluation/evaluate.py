@@ -1,4 +1,4 @@
-"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2)."""
+"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8)."""
 
 import argparse
 import dataclasses
@@ -23,6 +23,7 @@ from ..signal import Partition
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
 from .held_out import HOP, hear_windows, in_batches, open_test_set
+from .retrieval import accuracies_among
 from .table2 import measure_table, table_2_markdown, table_as_json
 from .validity import measure_validity
 from .validity_report import validity_as_json, validity_markdown
@@ -100,7 +101,7 @@ def score_distributions(
 
 
 def evaluate_corpora(options: argparse.Namespace) -> None:
-    """Print one JSON object: per corpus, accuracies against other tracks and within tracks, with intervals."""
+    """Print one JSON object: per corpus, accuracies against other tracks, within tracks and among K windows."""
     checkpoint = checkpoints.load(options.model)
     model = fold_batch_norm(checkpoint.model)
     report: dict[str, object] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
@@ -118,9 +119,11 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             kind: accuracy_of_two(model, submixes, same_track=kind == "same_track")
             for kind in ("other_track", "same_track")
         }
+        among = accuracies_among(*sides_of(model, *submixes.sides.unbind(1)), submixes.track)
         coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes)
         report[name] = {
             **{kind: accuracy and dataclasses.asdict(accuracy) for kind, accuracy in accuracies.items()},
+            "among": {str(size): found and dataclasses.asdict(found) for size, found in among.items()},
             "coherent_scores": _summary(coherent),
             "mismatched_scores": _summary(mismatched),
         }

@@ -19,6 +19,7 @@ from .classification import Accuracy, accuracy_with_interval, draw_negatives, sh
 from .encoders import Encoders
 from .held_out import HOP, hear_windows, in_batches
 from .markdown import NOTHING, markdown_table
+from .retrieval import accuracies_among, retrieval_markdown
 
 NEGATIVES = {"other_track": False, "same_track": True}
 TITLES = {
@@ -44,6 +45,7 @@ class Result:
         listener: name of the encoder or baseline.
         is_baseline: whether it is a baseline.
         accuracy: None where it could not be measured.
+        among: accuracies of an encoder among K windows, by K; beside those against other tracks only.
     """
 
     partition: str
@@ -52,6 +54,7 @@ class Result:
     listener: str
     is_baseline: bool
     accuracy: Accuracy | None
+    among: dict[int, Accuracy | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,11 @@ def measure_table(
             for negatives, same_track in NEGATIVES.items():
                 for listener, is_baseline, wins in _wins_of_everyone(encoders, heard, same_track, seed):
                     accuracy = accuracy_with_interval(wins, heard.track, seed=seed)
-                    results.append(Result(partition, negatives, test, listener, is_baseline, accuracy))
+                    among = None
+                    if not (is_baseline or same_track):
+                        sides = encoders.sides(listener, *heard.embeddings[listener].unbind(1))
+                        among = accuracies_among(*sides, heard.track, seed=seed)
+                    results.append(Result(partition, negatives, test, listener, is_baseline, accuracy, among))
     return results
 
 
@@ -153,6 +160,7 @@ def table_2_markdown(results: Sequence[Result]) -> str:
             f"## {TITLES[negatives].capitalize()}, {TITLES[partition]}\n\n"
             + markdown_table(["accuracy (%), K = 2", *(_with_size(test, chosen) for test in tests)], rows)
         )
+    blocks += _among(results)
     blocks.append(NOTE)
     blocks.append("## As published (Table 2 of the paper, its own test sets)\n\n" + _published())
     return "\n\n".join(blocks)
@@ -161,6 +169,15 @@ def table_2_markdown(results: Sequence[Result]) -> str:
 def table_as_json(results: Sequence[Result]) -> dict[str, Any]:
     """Return the results and the published values as plain data."""
     return {"results": [dataclasses.asdict(result) for result in results], "published": PUBLISHED_TABLE_2}
+
+
+def _among(results: Sequence[Result]) -> Iterator[str]:
+    for partition in dict.fromkeys(result.partition for result in results if result.among):
+        by_encoder: dict[str, dict[str, dict[int, Accuracy | None]]] = {}
+        for result in results:
+            if result.among and result.partition == partition:
+                by_encoder.setdefault(result.listener, {})[result.test] = result.among
+        yield f"## Among K windows of all tracks, {TITLES[partition]}\n\n{retrieval_markdown(by_encoder)}"
 
 
 def _wins_of_everyone(

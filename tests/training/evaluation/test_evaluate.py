@@ -234,10 +234,11 @@ def test_table_2_from_the_command_line(corpus: Path, weights: Path, tmp_path: Pa
     tests = ["--test", f"songs={corpus}", f"again={corpus}", "--max-tracks", "3", "--max-windows", "1"]
     commands.evaluate([*models, *tests, "--json", str(file)])
     printed = capsys.readouterr().out
-    assert printed.count("## ") == 5
+    assert printed.count("## ") == 7
     [header, *_] = (line for line in printed.splitlines() if line.startswith("| accuracy"))
     assert header == "| accuracy (%), K = 2 | songs (3 tracks, 3 windows) | again (3 tracks, 3 windows) |"
     rows = [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")]
+    assert "| PHALAR | 86.8 | 81.5 | 70.9 | 87.7 | 83.3 | 72.4 | 98.6 |" in printed
     assert rows[1:6] == ["| first", "| second", "| *loudness*", "| *spectral shape*", "| *coherence by hand*"]
     assert "| COCOLA All | 90.43 | 93.06 | 90.06 | 99.89 |" in printed
     written = json.loads(file.read_text())
@@ -342,6 +343,7 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
     commands.evaluate([str(corpus), "--model", str(weights), "--max-tracks", "2", "--plot", str(picture)])
     report = json.loads(capsys.readouterr().out)
     result = report[str(corpus)]
+    assert list(result["among"]) == ["2", "8", "16", "64"] and result["among"]["8"] is None  # of four windows
     assert result["other_track"]["windows"] == 4  # windows of 5 s every 5 s, in two tracks of 13 s
     assert result["same_track"]["tracks"] == 2
     assert result["coherent_scores"]["p5"] <= result["coherent_scores"]["median"]

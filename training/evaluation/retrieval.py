@@ -1,0 +1,73 @@
+"""Accuracy among K windows: Eq. 8 over batches of K, averaged over batches; K = 2 hides what larger K show."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..paper import PUBLISHED_RETRIEVAL
+from .classification import Accuracy, accuracy_with_interval
+from .markdown import NOTHING, markdown_table
+
+SIZES = (2, 8, 16, 64)
+SHUFFLES = 10
+
+
+def accuracies_among(
+    left: Tensor, right: Tensor, track: NDArray[np.int64], *, seed: int = 0
+) -> dict[int, Accuracy | None]:
+    """Return the accuracy by K, with intervals over tracks; None where there are fewer windows than K.
+
+    The windows of all tracks are shuffled and cut into batches of K, ten times; what is left over sits out. Some
+    windows of a batch may be of one track, as in the paper's batches. A tie is not a win.
+
+    Args:
+        left: the conditionings' sides of the similarity.
+        right: the accompaniments' sides.
+        track: of each window.
+        seed: of the shuffles.
+
+    Shape:
+        (n, S), (n, S), (n,).
+    """
+    return {size: accuracy_with_interval(wins_among(left, right, size, seed=seed), track, seed=seed) for size in SIZES}
+
+
+def wins_among(left: Tensor, right: Tensor, size: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return how often each window's own accompaniment scores above the other K - 1 of its batch.
+
+    Shape:
+        (n, S), (n, S) -> (n,), NaN where a window was in no batch.
+    """
+    rng = np.random.default_rng([seed, size])
+    count = len(left)
+    wins, tests = np.zeros(count), np.zeros(count)
+    for _ in range(SHUFFLES if count >= size else 0):
+        order = rng.permutation(count)[: count // size * size].reshape(-1, size)
+        similarities = left[order] @ right[order].transpose(1, 2)  # (batches, K, K)
+        own = similarities.diagonal(dim1=1, dim2=2).unsqueeze(2)
+        wins[order] += ((similarities >= own).sum(2) == 1).numpy()
+        tests[order] += 1
+    return np.divide(wins, tests, out=np.full(count, np.nan), where=tests > 0)
+
+
+def retrieval_markdown(results: Mapping[str, Mapping[str, Mapping[int, Accuracy | None]]]) -> str:
+    """Return accuracies among K windows as Markdown, and the published ones in a table of their own.
+
+    Args:
+        results: by encoder, then by test set, then by K.
+    """
+    tests = list(dict.fromkeys(test for by_test in results.values() for test in by_test))
+    rows = [
+        [name, *(str(by_test.get(test, {}).get(size) or NOTHING) for test in tests for size in SIZES)]
+        for name, by_test in results.items()
+    ]
+    header = ["accuracy (%)", *(f"{test}, K = {size}" for test in tests for size in SIZES)]
+    return f"{markdown_table(header, rows)}\n\nAs published, on its own test sets:\n\n{_published()}"
+
+
+def _published() -> str:
+    columns = list(dict.fromkeys(column for row in PUBLISHED_RETRIEVAL.values() for column in row))
+    rows = [[name, *(f"{row[column]:.1f}" for column in columns)] for name, row in PUBLISHED_RETRIEVAL.items()]
+    return markdown_table(["accuracy (%)", *(f"{test}, K = {size}" for test, size in columns)], rows)
