@@ -5,6 +5,7 @@ that ``--help`` needs neither torch nor an extra, and a missing extra is named.
 """
 
 import argparse
+import errno
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from .errors import CocolaError, MissingExtraError
+from .names import printable
 
 EXTRAS = {
     "accelerate": "train",
@@ -74,26 +76,30 @@ def new_parser(package: str, command: str, description: str | None) -> argparse.
 
 
 @contextmanager
-def reporting(parser: argparse.ArgumentParser, *, interrupted: str | None = None) -> Iterator[None]:
+def reporting(parser: argparse.ArgumentParser, *, interrupted: str = "what is finished stays") -> Iterator[None]:
     """Report what goes wrong in one line on stderr; the exit code is 1, or 130 after an interruption.
+
+    A name in a message cannot steer the terminal.
 
     Args:
         parser: Parser of the command, which names it.
-        interrupted: What an interruption leaves behind; None, an interruption has its usual traceback.
+        interrupted: What an interruption leaves behind.
     """
     command = parser.prog.split()[-1]
     try:
         yield
     except CocolaError as error:
-        parser.exit(1, f"{command}: {error}\n")
+        parser.exit(1, "\n".join(map(printable, f"{command}: {error}".split("\n"))) + "\n")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        parser.exit(1, f"{command}: {error.strerror}; free some space, and start again: what is finished stays\n")
     except ModuleNotFoundError as error:
         missing = missing_extra(error)
         if missing is None:
             raise
         parser.exit(1, f"{command}: {missing}\n")
     except KeyboardInterrupt:
-        if interrupted is None:
-            raise
         parser.exit(130, f"{command}: interrupted; {interrupted}\n")
 
 

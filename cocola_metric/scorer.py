@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoints, functional
-from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan
+from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan, cancelling_channels
 from .blame import warn_caller
 from .encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, UsageError
@@ -255,9 +255,10 @@ class CocolaScorer:
         """
         result = _raised(next(self.iter_scores([(conditioning, accompaniment)], sample_rate=sample_rate)))
         if math.isnan(result.mean):
+            hint = cancelling_channels(conditioning, accompaniment)
             raise AudioError(
-                "nothing to score: in every window one side is silent; check that both inputs hold music and that "
-                "they play at the same time"
+                "nothing to score: in every window one side is silent; "
+                + (hint or "check that both inputs hold music and that they play at the same time")
             )
         return result
 

@@ -1,6 +1,7 @@
 """The commands of the three packages: their tables, what --help needs, and extras that are not installed."""
 
 import argparse
+import errno
 import importlib
 import json
 import subprocess
@@ -105,6 +106,24 @@ def test_what_goes_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
         raise UsageError("steps must be 1 or more; got 0")
     with pytest.raises(SystemExit, match="130"), dispatch.reporting(parser, interrupted="start again"):
         raise KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt), dispatch.reporting(parser):
-        raise KeyboardInterrupt
     assert capsys.readouterr().err == "train: steps must be 1 or more; got 0\ntrain: interrupted; start again\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, "train: interrupted; what is finished stays\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "train: No space left on device; free some space, and"),
+        (UsageError("\x1b[31m.wav"), 1, "train: \\x1b[31m.wav\n"),
+    ],
+)
+def test_what_ends_a_command_is_one_line(error: BaseException, code: int, message: str, capsys) -> None:
+    with pytest.raises(SystemExit) as stop, dispatch.reporting(dispatch.new_parser("p", "train", "")):
+        raise error
+    assert stop.value.code == code
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_other_errors_of_the_system_keep_their_traceback() -> None:
+    with pytest.raises(FileNotFoundError), dispatch.reporting(dispatch.new_parser("p", "train", "")):
+        raise FileNotFoundError(errno.ENOENT, "x")

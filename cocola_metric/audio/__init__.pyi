@@ -1,4 +1,5 @@
 from .arrays import mix_stems
+from .cancelling import cancelling_channels
 from .clips import content_sha256, mix_clips, read_clip
 from .decoding import AudioFile, open_file
 from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, plain_name
@@ -19,6 +20,7 @@ __all__ = [
     "AudioInput",
     "AudioWarning",
     "WindowPlan",
+    "cancelling_channels",
     "content_sha256",
     "existing_path",
     "is_mixture",

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import checkpoints
-from ..audio import AudioInput
+from ..audio import AudioInput, cancelling_channels
 from ..checkpoints import new_folder
 from ..errors import AudioError, CheckpointError, CocolaError, UsageError
 from ..scorer import CocolaScorer, WindowScores
@@ -54,7 +54,7 @@ def rank(options: argparse.Namespace) -> Result:
     failures = 0
     progress = tqdm(results, total=len(options.candidates), unit="file", disable=None, leave=False)
     for candidate, result in zip(options.candidates, progress, strict=True):
-        reason = _reason(result)
+        reason = _reason(result, options.conditioning, candidate)
         if reason is None and isinstance(result, WindowScores):
             scored.append((result.mean, str(candidate)))
             continue
@@ -107,7 +107,7 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
         results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
         progress = tqdm(results, total=len(pairs), initial=file.reused, unit="pair", disable=None)
         for index, (pair, result) in enumerate(zip(todo, progress, strict=True)):
-            reason = _reason(result)
+            reason = _reason(result, pair.conditioning, pair.accompaniment)
             reason = file.write(index, result if reason is None and isinstance(result, WindowScores) else str(reason))
             if reason is not None:
                 failures += 1
@@ -161,11 +161,14 @@ def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
     ]
 
 
-def _reason(result: WindowScores | AudioError) -> str | None:
+def _reason(result: WindowScores | AudioError, *sides: AudioInput) -> str | None:
     """Return why there is no score, or None if there is one."""
     if isinstance(result, AudioError):
         return str(result)
-    return "in every window one side is silent" if math.isnan(result.mean) else None
+    if not math.isnan(result.mean):
+        return None
+    hint = cancelling_channels(*sides)
+    return "in every window one side is silent" + (f"; {hint}" if hint else "")
 
 
 def _report(reason: str | None, subject: object, strict: bool) -> None:
