@@ -4,6 +4,7 @@ A coefficient turns by an angle when its map moves. Where both sides of a simila
 same angle and conj(x) y stays; where one moves, it turns. Nothing here treats cosine and sine as unrelated numbers.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -216,7 +217,8 @@ class PhasorForm(nn.Module):
 
     def forward(self, phasors: Tensor) -> Tensor:
         """Return x^H W as the real numbers by which those of y are multiplied."""
-        real, imaginary = phasors.unflatten(-1, self.shape).unbind(-3)  # (..., K, C)
+        parts = phasors.unflatten(-1, self.shape)
+        real, imaginary = parts[..., 0, :, :], parts[..., 1, :, :]  # (..., K, C)
         left = [
             _times(real, self.weight[0]) + _times(imaginary, self.weight[1]),
             _times(imaginary, self.weight[0]) - _times(real, self.weight[1]),
@@ -234,13 +236,14 @@ class PhasorSimilarity(Similarity):
     def __init__(self, dim: int, groups: Sequence[PhasorGroup], *, mixed: bool = False) -> None:
         """Take the width of the whole embedding and the phasors at its end."""
         super().__init__()
-        self.widths = [dim - sum(group.width for group in groups), *(group.width for group in groups)]
-        self.weight = nn.Parameter(torch.eye(self.widths[0]) / self.widths[0] ** 0.5)
+        width = dim - sum(group.width for group in groups)
+        self.places = [0, *itertools.accumulate([width, *(group.width for group in groups)])]
+        self.weight = nn.Parameter(torch.eye(width) / width**0.5)
         self.forms = nn.ModuleList(PhasorForm(group, mixed=mixed) for group in groups)
 
     def left(self, conditioning: Tensor) -> Tensor:
         """Return the conditioning's side: each part times its matrices and its temperature."""
-        real, *phasors = conditioning.split(self.widths, dim=-1)
+        real, *phasors = (conditioning[..., start:end] for start, end in itertools.pairwise(self.places))
         sides = [form(part) for form, part in zip(self.forms, phasors, strict=True)]
         return torch.cat([real @ self.weight, *sides], dim=-1)
 
