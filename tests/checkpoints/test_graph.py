@@ -88,7 +88,14 @@ def test_a_graph_is_small_and_holds_no_weights() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [EncoderConfig("mel", similarity="cosine", embedding_dim=64), EncoderConfig("hps")])
+@pytest.mark.parametrize(
+    "config",
+    [
+        EncoderConfig("mel", similarity="cosine", embedding_dim=64),
+        EncoderConfig("hps"),
+        EncoderConfig("pitch_onset", "placed_phasor_efficientnet_b0", 1760, "phasors"),
+    ],
+)
 def test_other_encoders_are_traced(config: EncoderConfig, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = CocolaModel(config).eval()

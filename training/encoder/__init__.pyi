@@ -1,3 +1,4 @@
 from .choices import CHOICES, chances_among
+from .config import TrainingConfig
 
-__all__ = ["CHOICES", "chances_among"]
+__all__ = ["CHOICES", "TrainingConfig", "chances_among"]

@@ -1,5 +1,6 @@
 """What each part of a training recipe is worth: runs that leave one out, beside the run that has them all."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from cocola_metric.errors import UsageError
 
-from ..encoder import CHOICES
+from ..encoder import CHOICES, TrainingConfig
 from .figure4 import read_log
 from .markdown import NOTHING, markdown_table
 
@@ -51,11 +52,18 @@ def _last_validation(run: Path) -> dict[str, str]:
 
 
 def _read_settings(run: Path) -> dict[str, Any]:
-    """Return the resolved settings as ``table.key``; an inner table with keys of its own is one value."""
+    """Return the resolved settings as ``table.key``; an inner table with keys of its own is one value.
+
+    A setting that came later than the run has its default.
+    """
     try:
         nested = json.loads((run / "training.json").read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"{run}: no settings of a training run ({error}); give its folder") from error
+    return _flat(dataclasses.asdict(TrainingConfig())) | _flat(nested)
+
+
+def _flat(nested: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, dict):
