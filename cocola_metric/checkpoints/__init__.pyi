@@ -1,3 +1,4 @@
+from .config_file import read_config
 from .graph_export import write_graph
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 from .loading import load, save, save_state
@@ -16,6 +17,7 @@ __all__ = [
     "new_folder",
     "no_safe_globals_but",
     "push",
+    "read_config",
     "refuse_mismatch",
     "save",
     "save_state",

@@ -53,6 +53,7 @@ def train_head(arguments: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
     parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
+    parser.add_argument("--head", type=Path, help="folder of a head to go on from, or of a run of train-head")
     parser.add_argument("--keep", action="store_true", help="keep all its weights that fit, not the trunk's alone")
     options = parser.parse_args(arguments)
     with reporting(parser):
@@ -68,7 +69,7 @@ def join_head(arguments: Sequence[str] | None = None) -> None:
     """
     parser = new_parser(PACKAGE, "join-head", join_head.__doc__)
     parser.add_argument("encoder", help="known name, folder or .ckpt file")
-    parser.add_argument("head", help="folder of a run of train-head")
+    parser.add_argument("head", type=Path, help="folder of a head, or of a run of train-head")
     parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")
     options = parser.parse_args(arguments)

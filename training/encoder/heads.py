@@ -19,14 +19,14 @@ from . import train
 from .choices import CHOICES, chances_among
 from .config import TrainingConfig, load_config
 from .maps import SIDES, MapStore, open_watched
-from .starts import start_weights
+from .starts import TRUNK, load_head, save_head, start_weights
 from .train import keep_freed_memory
 from .turning import turned_wrongs
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_MEASUREMENTS = 200
 PAIRS_AT_ONCE = 32
-TRUNK, MATRIX = "encoder.backbone.network.", "similarity.weight"
+MATRIX = "similarity.weight"
 
 
 LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{count}" for count in CHOICES)))
@@ -64,18 +64,21 @@ def train_head(
     maps: Path,
     *,
     start_from: str,
+    head: Path | None = None,
     keep: bool = False,
     minutes: float | None = None,
 ) -> CocolaModel:
     """Train the head of an encoder whose trunk keeps its weights, from maps that this trunk made.
 
-    Writes ``log.csv``, ``training.json``, and at the end ``config.json`` and ``model.safetensors`` in float16.
+    Writes ``log.csv``, ``training.json``, and at the end ``config.json`` and ``model.safetensors`` in float16,
+    and those of what follows the trunk alone in ``head``.
 
     Args:
         config: what to train, and how; of ``sampling`` only the size of the batches counts here.
         out: folder of the run.
         maps: folder that the command ``maps`` wrote.
         start_from: weights to begin with, of which those of the trunk stay as they are.
+        head: folder of a head to go on from, as for `load_head`.
         keep: take and keep all weights of that encoder which this one has, too, not the trunk's alone.
         minutes: end after so long even if steps are left.
 
@@ -87,6 +90,10 @@ def train_head(
     note_settings(out, settings)
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder)
+    if head is not None:
+        begun = load_head(head, checkpoints.load(start_from).model).state_dict()
+        checkpoints.refuse_mismatch(model.state_dict(), begun.items(), f"{head}: not a head of this configuration")
+        model.load_state_dict(begun)
     trained = freeze(model, start_weights(model, start_from, within="" if keep else TRUNK))
     optimizer = torch.optim.Adam(
         [
@@ -120,6 +127,7 @@ def train_head(
     )
     run_loop(Accelerator(cpu=True), training, pace, out, minutes=minutes, workers=0)
     checkpoints.save(model, out, dtype=torch.float16)
+    save_head(model, out / "head")
     return model.eval()
 
 
@@ -211,6 +219,7 @@ def run(options: argparse.Namespace) -> None:
         options.out,
         options.maps,
         start_from=options.start_from,
+        head=options.head,
         keep=options.keep,
         minutes=options.minutes,
     )

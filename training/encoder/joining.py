@@ -14,6 +14,7 @@ from cocola_metric.errors import UsageError
 
 from .heads import measure_head
 from .maps import open_watched
+from .starts import load_head
 
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
 JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise")
@@ -72,7 +73,8 @@ def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[C
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
-    encoder, head = (checkpoints.load(name).model for name in (options.encoder, options.head))
+    encoder = checkpoints.load(options.encoder).model
+    head = load_head(options.head, encoder)
     joined, share = choose_share(encoder, head, options.maps)
     checkpoints.save(joined, options.out, dtype=torch.float16)
     print(f"{options.out}: {share} of the phasors", file=sys.stderr)

@@ -1,14 +1,19 @@
 """What a training run begins with: weights at hand, and which of them stay as they are."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
+import torch
 from torch import nn
 
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import CheckpointError
 
+TRUNK = "encoder.backbone.network."
 logger = logging.getLogger(__name__)
 
 
@@ -38,6 +43,35 @@ def start_weights(model: CocolaModel, start_from: str, *, within: str = "") -> s
     if len(shared) < len(own):
         logger.warning("%s: %d of %d tensors start anew", start_from, len(own) - len(shared), len(own))
     return set(shared)
+
+
+def save_head(model: CocolaModel, folder: Path) -> None:
+    """Write what follows the trunk, in float16: a tenth of an encoder, for `load_head`."""
+    state = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(TRUNK)}
+    checkpoints.save_state(model.config, state, folder, dtype=torch.float16)
+
+
+def load_head(folder: Path, encoder: CocolaModel) -> CocolaModel:
+    """Load a head, on the trunk of an encoder.
+
+    Args:
+        folder: what `save_head` or a run of ``train-head`` wrote.
+        encoder: one with the trunk that the head was trained on.
+
+    Raises:
+        CheckpointError: there is no head, or not of that trunk.
+    """
+    config = checkpoints.read_config(folder / checkpoints.CONFIG_FILE)
+    try:
+        found = safetensors.torch.load_file(folder / checkpoints.WEIGHTS_FILE)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{folder}: no weights of a head ({error}); give the folder of one") from error
+    trunk = {name: tensor for name, tensor in encoder.state_dict().items() if name.startswith(TRUNK)}
+    model = CocolaModel(config)
+    state = {**found, **trunk}
+    checkpoints.refuse_mismatch(model.state_dict(), state.items(), f"{folder}: not a head of that trunk")
+    model.load_state_dict(state)
+    return model.eval()
 
 
 def freeze_stages(model: CocolaModel, count: int) -> nn.ModuleList:

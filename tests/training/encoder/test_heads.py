@@ -1,6 +1,7 @@
 """Heads on the maps of a frozen trunk: what is kept on disk, what is drawn of it, what is trained."""
 
 import csv
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cocola_metric.training.encoder import commands, heads, joining, maps
 from cocola_metric.training.encoder.choices import chances_among
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.joining import join_head
-from cocola_metric.training.encoder.starts import start_weights
+from cocola_metric.training.encoder.starts import load_head, save_head, start_weights
 from cocola_metric.training.encoder.turning import turned_wrongs
 
 PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
@@ -88,6 +89,10 @@ def test_a_head_is_trained_and_the_trunk_stays(start: Path, kept: Path, config: 
         last = list(csv.DictReader(file))[-1]
     assert last["step"] == "3" and last["other_track"] and last["shift"] and last["noise"]
     assert loading.load(tmp_path / "run").model.config == PHASORS
+    still = dataclasses.replace(config, learning_rate=0.0, similarity_learning_rate=0.0, steps=1)
+    again = heads.train_head(still, tmp_path / "again", kept, start_from=str(start), head=tmp_path / "run" / "head")
+    for name, value in again.named_parameters():
+        assert torch.allclose(value, trained.get_parameter(name), atol=2e-3), name  # float16
 
 
 def test_kept_weights_are_all_that_fit(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
@@ -125,6 +130,14 @@ def test_an_encoder_of_another_kind_gives_no_start(tmp_path: Path) -> None:
     loading.save(CocolaModel(EncoderConfig(front_end="mel")), tmp_path)
     with pytest.raises(CheckpointError, match="no weights of that encoder fit"):
         start_weights(CocolaModel(PHASORS), str(tmp_path), within=heads.TRUNK)
+
+
+def test_a_head_of_another_trunk_or_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        load_head(tmp_path, CocolaModel(PLACED))
+    save_head(CocolaModel(PHASORS), tmp_path)
+    with pytest.raises(CheckpointError, match="not a head of that trunk: missing"):
+        load_head(tmp_path, CocolaModel(EncoderConfig(front_end="mel")))
 
 
 def test_chances_are_those_of_all_draws() -> None:
@@ -177,6 +190,6 @@ def test_a_joined_encoder_adds_the_phasors_to_what_it_was() -> None:
 def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(joining, "JUDGED", ("other_track", "shift"))  # there are too few windows for more
     torch.manual_seed(0)
-    loading.save(CocolaModel(PHASORS), tmp_path / "head")
+    save_head(CocolaModel(PHASORS), tmp_path / "head")
     commands.join_head([str(start), str(tmp_path / "head"), "--maps", str(kept), "--out", str(tmp_path / "joined")])
     assert loading.load(tmp_path / "joined").model.config.embedding_dim == 512 + 720 + 528
