@@ -18,6 +18,7 @@ from .encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from .errors import AudioError, UsageError
 from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
 from .signature import signature
+from .torch_state import each_with_own_torch_state, with_own_torch_state
 
 _Result = TypeVar("_Result")
 
@@ -58,6 +59,7 @@ class CocolaScorer:
     is silent has no score (NaN), and is left out of the mean.
     """
 
+    @with_own_torch_state
     def __init__(
         self,
         model: CocolaModel,
@@ -92,6 +94,7 @@ class CocolaScorer:
         )
 
     @classmethod
+    @with_own_torch_state
     def from_pretrained(
         cls,
         name: str | os.PathLike[str] = "embedded",
@@ -224,6 +227,7 @@ class CocolaScorer:
             front_end="" if self._config.backbone.endswith("_efficientnet_b0") else self._config.front_end,
         )
 
+    @with_own_torch_state
     def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> Tensor:
         """Return the embedding of every window.
 
@@ -262,6 +266,7 @@ class CocolaScorer:
             )
         return result
 
+    @with_own_torch_state
     def score_pairs(
         self,
         conditionings: Sequence[AudioInput],
@@ -281,8 +286,9 @@ class CocolaScorer:
         _check_counts(conditionings, accompaniments)
         pairs = zip(conditionings, accompaniments, strict=True)
         scores = [_raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate)]
-        return _warned_of_silence(torch.tensor(scores))
+        return _warned_of_silence(torch.tensor(scores, dtype=torch.float32, device="cpu"))
 
+    @with_own_torch_state
     def similarity_matrix(
         self,
         conditionings: Sequence[AudioInput],
@@ -308,6 +314,7 @@ class CocolaScorer:
         )
         return _warned_of_silence(scores)
 
+    @with_own_torch_state
     def accuracy(
         self,
         conditionings: Sequence[AudioInput],
@@ -328,6 +335,7 @@ class CocolaScorer:
             self.similarity_matrix(conditionings, accompaniments, sample_rate=sample_rate)
         ).item()
 
+    @with_own_torch_state
     def rank(
         self, conditioning: AudioInput, candidates: Sequence[AudioInput], *, sample_rate: float | None = None
     ) -> list[Ranked]:
@@ -340,6 +348,7 @@ class CocolaScorer:
         ranked = [Ranked(index, score) for index, score in enumerate(scores)]
         return sorted(ranked, key=lambda entry: (math.isnan(entry.score), -entry.score))
 
+    @each_with_own_torch_state
     def iter_scores(
         self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
     ) -> Iterator[WindowScores | AudioError]:

@@ -18,6 +18,8 @@ from .decoding import open_file
 from .limits import BLOCK_SAMPLES, LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning, resampled_length
 from .resampling import resample_blocks
 
+_NOTHING = torch.zeros(0, dtype=torch.float32, device="cpu")  # whatever the caller's defaults are
+
 AudioPath: TypeAlias = str | os.PathLike[str]
 AudioInput: TypeAlias = AudioPath | Sequence[AudioPath] | ArrayInput
 
@@ -127,14 +129,14 @@ def _open_stems(stems: Sequence[Audio]) -> Audio:
 
     def mixed_blocks() -> Iterator[Tensor]:
         streams = [_equal_blocks(stem.blocks(), BLOCK_SAMPLES) for stem in stems]
-        return map(mix_stems, zip_longest(*streams, fillvalue=torch.zeros(0)))
+        return map(mix_stems, zip_longest(*streams, fillvalue=_NOTHING))
 
     return Audio(" + ".join(stem.name for stem in stems), longest.length, mixed_blocks)
 
 
 def _equal_blocks(blocks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
     """Cut blocks `(L,)` of any length into blocks of `size` samples; only the last may be shorter."""
-    pending = torch.zeros(0)
+    pending = _NOTHING
     for block in blocks:
         pending = torch.cat([pending, block])
         while len(pending) >= size:

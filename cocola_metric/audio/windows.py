@@ -140,7 +140,7 @@ def is_silent(windows: Tensor) -> Tensor:
 
 def _stream(blocks: Iterator[Tensor], length: int, plan: WindowPlan, batch_size: int) -> Iterator[Tensor]:
     count = plan.count(length)
-    pending = torch.zeros(0)  # the audio from the start of the next window on
+    pending = torch.zeros(0, dtype=torch.float32, device="cpu")  # the audio from the start of the next window on
     unread = length
     for first in range(0, count, batch_size):
         batch = min(batch_size, count - first)

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from ..errors import CocolaError
 from ..json_files import json_text
@@ -82,22 +82,30 @@ def _silent_libraries() -> Iterator[None]:
     """Let what C libraries write to stderr by themselves go nowhere, as libmpg123 does on every damaged frame."""
     own = sys.stderr
     try:
-        if own.fileno() != 2:
-            raise OSError("another file")
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except (OSError, ValueError, AttributeError):  # stderr is closed, or no file: Python's own is not touched
+        kept = os.dup(2)
+    except OSError:  # closed
         yield
         return
-    own.flush()
-    with open(kept, "w", 1, encoding=own.encoding, errors="backslashreplace") as sys.stderr:  # noqa: PTH123
-        os.dup2(nowhere, 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(nowhere)
-            sys.stderr = own
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    if _is_descriptor(own, 2):  # else what Python writes goes elsewhere already
+        own.flush()
+        sys.stderr = open(kept, "w", 1, encoding=own.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        sys.stderr = own
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _is_descriptor(file: TextIO, number: int) -> bool:
+    try:
+        return file.fileno() == number
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def mean_similarities(
     """
     row_lengths = np.asarray([audio.length for audio in conditionings])
     column_lengths = np.asarray([audio.length for audio in accompaniments])
-    means = torch.empty(len(row_lengths), len(column_lengths))
+    means = torch.empty(len(row_lengths), len(column_lengths), dtype=torch.float32, device="cpu")
     for length in np.unique(np.minimum.outer(row_lengths, column_lengths)).tolist():
         # The pairs whose common part is this long: one side ends here, and the other does not end before.
         blocks = (
