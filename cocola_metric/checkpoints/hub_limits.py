@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils.tqdm import tqdm
 
 from ..errors import CheckpointError
 from ..json_files import MOST_BYTES
@@ -25,13 +25,13 @@ def limited(download: Callable[..., Any], most_bytes: int, place: str) -> dict[s
     if "tqdm_class" not in inspect.signature(download).parameters:
         return {}
 
-    class Limited(tqdm):  # type: ignore[misc]
+    class Limited(tqdm):
         """A progress bar, which is told of every block before it is written."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self._most = min(most_bytes, options.get("total") or most_bytes)
             self._received = int(options.get("initial") or 0)
-            super().__init__(*arguments, **options)
+            super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
             self._refuse(int(options.get("total") or 0), most_bytes)
 
         def update(self, n: float | None = 1) -> bool | None:

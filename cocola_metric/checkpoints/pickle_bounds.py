@@ -90,9 +90,9 @@ def _refuse_pickle(data: bytes, sizes: dict[str, int]) -> None:
         if name == "MARK":
             stack.append(_MARK)
         elif name in _MEMORY:
-            memory[len(memory) if name == "MEMOIZE" else int(argument)] = stack[-1]
+            memory[len(memory) if argument is None else int(argument)] = stack[-1]
         elif name in _RECALL:
-            stack.append(memory[int(argument)])
+            stack.append(memory[int(argument or 0)])
         elif name == "DUP":
             stack.append(stack[-1])
         elif name == "TUPLE":
