@@ -17,7 +17,7 @@ PACKAGES = {"cocola_metric": ROOT / "cocola_metric"} | {
 }
 ORDER = [  # a room may import those of the lines above it; the files at the core's root are rooms of their own
     {"arrays", "blame", "errors", "functional", "identity", "signature"},
-    {"whole_files", "names", "json_files", "comparison", "torch_state"},
+    {"whole_files", "names", "json_files", "comparison", "intervals", "torch_state"},
     {"audio", "dispatch"},
     {"encoder"},
     {"checkpoints"},

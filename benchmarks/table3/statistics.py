@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cocola_metric.errors import UsageError
-
-LEVEL = 0.95
-RESAMPLES = 2_000
+from cocola_metric.intervals import RESAMPLES, clustered_interval
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,6 @@ def summarize(scores: Sequence[float], tracks: Sequence[str], *, resamples: int 
     values = np.asarray(scores, np.float64)
     if not np.isfinite(values).all():
         raise UsageError("a score is not finite: leave out answers that have none, and say how many")
-    names, owners = np.unique(np.asarray(tracks), return_inverse=True)
-    sums, counts = np.bincount(owners, values), np.bincount(owners)
-    interval = (math.nan, math.nan)
-    if len(names) > 1:
-        drawn = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
-        means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-        low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        interval = (float(low), float(high))
+    interval = clustered_interval(values, tracks, resamples=resamples, seed=seed)
     deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    return Summary(float(values.mean()), deviation, interval, len(values), len(names))
+    return Summary(float(values.mean()), deviation, interval, len(values), len(set(tracks)))

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-BOOTSTRAP_SAMPLES = 2000
+from cocola_metric.intervals import clustered_interval
+
 DRAWS_OF_NEGATIVES = 10
 NO_NEGATIVE = -1
 
@@ -84,8 +85,6 @@ def accuracy_with_interval(wins: NDArray[np.float64], track: NDArray[np.int64], 
     tested = ~np.isnan(wins)
     if not tested.any():
         return None
-    sums, counts = np.bincount(track[tested], wins[tested]), np.bincount(track[tested])
-    present = np.flatnonzero(counts)
-    drawn = np.random.default_rng(seed).choice(present, (BOOTSTRAP_SAMPLES, len(present)))
-    low, high = np.percentile(100 * sums[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
-    return Accuracy(float(100 * wins[tested].mean()), float(low), float(high), len(present), int(tested.sum()))
+    percent, tracks = float(100 * wins[tested].mean()), len(np.unique(track[tested]))
+    low, high = clustered_interval(100 * wins[tested], track[tested], seed=seed) if tracks > 1 else (percent, percent)
+    return Accuracy(percent, low, high, tracks, int(tested.sum()))
