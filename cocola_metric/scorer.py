@@ -14,12 +14,14 @@ from torch import Tensor
 from . import checkpoints, functional
 from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan, cancelling_channels
 from .blame import warn_caller
-from .encoder import MODES, CocolaModel, Mode, fold_batch_norm
+from .encoder import MODES, CocolaModel, Mode, SymmetricSimilarity, fold_batch_norm
 from .errors import AudioError, UsageError
 from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
 from .signature import signature
 from .torch_state import each_with_own_torch_state, with_own_torch_state
 
+UNUSUAL_SIMILARITIES = ("complex_bilinear", "semidefinite")
+"""Those that fit the same weights as another, more usual one: signatures name them."""
 _Result = TypeVar("_Result")
 
 
@@ -51,8 +53,9 @@ class Ranked:
 class CocolaScorer:
     """Scores how well accompaniments fit the music they are to accompany.
 
-    The order of arguments matters: h_y^T W h_x is not symmetric. Every audio argument is a path, a list of stem paths
-    (summed, Eq. 1), or a floating-point tensor or array (channels, time) with ``sample_rate=``.
+    The order of arguments matters, unless ``symmetric`` is set: h_y^T W h_x is not symmetric. Every audio argument is
+    a path, a list of stem paths (summed, Eq. 1), or a floating-point tensor or array (channels, time) with
+    ``sample_rate=``.
 
     Policies: audio is cut into windows of 5 s every 2.5 s (`windows.split_windows` says what happens at the end). Of
     two audios of unequal length the common part is scored, with a warning above 0.1 s. A window in which either side
@@ -71,6 +74,7 @@ class CocolaScorer:
         window: float = WINDOW,
         hop: float = HOP,
         batch_size: int | None = None,
+        symmetric: bool = False,
     ) -> None:
         """Wrap a model, which from now on belongs to the scorer; `from_pretrained` is the usual way in."""
         if mode not in MODES:
@@ -88,7 +92,9 @@ class CocolaScorer:
         self._config = model.config
         self._stored: Mapping[str, Tensor] = model.state_dict()  # folding makes new tensors and leaves these alone
         fold_batch_norm(model).to(self.device)
-        self._similarity = model.similarity.cpu()
+        self.symmetric = symmetric
+        one_way = model.similarity.cpu()
+        self._similarity = SymmetricSimilarity(one_way) if symmetric else one_way
         self._embedder = WindowEmbedder(
             model.encoder, mode=mode, device=self.device, plan=self.plan, batch_size=batch_size
         )
@@ -106,6 +112,7 @@ class CocolaScorer:
         window: float = WINDOW,
         hop: float = HOP,
         batch_size: int | None = None,
+        symmetric: bool = False,
     ) -> "CocolaScorer":
         """Load an encoder and get ready to score.
 
@@ -120,6 +127,7 @@ class CocolaScorer:
             window: length of a window, seconds; encoders are trained on 5 s.
             hop: from the start of one window to the next, seconds.
             batch_size: windows per forward pass; changes speed and memory, not scores.
+            symmetric: take the mean of both directions, so that the order of the two sides does not matter.
 
         Raises:
             CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
@@ -134,6 +142,7 @@ class CocolaScorer:
             window=window,
             hop=hop,
             batch_size=batch_size,
+            symmetric=symmetric,
         )
         scorer._stored = checkpoint.state
         return scorer
@@ -225,6 +234,8 @@ class CocolaScorer:
             hop=self.plan.hop,
             sample_rate=SAMPLE_RATE,
             front_end="" if self._config.backbone.endswith("_efficientnet_b0") else self._config.front_end,
+            similarity=self._config.similarity if self._config.similarity in UNUSUAL_SIMILARITIES else "",
+            symmetric=self.symmetric,
         )
 
     @with_own_torch_state
@@ -321,19 +332,33 @@ class CocolaScorer:
         accompaniments: Sequence[AudioInput],
         *,
         sample_rate: float | None = None,
+        batch_size: int | None = None,
     ) -> float:
-        """Return how often a conditioning scores highest with its own accompaniment among all of them (Eq. 8).
+        """Return how often a conditioning scores highest with its own accompaniment among those of its batch (Eq. 8).
+
+        A tie is not a win. Accuracies compare only at the same K: the more there is to choose from, the harder.
+
+        Args:
+            conditionings: the music to be accompanied.
+            accompaniments: of each conditioning.
+            sample_rate: of arrays and tensors, Hz.
+            batch_size: K, pairs of a batch, in order; the accuracy is the mean over batches, and pairs that fill no
+                batch are left out. By default all pairs are one batch.
 
         Raises:
             AudioError: an input cannot be read.
-            UsageError: there is no pair, or there are not as many conditionings as accompaniments.
+            UsageError: there are fewer pairs than a batch has, or not as many conditionings as accompaniments.
         """
         _check_counts(conditionings, accompaniments)
         if not len(conditionings):
             raise UsageError("no pairs to compute an accuracy of: pass at least one")
-        return functional.accuracy(
-            self.similarity_matrix(conditionings, accompaniments, sample_rate=sample_rate)
-        ).item()
+        size = len(conditionings) if batch_size is None else batch_size
+        if not 1 <= size <= len(conditionings):
+            raise UsageError(f"batch_size={batch_size}: pass 1 to {len(conditionings)}, the number of pairs")
+        used = len(conditionings) // size * size
+        scores = self.similarity_matrix(conditionings[:used], accompaniments[:used], sample_rate=sample_rate)
+        batches = torch.stack([scores[first : first + size, first : first + size] for first in range(0, used, size)])
+        return functional.accuracy(batches).mean().item()
 
     @with_own_torch_state
     def rank(

@@ -15,10 +15,13 @@ def signature(
     hop: float,
     sample_rate: int,
     front_end: str = "",
+    similarity: str = "",
+    symmetric: bool = False,
 ) -> str:
     """Return the recipe of a score in one line, after sacrebleu's custom; times are seconds, the rate is in Hz.
 
-    The front end is named where the weights would fit another one too. In a name, the signs that divide the line are
+    The front end and the similarity are named where the weights would fit another one too, and "symmetric" where a
+    score is the mean of both directions. In a name, the signs that divide the line are
     written as in a URL, so that no name of a folder can look like another recipe.
 
     >>> signature(
@@ -30,7 +33,9 @@ def signature(
         "model": _escaped(model),
         "weights": weights_sha256[:HASH_DIGITS],
         **({"front": front_end} if front_end else {}),
+        **({"sim": similarity} if similarity else {}),
         "mode": mode,
+        **({"symmetric": "yes"} if symmetric else {}),
         "win": f"{round(window * sample_rate) / sample_rate}",
         "hop": f"{round(hop * sample_rate) / sample_rate}",
         "sr": f"{sample_rate}",

@@ -130,6 +130,30 @@ def test_accuracy_is_equation_8(scorer, clips) -> None:
     assert scorer.accuracy(clips, clips, sample_rate=RATE) == pytest.approx(expected)
 
 
+def test_accuracy_in_batches_is_the_mean_over_batches(scorer, clips) -> None:
+    others = [clips[0], clips[1], clips[3], clips[2]]
+    expected = [scorer.accuracy(clips[part], others[part], sample_rate=RATE) for part in (slice(0, 2), slice(2, 4))]
+    assert scorer.accuracy(clips, others, sample_rate=RATE, batch_size=2) == pytest.approx(sum(expected) / 2)
+    first_three = scorer.accuracy(clips[:3], others[:3], sample_rate=RATE)
+    assert scorer.accuracy(clips, others, sample_rate=RATE, batch_size=3) == pytest.approx(first_three)
+    assert scorer.accuracy([clips[0]] * 4, [clips[1]] * 4, sample_rate=RATE, batch_size=2) == 0  # a tie is not a win
+    for size in (0, 5):
+        with pytest.raises(UsageError, match=f"batch_size={size}: pass 1 to 4, the number of pairs"):
+            scorer.accuracy(clips, others, sample_rate=RATE, batch_size=size)
+
+
+def test_a_symmetric_score_is_the_mean_of_both_directions(scorer, clips) -> None:
+    both = CocolaScorer.from_pretrained(device="cpu", symmetric=True)
+    there, back = (scorer.score(*pair, sample_rate=RATE) for pair in ((clips[1], clips[3]), (clips[3], clips[1])))
+    found = both.score(clips[1], clips[3], sample_rate=RATE)
+    assert abs(there - back) > 100 * TOLERANCE
+    assert found == pytest.approx((there + back) / 2, abs=TOLERANCE)
+    assert both.score(clips[3], clips[1], sample_rate=RATE) == pytest.approx(found, abs=TOLERANCE)
+    matrix = both.similarity_matrix([clips[1]], [clips[3]], sample_rate=RATE)
+    assert float(matrix[0, 0]) == pytest.approx(found, abs=TOLERANCE)
+    assert both.signature == scorer.signature.replace("|mode:both|", "|mode:both|symmetric:yes|")
+
+
 def test_embeddings(scorer, clips) -> None:
     embeddings = scorer.embed(clips[3], sample_rate=RATE)
     assert embeddings.shape == (4, 512)  # 0, 2.5, 5 and, with 3.5 s of audio, 7.5 s

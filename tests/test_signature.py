@@ -130,12 +130,14 @@ def test_every_other_field_of_the_configuration_needs_other_weights() -> None:
     """So the hash of the weights covers config.json, as far as it matters."""
     model = loading.load("embedded").model
     shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    others = {"backbone": "efficientnet_b0", "embedding_dim": 256, "similarity": "cosine"}
+    others = {"backbone": "efficientnet_b0", "embedding_dim": 256, "similarity": "cosine", "head": "mlp"}
     free = {"dropout", "drop_connect"}
-    assert others.keys() | free | {"front_end"} == {field.name for field in dataclasses.fields(model.config)}
+    assert others.keys() | free | {"front_end", "pooling"} == {field.name for field in dataclasses.fields(model.config)}
     for front_end in FRONT_ENDS.keys() - {model.config.front_end}:  # this backbone takes one alone
-        with pytest.raises(CheckpointError, match="choose that front end"):
+        with pytest.raises(CheckpointError, match="which front end"):
             dataclasses.replace(model.config, front_end=front_end)
+    with pytest.raises(CheckpointError, match="needs the maps of backbone 'axial'"):
+        dataclasses.replace(model.config, pooling="spectral")
     for field, value in others.items():
         other = type(model)(dataclasses.replace(model.config, **{field: value}))
         assert {key: tensor.shape for key, tensor in other.state_dict().items()} != shapes

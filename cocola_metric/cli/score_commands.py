@@ -133,6 +133,7 @@ def _scorer(options: argparse.Namespace) -> CocolaScorer:
         window=options.window,
         hop=options.hop,
         batch_size=options.batch_size,
+        symmetric=options.symmetric,
     )
 
 

@@ -6,7 +6,7 @@ from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
 from .phasors import turn_embeddings
-from .similarity import Similarity
+from .similarity import Similarity, SymmetricSimilarity
 
 __all__ = [
     "FRONT_ENDS",
@@ -23,6 +23,7 @@ __all__ = [
     "Mode",
     "Sides",
     "Similarity",
+    "SymmetricSimilarity",
     "TrunkMaps",
     "constant_q_kernels",
     "fold_batch_norm",

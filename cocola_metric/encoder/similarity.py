@@ -26,6 +26,22 @@ class Similarity(nn.Module):
         return functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
 
 
+class SymmetricSimilarity(Similarity):
+    """The mean of both directions of a similarity: neither side is the conditioning any more."""
+
+    def __init__(self, one_way: Similarity) -> None:
+        super().__init__()
+        self.one_way = one_way
+
+    def left(self, conditioning: Tensor) -> Tensor:
+        """Return half of both sides of the first: (..., D) -> (..., 2 S)."""
+        return torch.cat([self.one_way.left(conditioning), self.one_way.right(conditioning)], -1) / 2
+
+    def right(self, accompaniment: Tensor) -> Tensor:
+        """Return both sides of the second, the other way round: (..., D) -> (..., 2 S)."""
+        return torch.cat([self.one_way.right(accompaniment), self.one_way.left(accompaniment)], -1)
+
+
 class BilinearSimilarity(Similarity):
     """h_y^T W h_x with the learnable matrix W of Eq. 2; it starts as a scaled inner product."""
 

@@ -1,11 +1,21 @@
 """PHALAR and the COCOLA of 2026 against the original code's stored vectors, and properties of their own."""
 
 import dataclasses
+import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from phalar_vectors import read_cocola_2026, read_phalar
 
+from cocola_metric import CocolaScorer
+from cocola_metric.checkpoints.graph_export import write_graph
+from cocola_metric.checkpoints.graph_file import STORED, read_graph
+from cocola_metric.checkpoints.known import CONFIG_FILE, WEIGHTS_FILE
+from cocola_metric.checkpoints.loading import save
+from cocola_metric.checkpoints.safetensors_file import read_arrays, tensor_table
+from cocola_metric.encoder import ArrayEncoder
 from cocola_metric.encoder.complex_similarity import (
     ComplexBilinearSimilarity,
     HermitianSimilarity,
@@ -32,6 +42,15 @@ PHALAR = EncoderConfig(
     dropout=0.0,
     drop_connect=0.1,
 )
+
+
+def array_encoder(folder: Path) -> ArrayEncoder:
+    table = tensor_table(folder / WEIGHTS_FILE)
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    graph, names = read_graph(folder, config, table)
+    arrays = read_arrays(folder / WEIGHTS_FILE, table)
+    tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
+    return ArrayEncoder(graph, tensors, config["front_end"], str(folder))
 
 
 def relative(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
@@ -210,3 +229,44 @@ def test_every_ablation_is_a_configuration(changes: dict[str, str]) -> None:
 def test_parts_that_do_not_go_together(changes: dict[str, str], message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         dataclasses.replace(PHALAR, **changes)
+
+
+def test_a_signature_tells_apart_what_the_weights_do_not() -> None:
+    """The three similarities of a complex embedding have the same parameters; as it is used is what goes unsaid."""
+    lines = {
+        name: CocolaScorer(CocolaModel(dataclasses.replace(PHALAR, similarity=name)), device="cpu").signature
+        for name in ("hermitian", "complex_bilinear", "semidefinite")
+    }
+    assert len(set(lines.values())) == 3
+    assert "sim:" not in lines["hermitian"] and "|sim:complex_bilinear|" in lines["complex_bilinear"]
+
+
+def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
+    """Digital silence aside, which is never scored: its maps are constant, and norms make noise of their rounding."""
+    vectors = read_phalar(shared("parity"))
+    save(vectors.model, tmp_path)
+    assert write_graph(vectors.model.config, tmp_path)
+    encoder = array_encoder(tmp_path)
+    heard = [number for number, name in enumerate(vectors.names) if name != "silence"]
+    sides = encoder(vectors.waveforms[heard].numpy())
+    expected = vectors.tensor("cross_scores_hermitian")[heard][:, heard].numpy()
+    found = torch.from_numpy(sides.embeddings)
+    assert relative(found, vectors.tensor("embeddings")[heard]).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+    assert np.abs(sides.left @ sides.right.T - expected).max() < SCORE_TOLERANCE_FROM_AUDIO * expected.std()
+    clip = torch.cat([vectors.waveforms[vectors.names.index(name)] for name in ("s0_cond", "s1_cond")]).numpy()
+    for seconds in (2, 3, 7, 10):
+        embedding = torch.from_numpy(encoder(clip[None, : seconds * 16_000]).embeddings)
+        expected = vectors.tensor(f"embedding_{seconds}s")
+        assert relative(embedding, expected).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cocola_2026_runs_without_torch(shared, tmp_path: Path, mode: str) -> None:
+    vectors = read_cocola_2026(shared("parity"))
+    save(vectors.model, tmp_path)
+    assert write_graph(vectors.model.config, tmp_path)
+    sides = array_encoder(tmp_path)(vectors.waveforms.numpy(), mode)
+    expected = vectors.tensor(f"cross_scores_{mode}").numpy()
+    found = torch.from_numpy(sides.embeddings)
+    assert relative(found, vectors.tensor(f"embeddings_{mode}")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
+    assert np.abs(sides.left @ sides.right.T - expected).max() < SCORE_TOLERANCE_FROM_AUDIO * expected.std()
