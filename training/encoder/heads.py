@@ -18,7 +18,7 @@ from ..runs import Pace, Training, note_settings, run_loop
 from . import train
 from .choices import CHOICES, chances_among
 from .config import TrainingConfig, load_config
-from .maps import SIDES, MapStore, open_watched
+from .maps import SIDES, MapStore, backbone_of, open_watched
 from .starts import TRUNK, load_head, save_head, start_weights
 from .train import keep_freed_memory
 from .turning import turned_wrongs
@@ -142,7 +142,7 @@ def _train(model: CocolaModel) -> CocolaModel:
     """Put what is trained into training mode; norms and dropouts of what is kept stay as in use."""
     for module in model.modules():
         module.train(any(part.requires_grad for part in module.parameters()))
-    model.encoder.dropout.train(model.encoder.projection.weight.requires_grad)
+    model.encoder.dropout.train(any(part.requires_grad for part in model.encoder.projection.parameters()))
     return model
 
 
@@ -150,7 +150,7 @@ def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> 
     """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D)."""
     images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
     maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
-    embeddings: Tensor = model.encoder.project(model.encoder.backbone.read(images, maps))
+    embeddings = model.encoder.project(backbone_of(model).read(images, maps))
     return embeddings.unflatten(0, (len(rows), SIDES))
 
 

@@ -49,8 +49,10 @@ def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaMo
         if "phasors." in name or name.startswith("similarity.f")
     }
     joined.load_state_dict(state)
-    for form in joined.similarity.forms:
-        form.log_temperature.data += math.log(share)
+    with torch.no_grad():
+        for name, parameter in joined.similarity.named_parameters():
+            if name.endswith("log_temperature"):
+                parameter += math.log(share)
     return joined.eval()
 
 

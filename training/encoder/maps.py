@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import CocolaModel, TrunkMaps, fold_batch_norm
+from cocola_metric.encoder import CocolaModel, PlacedEfficientNet, TrunkMaps, fold_batch_norm
 from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import write_text_whole
 
@@ -140,6 +140,21 @@ def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, s
         write_text_whole(folder / INDEX, json.dumps(index))
 
 
+def backbone_of(model: CocolaModel) -> PlacedEfficientNet:
+    """Return the backbone of a model, which makes maps and reads them.
+
+    Raises:
+        UsageError: it is of another kind.
+    """
+    backbone = model.encoder.backbone
+    if not isinstance(backbone, PlacedEfficientNet):
+        raise UsageError(
+            f"backbone {model.config.backbone!r} has no maps to keep: a head needs the trunk of an encoder such as "
+            "'embedded', with backbone 'placed_efficientnet_b0' or one with phasors"
+        )
+    return backbone
+
+
 def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:
     """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, as they are kept."""
     parts: dict[str, list[NDArray[Any]]] = {}
@@ -147,7 +162,7 @@ def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:
         images = model.encoder.front_end(batch)
         steps = ((1 - images / FLOOR_DB) * STEPS_OF_IMAGES).round().to(torch.uint8)
         parts.setdefault(IMAGES, []).append(steps.numpy())
-        maps = model.encoder.backbone.maps(images.contiguous(memory_format=torch.channels_last))
+        maps = backbone_of(model).maps(images.contiguous(memory_format=torch.channels_last))
         for name, values in zip(TrunkMaps._fields, maps, strict=True):
             parts.setdefault(name, []).append(values.half().contiguous().numpy())
     shape = waveforms.shape[:2]

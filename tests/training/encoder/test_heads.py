@@ -126,6 +126,11 @@ def test_a_folder_without_maps_is_refused(config: TrainingConfig, tmp_path: Path
         heads.train_head(config, tmp_path / "run", tmp_path, start_from="embedded")
 
 
+def test_a_trunk_of_another_kind_has_no_maps() -> None:
+    with pytest.raises(UsageError, match="backbone 'efficientnet_b0' has no maps to keep"):
+        maps.backbone_of(CocolaModel(EncoderConfig(front_end="mel")))
+
+
 def test_an_encoder_of_another_kind_gives_no_start(tmp_path: Path) -> None:
     loading.save(CocolaModel(EncoderConfig(front_end="mel")), tmp_path)
     with pytest.raises(CheckpointError, match="no weights of that encoder fit"):
