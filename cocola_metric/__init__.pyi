@@ -2,7 +2,8 @@ from .audio import AudioInput, AudioWarning
 from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError, OutputError, UsageError
 from .fad import FAD, FadResult, Reference, SubFAD, frechet_distance
 from .metric import CocolaMetric
-from .scorer import CocolaScorer, Ranked, WindowScores
+from .scorer import CocolaScorer
+from .scoring import Embeddings, Ranked, WindowScores
 
 __version__: str
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CocolaError",
     "CocolaMetric",
     "CocolaScorer",
+    "Embeddings",
     "FadResult",
     "MissingExtraError",
     "OutputError",

@@ -127,3 +127,16 @@ class Filterbank:
 def filtered(values: AnyArray, filterbank: Any) -> AnyArray:
     """Return what each filter lets through: (..., F, N) by a `Filterbank` or a tensor (M, N) -> (..., F, M)."""
     return filterbank(values) if isinstance(filterbank, Filterbank) else values @ filterbank.T
+
+
+def product(values: AnyArray, matrix: FloatArray) -> AnyArray:
+    """Return a product with a small matrix, (..., F, N) @ (N, M) -> (..., F, M), in the calling thread if it can."""
+    if not isinstance(values, np.ndarray):
+        torch = namespace(values)
+        return values @ torch.from_numpy(matrix).to(values.device, values.dtype)
+    steps = max(1, _ONE_THREAD // matrix.size)
+    products = np.empty((*values.shape[:-1], matrix.shape[1]), values.dtype)
+    for start in range(0, values.shape[-2], steps):
+        rows = slice(start, start + steps)
+        np.matmul(np.ascontiguousarray(values[..., rows, :]), matrix.astype(values.dtype), out=products[..., rows, :])
+    return products

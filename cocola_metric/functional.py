@@ -1,10 +1,14 @@
-"""The paper's equations on tensors, one function each; no files, no devices, no state."""
+"""The paper's equations, one function each, on tensors and on NumPy arrays; no files, no devices, no state."""
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def similarity_matrix(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Tensor:
+def similarity_matrix(first: Any, second: Any, weight: Any = None) -> Any:
     """Return sim(h_1^k, h_2^j) = (h_1^k)^T W h_2^j for every k and j (Eq. 2).
 
     Args:
@@ -15,14 +19,14 @@ def similarity_matrix(first: Tensor, second: Tensor, weight: Tensor | None = Non
     Shape:
         (K, D), (J, D), (D, D) -> (K, J).
 
-    >>> similarity_matrix(torch.eye(2), torch.tensor([[1.0, 2.0]]))
-    tensor([[1.],
-            [2.]])
+    >>> similarity_matrix(np.eye(2), np.asarray([[1.0, 2.0]]))
+    array([[1.],
+           [2.]])
     """
     return (first if weight is None else first @ weight) @ second.T
 
 
-def contrastive_loss(similarities: Tensor, first: int = 0, *, label_smoothing: float = 0.0) -> Tensor:
+def contrastive_loss(similarities: "Tensor", first: int = 0, *, label_smoothing: float = 0.0) -> "Tensor":
     """Return the multi-class cross entropy of picking each row's own column, averaged over rows (Eq. 3).
 
     Row k's own column is ``first + k``; columns beyond those of the rows are further negatives.
@@ -37,9 +41,12 @@ def contrastive_loss(similarities: Tensor, first: int = 0, *, label_smoothing: f
     Shape:
         (K, J) -> (), J >= first + K.
 
+    >>> import torch
     >>> contrastive_loss(torch.zeros(4, 4)).exp()
     tensor(4.)
     """
+    import torch
+
     targets = torch.arange(first, first + len(similarities), device=similarities.device)
     loss = torch.nn.functional.cross_entropy(similarities, targets)
     if not label_smoothing:
@@ -50,20 +57,20 @@ def contrastive_loss(similarities: Tensor, first: int = 0, *, label_smoothing: f
     return (1 - label_smoothing) * loss + label_smoothing * spread
 
 
-def similarity_pairs(conditioning: Tensor, accompaniment: Tensor, weight: Tensor | None = None) -> Tensor:
+def similarity_pairs(conditioning: Any, accompaniment: Any, weight: Any = None) -> Any:
     """Return the COCOLA score sim(h_y, h_x) of each pair (Eq. 4): the diagonal of Eq. 2, without the rest.
 
     Shape:
         (B, D), (B, D), (D, D) -> (B,).
 
-    >>> similarity_pairs(torch.eye(2), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
-    tensor([3., 4.])
+    >>> similarity_pairs(np.eye(2), np.asarray([[3.0, 0.0], [0.0, 4.0]]))
+    array([3., 4.])
     """
     projected = conditioning if weight is None else conditioning @ weight
     return (projected * accompaniment).sum(-1)
 
 
-def accuracy(similarities: Tensor, first: int = 0) -> Tensor:
+def accuracy(similarities: Any, first: int = 0) -> Any:
     """Return the share of rows whose own column is the largest (Eq. 8).
 
     A tie is not a win, so a constant encoder scores 0 and not 1; neither is a NaN. Row k's own column is ``first + k``.
@@ -71,15 +78,17 @@ def accuracy(similarities: Tensor, first: int = 0) -> Tensor:
     Shape:
         (..., K, J) -> (...): one accuracy per batch; J >= first + K.
 
-    >>> accuracy(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
-    tensor(0.5000)
-    >>> accuracy(torch.ones(2, 2))
-    tensor(0.)
+    >>> float(accuracy(np.asarray([[2.0, 1.0], [3.0, 1.0]])))
+    0.5
+    >>> float(accuracy(np.ones((2, 2))))
+    0.0
     """
-    own = similarities.diagonal(first, dim1=-2, dim2=-1).unsqueeze(-1)
     rows, columns = similarities.shape[-2:]
-    off_diagonal = (
-        torch.arange(columns, device=own.device) != torch.arange(first, first + rows, device=own.device)[:, None]
-    )
-    wins = (own > similarities) | ~off_diagonal & ~own.isnan()
-    return wins.all(-1).float().mean(-1)
+    own = similarities.diagonal(first, -2, -1)[..., None]
+    others = ~np.eye(rows, columns, first, dtype=bool)
+    if not isinstance(similarities, np.ndarray):
+        import torch
+
+        others = torch.from_numpy(others).to(similarities.device)
+    wins = (own > similarities) | (~others & (own == own))  # NaN is no winner, and differs from itself
+    return (wins.all(-1) * 1.0).mean(-1)

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from .audio import (
     split_windows,
 )
 from .blame import warn_caller
-from .encoder import CocolaModel, Mode, fold_batch_norm
+from .encoder import CocolaModel, Mode, fold_batch_norm, one_thread_per_operation
 from .errors import AudioError, MissingExtraError, UsageError
 from .scorer import CocolaScorer
 from .scoring import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
@@ -170,8 +172,17 @@ class CocolaMetric(Metric):
         silent = is_silent(windows).reshape(*waveforms.shape[:2], -1).any(0)
         batch_size = self.batch_size or (BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
         batches = torch.split(windows.flatten(0, 1), batch_size)
-        embeddings = torch.cat([model.encoder(batch, self.mode) for batch in batches])
-        return model.similarity.pairs(*embeddings.reshape(2, *silent.shape, -1)), silent
+        if self.device.type != "cpu":
+            return self._pair_scores(model, batches, silent.shape), silent
+        # In a thread of its own, where an operation has one thread: on a busy machine, torch's threads wait for each
+        # other many times longer than they work, and how many the caller has is the caller's business.
+        with ThreadPoolExecutor(1, initializer=one_thread_per_operation) as alone:
+            return alone.submit(self._pair_scores, model, batches, silent.shape).result(), silent
+
+    def _pair_scores(self, model: CocolaModel, batches: Sequence[Tensor], shape: torch.Size) -> Tensor:
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            embeddings = torch.cat([model.encoder(batch, self.mode) for batch in batches])
+            return model.similarity.pairs(*embeddings.reshape(2, *shape, -1))
 
     def _model(self) -> CocolaModel:
         (model,) = self._models

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
+from .arrays import FloatArray, to_numpy
 from .audio import SAMPLE_RATE, AudioInput, read_audio
 from .errors import MissingExtraError, UsageError
-from .scorer import WindowScores
+from .scoring import WindowScores
 from .whole_files import refuse_unwritable, written_whole
 
 SCORE_COLOUR = "#1f5f8b"
@@ -42,7 +42,7 @@ def plot_scores(
     top.legend(loc="lower right", frameon=False, ncols=2)
     sides = zip(axes[1:], ("conditioning", "accompaniment"), (conditioning, accompaniment), SIDE_COLOURS, strict=True)
     for axis, name, audio, colour in sides:
-        _draw_envelope(axis, read_audio(audio), colour)
+        _draw_envelope(axis, to_numpy(read_audio(audio)), colour)
         axis.set_ylabel(name)
         axis.set_yticks([])
         axis.sharex(top)
@@ -93,8 +93,8 @@ def new_figure(*, rows: int, height: float, heights: tuple[float, ...]) -> tuple
     return figure, axes
 
 
-def _draw_envelope(axis: Any, waveform: Tensor, colour: str) -> None:
+def _draw_envelope(axis: Any, waveform: FloatArray, colour: str) -> None:
     step = max(1, len(waveform) // ENVELOPE_POINTS)
-    peaks = waveform[: len(waveform) // step * step].reshape(-1, step).abs().amax(1).numpy()
+    peaks = np.abs(waveform[: len(waveform) // step * step].reshape(-1, step)).max(1)
     time = np.arange(len(peaks)) * step / SAMPLE_RATE
     axis.fill_between(time, -peaks, peaks, color=colour, linewidth=0)

@@ -3,54 +3,47 @@
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from . import checkpoints, functional
+from .arrays import FloatArray
 from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, AudioWarning, WindowPlan, cancelling_channels
 from .blame import warn_caller
-from .encoder import MODES, CocolaModel, Mode, SymmetricSimilarity, fold_batch_norm
+from .encoder import MODES, ArrayEncoder, Mode
 from .errors import AudioError, UsageError
-from .scoring import Catalogue, Embedded, WindowEmbedder, mean_similarities, window_similarities
+from .scoring import (
+    Catalogue,
+    Embedded,
+    Embeddings,
+    Publisher,
+    Ranked,
+    Request,
+    WindowEmbedder,
+    WindowScores,
+    block_means,
+    chosen_device,
+    mean_similarities,
+    window_similarities,
+)
 from .signature import signature
 from .torch_state import each_with_own_torch_state, with_own_torch_state
 
+if TYPE_CHECKING:
+    import torch
+
+    from .encoder import CocolaModel
+
+__all__ = ["CocolaScorer", "Embeddings", "Ranked", "WindowScores"]
 UNUSUAL_SIMILARITIES = ("complex_bilinear", "semidefinite")
 """Those that fit the same weights as another, more usual one: signatures name them."""
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class WindowScores:
-    """COCOLA scores over time.
-
-    Attributes:
-        starts: of each window, seconds.
-        scores: of each window; NaN where either side is silent.
-        mean: over the windows that are not silent; NaN if there is none.
-        silent_windows: number of windows left out of the mean.
-    """
-
-    starts: tuple[float, ...]
-    scores: tuple[float, ...]
-    mean: float
-    silent_windows: int
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A candidate's place in the list that was ranked, and its score."""
-
-    index: int
-    score: float
-
-
-class CocolaScorer:
+class CocolaScorer(Publisher):
     """Scores how well accompaniments fit the music they are to accompany.
 
     The order of arguments matters, unless ``symmetric`` is set: h_y^T W h_x is not symmetric. Every audio argument is
@@ -60,17 +53,19 @@ class CocolaScorer:
     Policies: audio is cut into windows of 5 s every 2.5 s (`windows.split_windows` says what happens at the end). Of
     two audios of unequal length the common part is scored, with a warning above 0.1 s. A window in which either side
     is silent has no score (NaN), and is left out of the mean.
+
+    On a CPU an encoder with a graph (encoder.onnx) runs without torch. What comes back is NumPy, whatever came in.
     """
 
     @with_own_torch_state
     def __init__(
         self,
-        model: CocolaModel,
+        model: "CocolaModel | ArrayEncoder",
         *,
         name: str = "unnamed",
         weights_sha256: str = "",
         mode: Mode = "both",
-        device: str | torch.device | None = None,
+        device: "str | torch.device | None" = None,
         window: float = WINDOW,
         hop: float = HOP,
         batch_size: int | None = None,
@@ -79,25 +74,28 @@ class CocolaScorer:
         """Wrap a model, which from now on belongs to the scorer; `from_pretrained` is the usual way in."""
         if mode not in MODES:
             raise UsageError(f"mode {mode!r} is none of {', '.join(MODES)}")
-        if mode != "both" and model.encoder.front_end.channels == 1:
+        kind = model.kind if isinstance(model, ArrayEncoder) else model.encoder.front_end.kind
+        if mode != "both" and kind.channels == 1:
             raise UsageError(f"mode {mode!r} needs a two-channel model (front end 'hps'); this one hears everything")
         self.name, self.weights_sha256, self.mode = name, weights_sha256, mode
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: pass at least 1")
-        self.device = _device(device)
-        self.plan = WindowPlan(window, hop)
-        least = model.encoder.front_end.kind.least_samples
+        self.plan, self.symmetric = WindowPlan(window, hop), symmetric
+        least = kind.least_samples
         if self.plan.size < least:
             raise UsageError(f"window={window} is too short for the encoder: pass at least {least / SAMPLE_RATE:.3g}")
-        self._config = model.config
-        self._stored: Mapping[str, Tensor] = model.state_dict()  # folding makes new tensors and leaves these alone
-        fold_batch_norm(model).to(self.device)
-        self.symmetric = symmetric
-        one_way = model.similarity.cpu()
-        self._similarity = SymmetricSimilarity(one_way) if symmetric else one_way
-        self._embedder = WindowEmbedder(
-            model.encoder, mode=mode, device=self.device, plan=self.plan, batch_size=batch_size
-        )
+        if isinstance(model, ArrayEncoder):
+            self.device, encoder = "cpu", model
+            self._front_end, self._backbone, self._kind = model.name, model.backbone, model.similarity
+        else:
+            from .encoder import TensorEncoder
+
+            self.device = chosen_device(device)
+            config, state = model.config, model.state_dict()  # folding makes new tensors and leaves these alone
+            self._stored = lambda: (config, state)
+            self._front_end, self._backbone, self._kind = config.front_end, config.backbone, config.similarity
+            encoder = TensorEncoder(model, self.device)
+        self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
 
     @classmethod
     @with_own_torch_state
@@ -108,7 +106,7 @@ class CocolaScorer:
         revision: str | None = None,
         token: str | bool | None = None,
         mode: Mode = "both",
-        device: str | torch.device | None = None,
+        device: "str | torch.device | None" = None,
         window: float = WINDOW,
         hop: float = HOP,
         batch_size: int | None = None,
@@ -132,92 +130,24 @@ class CocolaScorer:
         Raises:
             CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
         """
+        options: dict[str, Any] = {
+            "mode": mode,
+            "window": window,
+            "hop": hop,
+            "batch_size": batch_size,
+            "symmetric": symmetric,
+        }
+        on = chosen_device(device)
+        graph = checkpoints.open_graph(name, revision=revision, token=token) if on == "cpu" else None
+        if graph is not None:
+            scorer = cls(graph.encoder, name=graph.name, weights_sha256=graph.sha256, **options)
+            scorer._stored = lambda: _loaded(checkpoints.load(name, revision=revision, token=token))
+            return scorer
         checkpoint = checkpoints.load(name, revision=revision, token=token)
-        scorer = cls(
-            checkpoint.model,
-            name=checkpoint.name,
-            weights_sha256=checkpoint.sha256,
-            mode=mode,
-            device=device,
-            window=window,
-            hop=hop,
-            batch_size=batch_size,
-            symmetric=symmetric,
-        )
-        scorer._stored = checkpoint.state
+        model, sha256 = checkpoint.model, checkpoint.sha256
+        scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, **options)
+        scorer._stored = lambda: _loaded(checkpoint)
         return scorer
-
-    def save_pretrained(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        dtype: torch.dtype | None = None,
-        license: str | None = None,
-        training_data: str | None = None,
-        results: Mapping[str, float | str] | None = None,
-    ) -> Path:
-        """Write ``config.json``, ``model.safetensors`` and a model card; `from_pretrained` loads the folder.
-
-        The weights are those this scorer was made from, bit for bit, before they were prepared for inference.
-
-        Args:
-            folder: made if it is not there.
-            dtype: of the weights in the file; None keeps them as they were stored.
-            license: for the card, an identifier of the Hub's list, such as "mit".
-            training_data: for the card, in a sentence.
-            results: for the card: measure -> value.
-
-        Raises:
-            CheckpointError: the folder cannot be written.
-        """
-        from .checkpoints import CardFacts, save_with_card
-
-        facts = CardFacts(license, training_data, results or {})
-        save_with_card(self._config, self._stored, Path(folder), facts, dtype=dtype)
-        return Path(folder)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        commit_message: str | None = None,
-        dtype: torch.dtype | None = None,
-        license: str | None = None,
-        training_data: str | None = None,
-        results: Mapping[str, float | str] | None = None,
-    ) -> str:
-        """Publish what `save_pretrained` writes as one commit of a Hub repository, and return the commit.
-
-        Args:
-            repo_id: "organisation/name"; made if it is not there.
-            private: whether a new repository is; None leaves it to the account's setting.
-            token: with permission to write; by default the one that the user is logged in with.
-            revision: branch, made if it is not there; by default the main one.
-            commit_message: in the repository's history.
-            dtype: as for `save_pretrained`, like those that follow.
-            license: for the card.
-            training_data: for the card.
-            results: for the card.
-
-        Raises:
-            CheckpointError: the Hub refuses or does not answer.
-        """
-        from .checkpoints import CardFacts, push
-
-        return push(
-            self._config,
-            self._stored,
-            repo_id,
-            CardFacts(license, training_data, results or {}),
-            private=private,
-            token=token,
-            revision=revision,
-            commit_message=commit_message,
-            dtype=dtype,
-        )
 
     def __repr__(self) -> str:
         """Return the signature: whatever changes a score."""
@@ -233,13 +163,12 @@ class CocolaScorer:
             window=self.plan.window,
             hop=self.plan.hop,
             sample_rate=SAMPLE_RATE,
-            front_end="" if self._config.backbone.endswith("_efficientnet_b0") else self._config.front_end,
-            similarity=self._config.similarity if self._config.similarity in UNUSUAL_SIMILARITIES else "",
+            front_end="" if self._backbone.endswith("_efficientnet_b0") else self._front_end,
+            similarity=self._kind if self._kind in UNUSUAL_SIMILARITIES else "",
             symmetric=self.symmetric,
         )
 
-    @with_own_torch_state
-    def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> Tensor:
+    def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> FloatArray:
         """Return the embedding of every window.
 
         Shape:
@@ -248,9 +177,40 @@ class CocolaScorer:
         Raises:
             AudioError: the input cannot be read.
         """
+        return self.embeddings([audio], sample_rate=sample_rate)[0].embeddings
+
+    def embeddings(self, audios: Sequence[AudioInput], *, sample_rate: float | None = None) -> list[Embeddings]:
+        """Return what is to be kept of audios, to be compared later by `similarity` and `rank`.
+
+        Raises:
+            AudioError: an input cannot be read.
+        """
         catalogue = Catalogue(sample_rate)
-        catalogue.add(audio)
-        return _raised(next(self._embedder.embed_all(catalogue.requests([])))).embeddings
+        numbers = [catalogue.add(audio) for audio in audios]
+        embedded = [_raised(result) for result in self._embed_all(catalogue.requests([]))]
+        kept = [Embeddings(*audio.sides, audio.silent, self.signature) for audio in embedded]
+        return [kept[number] for number in numbers]
+
+    def similarity(self, conditionings: Sequence[Embeddings], accompaniments: Sequence[Embeddings]) -> FloatArray:
+        """Return the score of every conditioning with every accompaniment that is embedded already.
+
+        Window k of one is compared with window k of the other, as far as both have windows. So scores are those of
+        `similarity_matrix` for audios of one length; where one ends inside a window of the other, that window is heard
+        whole here.
+
+        Shape:
+            -> (n, m), NaN where no window of a pair has sound on both sides.
+
+        Raises:
+            UsageError: embeddings were made by another recipe.
+        """
+        scores = np.empty((len(conditionings), len(accompaniments)), np.float32)
+        for row, conditioning in enumerate(conditionings):
+            for column, accompaniment in enumerate(accompaniments):
+                count = min(len(conditioning), len(accompaniment))
+                left, right = (side.first(count, self.signature) for side in (conditioning, accompaniment))
+                scores[row, column] = block_means([left], [right])[0, 0]
+        return scores
 
     def score(self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None) -> float:
         """Return the COCOLA score (Eq. 4) of an accompaniment, averaged over windows; higher fits better.
@@ -284,7 +244,7 @@ class CocolaScorer:
         accompaniments: Sequence[AudioInput],
         *,
         sample_rate: float | None = None,
-    ) -> Tensor:
+    ) -> FloatArray:
         """Return the score of each pair; NaN, with a warning, where no window has sound on both sides.
 
         Shape:
@@ -297,7 +257,7 @@ class CocolaScorer:
         _check_counts(conditionings, accompaniments)
         pairs = zip(conditionings, accompaniments, strict=True)
         scores = [_raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate)]
-        return _warned_of_silence(torch.tensor(scores, dtype=torch.float32, device="cpu"))
+        return _warned_of_silence(np.asarray(scores, np.float32))
 
     @with_own_torch_state
     def similarity_matrix(
@@ -306,7 +266,7 @@ class CocolaScorer:
         accompaniments: Sequence[AudioInput],
         *,
         sample_rate: float | None = None,
-    ) -> Tensor:
+    ) -> FloatArray:
         """Return the score of every conditioning with every accompaniment, from n + m embeddings.
 
         Shape:
@@ -319,10 +279,8 @@ class CocolaScorer:
         rows = [catalogue.add(audio) for audio in conditionings]
         columns = [catalogue.add(audio) for audio in accompaniments]
         requests = catalogue.requests(itertools.product(rows, columns))
-        embedded = [_raised(result) for result in self._embedder.embed_all(requests)]
-        scores = mean_similarities(
-            self._similarity, [embedded[row] for row in rows], [embedded[column] for column in columns]
-        )
+        embedded = [_raised(result) for result in self._embed_all(requests)]
+        scores = mean_similarities([embedded[row] for row in rows], [embedded[column] for column in columns])
         return _warned_of_silence(scores)
 
     @with_own_torch_state
@@ -357,56 +315,78 @@ class CocolaScorer:
             raise UsageError(f"batch_size={batch_size}: pass 1 to {len(conditionings)}, the number of pairs")
         used = len(conditionings) // size * size
         scores = self.similarity_matrix(conditionings[:used], accompaniments[:used], sample_rate=sample_rate)
-        batches = torch.stack([scores[first : first + size, first : first + size] for first in range(0, used, size)])
-        return functional.accuracy(batches).mean().item()
+        batches = np.stack([scores[first : first + size, first : first + size] for first in range(0, used, size)])
+        return float(functional.accuracy(batches).mean())
 
     @with_own_torch_state
     def rank(
-        self, conditioning: AudioInput, candidates: Sequence[AudioInput], *, sample_rate: float | None = None
+        self,
+        conditioning: AudioInput | Embeddings,
+        candidates: Sequence[AudioInput] | Sequence[Embeddings],
+        *,
+        sample_rate: float | None = None,
     ) -> list[Ranked]:
         """Return the candidates by falling score; those too silent to be scored come last, with NaN.
 
+        Args:
+            conditioning: audio, or its `embeddings`.
+            candidates: audios; `embeddings` if the conditioning is.
+            sample_rate: of tensors and arrays, Hz.
+
         Raises:
             AudioError: an input cannot be read.
+            UsageError: embeddings were made by another recipe, or come together with audio.
         """
-        scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0].tolist()
-        ranked = [Ranked(index, score) for index, score in enumerate(scores)]
+        kept = [isinstance(side, Embeddings) for side in (conditioning, *candidates)]
+        if all(kept):
+            scores = self.similarity([conditioning], candidates)[0]  # type: ignore[list-item, arg-type]
+        elif any(kept):
+            raise UsageError("audio and embeddings do not go together: embed all with CocolaScorer.embeddings, or none")
+        else:
+            scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0]  # type: ignore[list-item, arg-type]
+        ranked = [Ranked(index, score) for index, score in enumerate(scores.tolist())]
         return sorted(ranked, key=lambda entry: (math.isnan(entry.score), -entry.score))
 
     @each_with_own_torch_state
     def iter_scores(
         self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
     ) -> Iterator[WindowScores | AudioError]:
-        """Yield the window scores of each pair, in order, as they become ready; for a pair that cannot be read, why."""
+        """Yield the window scores of each pair, in order, as they become ready; for a pair that cannot be read, why.
+
+        An audio is kept until the last pair that it is in.
+        """
         catalogue = Catalogue(sample_rate)
         numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]
-        results = self._embedder.embed_all(catalogue.requests(numbers))
-        ready: list[Embedded | AudioError] = []
-        for left, right in numbers:
-            ready += itertools.islice(results, max(0, max(left, right) + 1 - len(ready)))
-            conditioning, accompaniment = ready[left], ready[right]
-            if isinstance(conditioning, AudioError):
-                yield conditioning
-            elif isinstance(accompaniment, AudioError):
-                yield accompaniment
-            else:
-                yield self._window_scores(window_similarities(self._similarity, conditioning, accompaniment))
+        uses = Counter(itertools.chain.from_iterable(numbers))
+        results = enumerate(self._embed_all(catalogue.requests(numbers)))
+        ready: dict[int, Embedded | AudioError] = {}
+        for pair in numbers:
+            while not ready.keys() >= set(pair):
+                ready.update([next(results)])
+            sides = [ready[number] for number in pair]
+            uses.subtract(pair)
+            for number in {number for number in pair if not uses[number]}:
+                del ready[number]
+            yield self._window_scores(*sides)
 
-    def _window_scores(self, similarities: Tensor) -> WindowScores:
-        silent = int(similarities.isnan().sum())
-        mean = similarities.nanmean().item()
-        return WindowScores(self.plan.starts(len(similarities)), tuple(similarities.tolist()), mean, silent)
+    def _embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
+        return self._embedder.embed_all(requests)
+
+    def _window_scores(
+        self, conditioning: Embedded | AudioError, accompaniment: Embedded | AudioError
+    ) -> WindowScores | AudioError:
+        if isinstance(conditioning, AudioError):
+            return conditioning
+        if isinstance(accompaniment, AudioError):
+            return accompaniment
+        scores = window_similarities(conditioning, accompaniment)
+        heard = scores[~np.isnan(scores)]
+        mean = float(heard.mean()) if len(heard) else math.nan
+        return WindowScores(self.plan.starts(len(scores)), tuple(scores.tolist()), mean, len(scores) - len(heard))
 
 
-def _device(name: str | torch.device | None) -> torch.device:
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device).cpu()  # a name that torch knows need not stand for something in this machine
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError, ValueError) as error:
-        known = "cpu" if not torch.cuda.is_available() else f"cpu, or cuda:0 to cuda:{torch.cuda.device_count() - 1}"
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"device {str(name)!r} cannot be used here ({reason[:200]}): pass {known}") from error
-    return device
+def _loaded(checkpoint: Any) -> Any:
+    return checkpoint.model.config, checkpoint.state
 
 
 def _raised(result: _Result | AudioError) -> _Result:
@@ -423,9 +403,9 @@ def _check_counts(conditionings: Sequence[AudioInput], accompaniments: Sequence[
         )
 
 
-def _warned_of_silence(scores: Tensor) -> Tensor:
-    unscored = int(scores.isnan().sum())
+def _warned_of_silence(scores: FloatArray) -> FloatArray:
+    unscored = int(np.isnan(scores).sum())
     if unscored:
-        message = f"{unscored} of {scores.numel()} pairs have no window with sound on both sides: their score is NaN"
+        message = f"{unscored} of {scores.size} pairs have no window with sound on both sides: their score is NaN"
         warn_caller(message, AudioWarning)
     return scores

@@ -24,8 +24,8 @@ def main() -> None:
     )
     for song, row in zip(SONGS, scores.tolist(), strict=True):
         print(f"{song:>12} |" + "".join(f"{score:10.2f}" for score in row))
-    coherent = scores.diagonal().mean().item()
-    mismatched = (scores.sum() - scores.trace()).item() / (scores.numel() - len(SONGS))
+    coherent = scores.diagonal().mean()
+    mismatched = (scores.sum() - scores.trace()) / (scores.size - len(SONGS))
     print(f"\ncoherent pairs {coherent:.2f}, mismatched pairs {mismatched:.2f} on average")
     print(f"accuracy (Eq. 8, K = {len(SONGS)}): {scorer.accuracy(conditionings, accompaniments):.0%}")
     print(scorer.signature)

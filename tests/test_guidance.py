@@ -31,7 +31,9 @@ def embedded() -> CocolaModel:
 @pytest.fixture(scope="module")
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
     """Five seconds of an example song: drums with bass, and the keys that belong to them."""
-    stems = [read_audio(EXAMPLES / "harbour" / f"{stem}.flac")[None] for stem in ("drums", "bass", "keys")]
+    stems = [
+        torch.from_numpy(read_audio(EXAMPLES / "harbour" / f"{stem}.flac"))[None] for stem in ("drums", "bass", "keys")
+    ]
     drums, bass, keys = (stem[:, 2 * RATE : 7 * RATE] for stem in stems)
     return drums + bass, keys
 

@@ -67,7 +67,7 @@ def pairs() -> torch.Tensor:
 def expected(scorer, pairs) -> torch.Tensor:
     """The scorer's scores of the pairs, (4,): the last pair has none."""
     sides = [[clip[None] for clip in side[:4]] for side in pairs]
-    return scorer.score_pairs(*sides, sample_rate=RATE)
+    return torch.from_numpy(scorer.score_pairs(*sides, sample_rate=RATE))
 
 
 def test_it_is_the_mean_of_the_scores(metric, pairs, expected) -> None:

@@ -63,7 +63,7 @@ def test_the_score_is_equation_4_on_windows(scorer, clips) -> None:
 def test_pairs_are_the_diagonal_of_the_matrix(scorer, clips) -> None:
     matrix = scorer.similarity_matrix(clips, clips[::-1], sample_rate=RATE)
     assert matrix.shape == (4, 4)
-    assert torch.allclose(scorer.score_pairs(clips, clips[::-1], sample_rate=RATE), matrix.diagonal(), atol=TOLERANCE)
+    assert np.allclose(scorer.score_pairs(clips, clips[::-1], sample_rate=RATE), matrix.diagonal(), atol=TOLERANCE)
     for row, column in itertools.product(range(4), repeat=2):
         alone = scorer.score(clips[row], clips[3 - column], sample_rate=RATE)
         assert matrix[row, column].item() == pytest.approx(alone, abs=TOLERANCE)
@@ -88,14 +88,14 @@ def test_uneven_lengths_are_warned_of_once(scorer, clips) -> None:
 def test_the_batch_size_does_not_matter(scorer, clips, batch_size: int) -> None:
     other = CocolaScorer.from_pretrained(device="cpu", batch_size=batch_size)
     expected = scorer.similarity_matrix(clips, clips, sample_rate=RATE)
-    assert torch.allclose(other.similarity_matrix(clips, clips, sample_rate=RATE), expected, atol=TOLERANCE)
+    assert np.allclose(other.similarity_matrix(clips, clips, sample_rate=RATE), expected, atol=TOLERANCE)
 
 
 def test_the_order_of_pairs_does_not_matter(scorer, clips) -> None:
     order = [2, 0, 3, 1]
     forward = scorer.score_pairs(clips, clips[::-1], sample_rate=RATE)
     shuffled = scorer.score_pairs([clips[i] for i in order], [clips[::-1][i] for i in order], sample_rate=RATE)
-    assert torch.allclose(forward[order], shuffled, atol=TOLERANCE)
+    assert np.allclose(forward[order], shuffled, atol=TOLERANCE)
 
 
 def test_the_arguments_are_not_symmetric(scorer, clips) -> None:
@@ -105,10 +105,8 @@ def test_the_arguments_are_not_symmetric(scorer, clips) -> None:
 
 def test_every_audio_is_embedded_once(scorer, clips, monkeypatch) -> None:
     embedded = []
-    embed = scorer._embedder.embed
-    monkeypatch.setattr(
-        scorer._embedder, "embed", lambda audio, lengths: embedded.append(audio) or embed(audio, lengths)
-    )
+    pieces = scorer._embedder.pieces
+    monkeypatch.setattr(scorer._embedder, "pieces", lambda request: embedded.append(request) or pieces(request))
     scorer.similarity_matrix(clips, clips[:3], sample_rate=RATE)
     assert len(embedded) == 4
     scorer.rank(clips[0], [*clips[1:], clips[1]], sample_rate=RATE)
@@ -126,7 +124,7 @@ def test_ranking_is_by_falling_score(scorer, clips) -> None:
 
 def test_accuracy_is_equation_8(scorer, clips) -> None:
     matrix = scorer.similarity_matrix(clips, clips, sample_rate=RATE)
-    expected = (matrix.argmax(1) == torch.arange(4)).float().mean().item()
+    expected = (matrix.argmax(1) == np.arange(4)).mean()
     assert scorer.accuracy(clips, clips, sample_rate=RATE) == pytest.approx(expected)
 
 
@@ -157,7 +155,7 @@ def test_a_symmetric_score_is_the_mean_of_both_directions(scorer, clips) -> None
 def test_embeddings(scorer, clips) -> None:
     embeddings = scorer.embed(clips[3], sample_rate=RATE)
     assert embeddings.shape == (4, 512)  # 0, 2.5, 5 and, with 3.5 s of audio, 7.5 s
-    assert embeddings.abs().max() <= 1
+    assert np.abs(embeddings).max() <= 1
 
 
 def test_silent_windows_have_no_score(scorer, clips) -> None:
@@ -174,7 +172,7 @@ def test_nothing_but_silence(scorer, clips) -> None:
         scorer.score(silence, clips[0], sample_rate=RATE)
     with pytest.warns(AudioWarning, match="1 of 2 pairs have no window with sound on both sides"):
         scores = scorer.score_pairs([silence, clips[0]], [clips[0], clips[0]], sample_rate=RATE)
-    assert scores.isnan().tolist() == [True, False]
+    assert np.isnan(scores).tolist() == [True, False]
     ranked = scorer.rank(clips[0], [silence, clips[0]], sample_rate=RATE)
     assert ranked[-1].index == 0 and math.isnan(ranked[-1].score)
 

@@ -76,7 +76,7 @@ def measure(queries: Sequence[Query], metric: SubFAD, scorer: CocolaScorer, *, s
     def rows(kind: str, accompaniments: dict[str, list[Tensor]]) -> list[Row]:
         clips = [clip for clips in accompaniments.values() for clip in clips]
         pairs = scorer.score_pairs(conditionings * len(accompaniments), clips, sample_rate=SAMPLE_RATE)
-        scores = pairs.reshape(len(accompaniments), -1).nanmean(dim=1).tolist()
+        scores = np.nanmean(pairs.reshape(len(accompaniments), -1), axis=1).tolist()
         mixes = list(zip(conditionings * len(accompaniments), clips, strict=True))
         embedded, each = metric.embed(mixes, SAMPLE_RATE), len(conditionings)
         fads = [metric.compare(embedded[at : at + each], reference) for at in range(0, len(clips), each)]

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cocola_metric.audio import open_file, resample_between
@@ -60,9 +59,7 @@ def resample_to(samples: NDArray[np.float32], from_rate: int, sample_rate: int) 
     Shape:
         (L,) -> (ceil(L * sample_rate / from_rate),).
     """
-    resampled: NDArray[np.float32] = resample_between(
-        torch.from_numpy(np.ascontiguousarray(samples)), from_rate, sample_rate
-    ).numpy()
+    resampled: NDArray[np.float32] = resample_between(np.ascontiguousarray(samples), from_rate, sample_rate)
     return resampled
 
 

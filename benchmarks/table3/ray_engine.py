@@ -78,7 +78,7 @@ class RayEngine:
         """
         if not queries:
             return
-        if scorer.device.type != "cpu":
+        if scorer.device != "cpu":
             raise UsageError(f"--engine ray scores on CPUs, not on {scorer.device}: leave --device at cpu")
         self._start()
         begun = last = time.monotonic()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -251,8 +250,8 @@ def embed_mixes(
         place = cache.path(f"{embedder.recipe}|v:{__version__}", [music.identity(query)])
         kept = cache.read(place)
         if kept is None:
-            waveform = torch.from_numpy(music.mix(query, embedder.sample_rate))
-            kept = embedder.embed(waveform).astype(np.float32).astype(np.float64)  # as it will be read next time
+            made = embedder.embed(music.mix(query, embedder.sample_rate))
+            kept = made.astype(np.float32).astype(np.float64)  # as it will be read next time
             if kept.ndim != 2 or not len(kept) or not np.isfinite(kept).all():
                 raise AudioError(f"{query.id}: the embedder {embedder.name} gave no finite embeddings: listen to it")
             cache.write(place, kept)

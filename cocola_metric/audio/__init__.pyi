@@ -1,4 +1,4 @@
-from .arrays import mix_stems
+from .arrays import is_array, mix_stems
 from .cancelling import cancelling_channels
 from .clips import content_sha256, mix_clips, read_clip
 from .decoding import AudioFile, open_file
@@ -23,6 +23,7 @@ __all__ = [
     "cancelling_channels",
     "content_sha256",
     "existing_path",
+    "is_array",
     "is_mixture",
     "is_silent",
     "list_audio",

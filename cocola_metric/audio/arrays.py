@@ -1,20 +1,28 @@
 """Tensors and arrays in: checked at the door, averaged to mono, summed."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
+from ..arrays import AnyArray, is_tensor, namespace, pad
 from ..errors import AudioError
 from .limits import check_channels, checked_rate, not_finite
 
-ArrayInput: TypeAlias = Tensor | np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    ArrayInput: TypeAlias = Tensor | np.ndarray[Any, Any]
+else:
+    ArrayInput = np.ndarray
 
 
-def to_mono(waveform: Tensor) -> Tensor:
+def is_array(audio: object) -> bool:
+    """Tell whether audio is a tensor or an array, and not the name of a file."""
+    return isinstance(audio, np.ndarray) or is_tensor(audio)
+
+
+def to_mono(waveform: AnyArray) -> AnyArray:
     """Average the channels.
 
     Shape:
@@ -30,10 +38,10 @@ def to_mono(waveform: Tensor) -> Tensor:
     if waveform.ndim != 2:
         raise AudioError(f"{name} has {waveform.ndim} dimensions: pass (channels, time), one piece of music at a time")
     check_channels(waveform.shape[0], name)
-    return waveform.mean(dim=0)
+    return waveform.mean(0)
 
 
-def mix_stems(stems: Sequence[Tensor]) -> Tensor:
+def mix_stems(stems: Sequence[AnyArray]) -> AnyArray:
     """Sum stems into a sub-mix (Eq. 1), after padding the shorter ones with zeros at the end.
 
     Shape:
@@ -41,10 +49,10 @@ def mix_stems(stems: Sequence[Tensor]) -> Tensor:
         output: (L,), that of the longest stem.
     """
     length = max(len(stem) for stem in stems)
-    return torch.stack([pad(stem, (0, length - len(stem))) for stem in stems]).sum(dim=0)
+    return namespace(stems[0]).stack([pad(stem, 0, length - len(stem)) for stem in stems]).sum(0)
 
 
-def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[Tensor, int]:
+def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[AnyArray, int]:
     """Check a tensor or an array and average its channels: mono float32 `(L,)`, and its rate.
 
     Raises:
@@ -54,19 +62,18 @@ def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[Tensor, 
     if sample_rate is None:
         raise AudioError(f"{name} comes without its rate: pass sample_rate=, in Hz")
     rate = checked_rate(sample_rate, name)
-    floating = audio.is_floating_point() if isinstance(audio, Tensor) else np.issubdtype(audio.dtype, np.floating)
+    floating = audio.is_floating_point() if is_tensor(audio) else np.issubdtype(audio.dtype, np.floating)
     if not floating:
         raise AudioError(f"{name} is of {audio.dtype}: convert it to floating point in -1..1 (int16: divide by 32768)")
     if 0 in audio.shape:
         raise AudioError(f"{name} holds no samples: pass (channels, time) with at least one of each")
-    if isinstance(audio, np.ndarray):  # copied, as torch takes neither read-only, reversed nor big-endian arrays
-        audio = torch.from_numpy(np.array(audio, dtype=np.float32, order="C"))
-    mono = to_mono(audio.to(torch.float32))
-    if not torch.isfinite(mono).all():
+    single = np.asarray(audio, dtype=np.float32) if isinstance(audio, np.ndarray) else audio.float()
+    mono = to_mono(single)
+    if not namespace(mono).isfinite(mono).all():
         raise not_finite(name)
     return mono, rate
 
 
 def array_name(audio: ArrayInput) -> str:
     """Return what messages call a tensor or an array."""
-    return f"{'tensor' if isinstance(audio, Tensor) else 'array'} {tuple(audio.shape)}"
+    return f"{'tensor' if is_tensor(audio) else 'array'} {tuple(audio.shape)}"

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-import torchaudio
-from torch import Tensor
 
+from ..arrays import AnyArray, is_tensor, namespace
 from ..blame import warn_caller
 from ..identity import file_sha256
-from .arrays import checked_mono, mix_stems
+from .arrays import checked_mono, is_array, mix_stems
 from .decoding import open_file
 from .inputs import AudioInput, open_audio, read_audio
 from .limits import LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning
+from .resampling import resample_between
 
 
-def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None) -> Tensor:
+def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None) -> AnyArray:
     """Read a whole clip, mono float32, at any rate; the policies and, at 16 kHz, the samples are `read_audio`'s.
 
     Resampled once, from the file's own rate, by the default of `torchaudio.functional.resample`.
@@ -38,16 +37,16 @@ def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None)
     if rate == SAMPLE_RATE:
         return read_audio(audio, sample_rate=sample_rate)
     open_audio(audio, sample_rate=sample_rate)  # every check that needs no samples
-    if isinstance(audio, (Tensor, np.ndarray)):
+    if is_array(audio):
         mono, own_rate = checked_mono(audio, sample_rate)
-        return _resampled(mono, own_rate, rate)
+        return resample_between(mono, own_rate, rate)
     if isinstance(audio, (str, os.PathLike)):
         file = open_file(Path(audio))
-        return _resampled(torch.from_numpy(np.concatenate(list(file.blocks()))), file.rate, rate)
+        return resample_between(np.concatenate(list(file.blocks())), file.rate, rate)
     return mix_stems([read_clip(path, rate) for path in audio])
 
 
-def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | None = None) -> Tensor:
+def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | None = None) -> AnyArray:
     """Read clips that play together and sum their common part, with a warning when lengths differ by more than 0.1 s.
 
     Shape:
@@ -61,7 +60,7 @@ def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | N
     if longest - length > LENGTH_TOLERANCE * rate:
         message = f"clips that play together differ in length by {(longest - length) / rate:.2f} s"
         warn_caller(f"{message}: only the common part is mixed", AudioWarning)
-    return torch.stack([clip[:length] for clip in clips]).sum(dim=0)
+    return namespace(clips[0]).stack([clip[:length] for clip in clips]).sum(0)
 
 
 def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> str:
@@ -73,8 +72,8 @@ def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> st
     """
     if isinstance(audio, (str, os.PathLike)):
         return _file_identity(Path(audio))
-    if isinstance(audio, (Tensor, np.ndarray)):
-        array = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else audio
+    if is_array(audio):
+        array = audio.detach().cpu().numpy() if is_tensor(audio) else audio
         header = f"{array.shape} {array.dtype} {sample_rate} ".encode()
         return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
     return hashlib.sha256(" ".join(_file_identity(Path(path)) for path in audio).encode()).hexdigest()
@@ -84,10 +83,3 @@ def _file_identity(path: Path) -> str:
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(f"{path} is no file: a pipe is read only once, and may never end")
     return file_sha256(path)
-
-
-def _resampled(mono: Tensor, from_rate: int, rate: int) -> Tensor:
-    if from_rate == rate:
-        return mono
-    resampled: Tensor = torchaudio.functional.resample(mono, from_rate, rate)
-    return resampled

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from ..arrays import AnyArray, namespace
 from ..blame import warn_caller
 from ..errors import AudioError
-from .arrays import ArrayInput, array_name, checked_mono, mix_stems
+from .arrays import ArrayInput, array_name, checked_mono, is_array, mix_stems
 from .decoding import open_file
 from .limits import BLOCK_SAMPLES, LENGTH_TOLERANCE, SAMPLE_RATE, AudioWarning, resampled_length
-from .resampling import resample_blocks
-
-_NOTHING = torch.zeros(0, dtype=torch.float32, device="cpu")  # whatever the caller's defaults are
+from .resampling import resample_blocks, split_blocks
 
 AudioPath: TypeAlias = str | os.PathLike[str]
 AudioInput: TypeAlias = AudioPath | Sequence[AudioPath] | ArrayInput
@@ -36,7 +33,7 @@ class Audio:
 
     name: str
     length: int
-    blocks: Callable[[], Iterator[Tensor]]
+    blocks: Callable[[], Iterator[AnyArray]]
 
     @property
     def duration(self) -> float:
@@ -44,10 +41,10 @@ class Audio:
         return self.length / SAMPLE_RATE
 
 
-def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Tensor:
+def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> AnyArray:
     """Read audio as the encoder hears it: mono, float32, 16 kHz.
 
-    Policies: `open_audio`. A floating-point tensor stays in the autograd graph and on its device.
+    Policies: `open_audio`. A tensor stays a tensor, in the autograd graph and on its device; all else becomes an array.
 
     Args:
         audio: A path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
@@ -59,7 +56,8 @@ def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Tensor
     Raises:
         AudioError: The input cannot be scored.
     """
-    return torch.cat(list(open_audio(audio, sample_rate=sample_rate).blocks()))
+    blocks = list(open_audio(audio, sample_rate=sample_rate).blocks())
+    return namespace(blocks[0]).concatenate(blocks)
 
 
 def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
@@ -85,13 +83,13 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
     """
     if isinstance(audio, (str, os.PathLike)):
         return _open_path(Path(audio))
-    if isinstance(audio, (Tensor, np.ndarray)):
+    if is_array(audio):
         return _open_array(audio, sample_rate)
     if not isinstance(audio, Sequence) or not all(isinstance(path, (str, os.PathLike)) for path in audio):
         kind = type(audio).__name__
-        if isinstance(audio, tuple) and len(audio) == 2 and isinstance(audio[0], (Tensor, np.ndarray)):
+        if isinstance(audio, tuple) and len(audio) == 2 and is_array(audio[0]):
             kind = "tuple of samples and their rate"
-        elif isinstance(audio, Sequence) and any(isinstance(entry, (Tensor, np.ndarray)) for entry in audio):
+        elif isinstance(audio, Sequence) and any(map(is_array, audio)):
             kind = f"{kind} of tensors or arrays"
         raise AudioError(
             f"a {kind} is not audio: pass a path, a list of stem paths, or one tensor (channels, time) with its rate"
@@ -108,14 +106,14 @@ def _open_path(path: Path) -> Audio:
     return Audio(
         str(path),
         resampled_length(file.frames, file.rate),
-        lambda: resample_blocks(map(torch.from_numpy, file.blocks()), file.rate),
+        lambda: resample_blocks(file.blocks(), file.rate),
     )
 
 
 def _open_array(audio: ArrayInput, sample_rate: float | None) -> Audio:
     mono, rate = checked_mono(audio, sample_rate)
     length = resampled_length(len(mono), rate)
-    return Audio(array_name(audio), length, lambda: resample_blocks(torch.split(mono, BLOCK_SAMPLES), rate))
+    return Audio(array_name(audio), length, lambda: resample_blocks(split_blocks(mono), rate))
 
 
 def _open_stems(stems: Sequence[Audio]) -> Audio:
@@ -127,18 +125,18 @@ def _open_stems(stems: Sequence[Audio]) -> Audio:
         message = f"{shortest.name} is {seconds} shorter than {longest.name}: padded with silence at the end"
         warn_caller(message, AudioWarning)
 
-    def mixed_blocks() -> Iterator[Tensor]:
+    def mixed_blocks() -> Iterator[AnyArray]:
         streams = [_equal_blocks(stem.blocks(), BLOCK_SAMPLES) for stem in stems]
-        return map(mix_stems, zip_longest(*streams, fillvalue=_NOTHING))
+        return map(mix_stems, zip_longest(*streams, fillvalue=np.zeros(0, np.float32)))
 
     return Audio(" + ".join(stem.name for stem in stems), longest.length, mixed_blocks)
 
 
-def _equal_blocks(blocks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+def _equal_blocks(blocks: Iterable[AnyArray], size: int) -> Iterator[AnyArray]:
     """Cut blocks `(L,)` of any length into blocks of `size` samples; only the last may be shorter."""
-    pending = _NOTHING
+    pending = np.zeros(0, np.float32)
     for block in blocks:
-        pending = torch.cat([pending, block])
+        pending = np.concatenate([pending, block])
         while len(pending) >= size:
             yield pending[:size]
             pending = pending[size:]

@@ -1,23 +1,22 @@
 """The one resampler: audio to 16 kHz or any other rate, at once or block by block, with the same samples."""
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 
-import torch
-import torchaudio
-from torch import Tensor
-from torch.nn.functional import pad
+import numpy as np
 
+from ..arrays import AnyArray, FloatArray, frames, namespace, pad, product
 from .limits import BLOCK_SAMPLES, SAMPLE_RATE, checked_rate, resampled_length
 
 # torchaudio's defaults, which are part of the metric.
 _LOWPASS_WIDTH = 6
 _ROLLOFF = 0.99
-# Taps of the dense kernel that torchaudio may build (16 MiB); only odd rates such as 44056 or 44101 Hz need more.
-_DENSE_KERNEL_TAPS = 2**22
+_GROUP = 16  # outputs that one matrix product makes: more share more taps, most of which are zero
+_KERNELS = 16  # rates whose kernels are kept
 
 
-def resample(waveform: Tensor, from_rate: float) -> Tensor:
+def resample(waveform: AnyArray, from_rate: float) -> AnyArray:
     """Resample to 16 kHz with the one resampler of the metric, the default of `torchaudio.functional.resample`.
 
     A windowed sinc: Hann, 6 zero crossings, roll-off 0.99. Long audio is resampled in blocks, with the same result.
@@ -37,7 +36,7 @@ def resample(waveform: Tensor, from_rate: float) -> Tensor:
     return resample_between(waveform, rate, SAMPLE_RATE)
 
 
-def resample_between(waveform: Tensor, from_rate: int, to_rate: int) -> Tensor:
+def resample_between(waveform: AnyArray, from_rate: int, to_rate: int) -> AnyArray:
     """Resample as `resample` does, between any two rates; only their ratio counts.
 
     Args:
@@ -48,11 +47,17 @@ def resample_between(waveform: Tensor, from_rate: int, to_rate: int) -> Tensor:
     Shape:
         (..., L) -> (..., ceil(L * to_rate / from_rate)).
     """
-    blocks = torch.split(waveform, BLOCK_SAMPLES, dim=-1)
-    return torch.cat(list(resample_blocks(blocks, from_rate, to_rate)), dim=-1)
+    blocks = split_blocks(waveform)
+    return namespace(waveform).concatenate(list(resample_blocks(blocks, from_rate, to_rate)), -1)
 
 
-def resample_blocks(blocks: Iterable[Tensor], rate: int, to_rate: int = SAMPLE_RATE) -> Iterator[Tensor]:
+def split_blocks(waveform: AnyArray) -> list[AnyArray]:
+    """Cut a waveform `(..., L)` into blocks of bounded size."""
+    starts = range(0, max(1, waveform.shape[-1]), BLOCK_SAMPLES)
+    return [waveform[..., start : start + BLOCK_SAMPLES] for start in starts]
+
+
+def resample_blocks(blocks: Iterable[AnyArray], rate: int, to_rate: int = SAMPLE_RATE) -> Iterator[AnyArray]:
     """Resample consecutive blocks `(..., L)` so that they join without a seam.
 
     With rate : to_rate = orig : new in lowest terms, `orig` samples become `new`, so audio may be cut at any multiple
@@ -65,9 +70,10 @@ def resample_blocks(blocks: Iterable[Tensor], rate: int, to_rate: int = SAMPLE_R
     orig, new, width = _ratio(rate, to_rate)
     context = math.ceil(width / orig) * orig
     skip = context // orig * new
-    pending: Tensor | None = None
+    pending: AnyArray = None
     for block in blocks:
-        pending = pad(block, (context, 0)) if pending is None else torch.cat([pending, block], dim=-1)
+        joined = [block] if pending is None else [pending, block]
+        pending = pad(namespace(block).concatenate(joined, -1), context if pending is None else 0, 0)
         ready = (pending.shape[-1] - 2 * context) // orig
         if ready > 0:
             resampled = _resample_block(pending[..., : ready * orig + 2 * context], orig, new, width)
@@ -77,36 +83,45 @@ def resample_blocks(blocks: Iterable[Tensor], rate: int, to_rate: int = SAMPLE_R
         yield _resample_block(pending, orig, new, width)[..., skip:]
 
 
-def _resample_block(waveform: Tensor, orig: int, new: int, width: int) -> Tensor:
-    """Resample one block `(..., L)`, with silence before and after it."""
-    length = resampled_length(waveform.shape[-1], orig, new)
-    if new * (orig + 2 * width) > _DENSE_KERNEL_TAPS:
-        return _resample_sparsely(waveform, orig, new, width)
-    # One period more than needed, because torchaudio may round its output's length down.
-    waveform = pad(waveform, (0, orig))
-    resampled: Tensor = torchaudio.functional.resample(
-        waveform, orig, new, lowpass_filter_width=_LOWPASS_WIDTH, rolloff=_ROLLOFF
-    )
-    return resampled[..., :length]
+def _resample_block(waveform: AnyArray, orig: int, new: int, width: int) -> AnyArray:
+    """Resample one block `(..., L)`, with silence before and after it.
 
-
-def _resample_sparsely(waveform: Tensor, orig: int, new: int, width: int) -> Tensor:
-    """Do as torchaudio, but evaluate the kernel only where it is not zero.
-
-    torchaudio's kernel has `new * (orig + 2 * width)` taps, 2.8 GB at 44101 Hz; `new * (2 * width + 2)` of them are
-    not zero, at the same float32 positions (the rounding of which is 1e-4 of full scale at such rates, so it matters).
+    A period of `orig` samples becomes `new`; outputs are made in groups of neighbours, which share their taps.
     """
-    cutoff = _ROLLOFF * min(orig, new)
-    phases = torch.arange(new, device=waveform.device)
-    offsets = torch.arange(-width, width + 2, device=waveform.device)
-    positions = (phases * orig // new)[:, None] + offsets  # (new, taps), in input samples of one period
-    t = (-phases.to(waveform.dtype) / new)[:, None] + positions.to(waveform.dtype) / orig
-    t = (t * cutoff).clamp(-_LOWPASS_WIDTH, _LOWPASS_WIDTH)
-    kernel = torch.sinc(t) * torch.cos(t * math.pi / _LOWPASS_WIDTH / 2) ** 2 * (cutoff / orig)
+    length = resampled_length(waveform.shape[-1], orig, new)
+    periods = -(-length // new)
+    padded = pad(waveform, width, max(0, periods * orig - waveform.shape[-1]) + width + 1)
+    parts = []
+    for first, kernel in _grouped_kernels(orig, new, width):
+        taps = frames(padded[..., first:], kernel.shape[0], orig)[..., :periods, :]  # (..., periods, taps)
+        parts.append(product(taps, kernel))
+    outputs = namespace(waveform).concatenate(parts, -1)  # (..., periods, new)
+    return outputs.reshape(*waveform.shape[:-1], periods * new)[..., :length]
 
-    outputs = torch.arange(resampled_length(waveform.shape[-1], orig, new), device=waveform.device)
-    frames = pad(waveform, (width, width + 2)).unfold(-1, len(offsets), 1)  # (..., L + 1, taps)
-    return (frames[..., outputs * orig // new, :] * kernel[outputs % new]).sum(dim=-1)
+
+@functools.lru_cache(maxsize=_KERNELS)
+def _grouped_kernels(orig: int, new: int, width: int) -> list[tuple[int, FloatArray]]:
+    """Return for each group of neighbouring outputs its first input sample, after `width` of padding, and its kernel.
+
+    The positions of the taps are rounded to float32 as torchaudio's are: at rates such as 44101 Hz, whose ratio to
+    16000 has no small terms, this is 1e-4 of full scale.
+
+    Shape:
+        kernels: (taps, outputs of the group).
+    """
+    cutoff = np.float32(_ROLLOFF * min(orig, new))
+    groups = []
+    for begin in range(0, new, _GROUP):
+        phases = np.arange(begin, min(begin + _GROUP, new))
+        first = int(phases[0]) * orig // new - width
+        last = int(phases[-1]) * orig // new + width + 1
+        positions = np.arange(first, last + 1)
+        outputs = -phases.astype(np.float32) / np.float32(new)
+        t = (outputs + positions[:, None].astype(np.float32) / np.float32(orig)) * cutoff
+        t = np.clip(t, -_LOWPASS_WIDTH, _LOWPASS_WIDTH)
+        window = np.cos(t * np.float32(math.pi / _LOWPASS_WIDTH / 2)) ** 2
+        groups.append((first + width, (np.sinc(t) * window * (cutoff / np.float32(orig))).astype(np.float32)))
+    return groups
 
 
 def _ratio(rate: int, to_rate: int) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 from .loading import load, save, save_state
 from .mismatch import list_problems, refuse_mismatch, tensor_problems
 from .model_card import CardFacts
+from .opening import OpenedGraph, open_graph
 from .original import new_folder, no_safe_globals_but
 from .publish import push, save_with_card
 
@@ -12,10 +13,12 @@ __all__ = [
     "GRAPH_FILE",
     "WEIGHTS_FILE",
     "CardFacts",
+    "OpenedGraph",
     "list_problems",
     "load",
     "new_folder",
     "no_safe_globals_but",
+    "open_graph",
     "push",
     "read_config",
     "refuse_mismatch",

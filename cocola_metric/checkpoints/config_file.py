@@ -3,26 +3,30 @@
 import dataclasses
 import typing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..json_files import json_text, read_json
 from ..whole_files import write_text_whole
 from .known import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_KEY
 
+if TYPE_CHECKING:  # it needs torch, which a graph does without
+    from ..encoder import EncoderConfig
+
 LARGEST_DIMENSION = 8192
 """Of anything that a configuration counts: sixteen times the paper's; a matrix of that side takes 256 MB."""
 _REMEDY = "fetch or convert the checkpoint again"
 
 
-def read_config(file: Path) -> EncoderConfig:
+def read_config(file: Path) -> "EncoderConfig":
     """Read the configuration of an encoder; nothing is built from values that no encoder of ours can have.
 
     Raises:
         CheckpointError: The file cannot be read, or is no configuration of this version.
     """
+    from ..encoder import EncoderConfig
+
     values = read_json(file, error=CheckpointError, remedy=_REMEDY)
     values.pop(WEIGHTS_KEY, None)
     kinds = typing.get_type_hints(EncoderConfig)
@@ -41,7 +45,7 @@ def read_config(file: Path) -> EncoderConfig:
         raise CheckpointError(f"{file}: {error}") from error
 
 
-def write_config(config: EncoderConfig, weights: Path) -> None:
+def write_config(config: "EncoderConfig", weights: Path) -> None:
     """Write the configuration beside a weights file, and bind it to that file.
 
     Raises:

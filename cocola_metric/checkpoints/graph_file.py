@@ -24,8 +24,8 @@ OPERATORS = frozenset(
     Abs Add AveragePool BatchNormalization Cast CastLike Clip Concat Constant Conv Cos DFT Div Einsum Equal Erf Exp
     Expand Flatten Gather Gemm GlobalAveragePool GroupNormalization HardSigmoid Identity InstanceNormalization
     LayerNormalization Log MatMul Max Mean Min Mul Neg Pad Pow Range Reciprocal ReduceL2 ReduceMax ReduceMean
-    ReduceMin ReduceSum ReduceSumSquare Relu Reshape Shape Sigmoid Sin Slice Split Sqrt Squeeze Sub Tanh Transpose
-    Unsqueeze Where
+    ReduceMin ReduceSum ReduceSumSquare Relu Reshape SequenceAt Shape Sigmoid Sin Slice Split SplitToSequence Sqrt
+    Squeeze Sub Tanh Transpose Unsqueeze Where
     """.split()  # noqa: SIM905
 )
 """Standard operators without loops, branches, randomness, files or strings: what encoders are made of."""

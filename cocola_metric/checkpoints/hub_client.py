@@ -51,12 +51,14 @@ class Snapshot:
         folder: of the cache, named after the commit.
         main_file: ``config.json`` of a repository in our layout, otherwise its one ``.ckpt`` file; already there.
         token: as huggingface_hub takes it.
+        files: names of all that the commit holds, as far as is known.
     """
 
     repo_id: str
     folder: Path
     main_file: str
     token: str | bool | None = None
+    files: tuple[str, ...] = ()
 
     def path(self, file: str) -> Path:
         """Return the local path of a file, downloaded now if it is not there.
@@ -106,7 +108,7 @@ def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool |
         return cached
     main_file = _main_file(files, f"{repo_id} (revision {wanted})")
     path = _download(repo_id, main_file, wanted, token)
-    return Snapshot(repo_id, path.parents[main_file.count("/")], main_file, token)
+    return Snapshot(repo_id, path.parents[main_file.count("/")], main_file, token, tuple(files))
 
 
 def refuse_other_content(path: Path, sha256: str, place: str) -> None:

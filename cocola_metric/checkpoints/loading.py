@@ -16,6 +16,7 @@ from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
 from ..whole_files import make_folder, write_bytes_whole
 from .config_file import read_config, refuse_other_weights, write_config
+from .finding import find
 from .graph_export import write_graph
 from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint, PublishedFile
 from .mismatch import list_problems, refuse_mismatch
@@ -62,29 +63,8 @@ def load(
         CheckpointError: unknown name, missing or damaged file, tensors that do not match the configuration, or a
             repository that cannot be had.
     """
-    path = Path(name)
-    if name != "embedded" and path.exists():
-        _refuse_revision(name, revision)
-        return _load_path(path.name or path.resolve().name, path)
-    known = CHECKPOINTS.get(str(name))
-    if known is not None and known.folder is not None:
-        _refuse_revision(name, revision)
-        return _load_path(str(name), known.folder)
-    if known is not None and known.repo_id is not None:
-        pinned = known.sha256 if revision in (None, known.revision) else None
-        return _load_repository(str(name), known.repo_id, revision or known.revision, token, sha256=pinned)
-    if known is not None and known.published is not None:
-        _refuse_revision(name, revision)
-        return _load_path(str(name), _converted(str(name), known.published))
-    if known is not None:
-        raise CheckpointError(f"{name}: {known.remedy}")
-    if isinstance(name, str) and _is_repository_id(name):
-        return _load_repository(name, name, revision, token)
-    _refuse_revision(name, revision)
-    raise CheckpointError(
-        f"{name}: neither a file, a folder, a Hub repository (organisation/name) nor a known name "
-        f"({', '.join(CHECKPOINTS)})"
-    )
+    found = find(name, revision=revision, token=token, check_config=read_config, convert=convert_published)
+    return _load_path(found.name, found.path)
 
 
 def save(model: CocolaModel, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
@@ -121,34 +101,7 @@ def save_state(
     return weights
 
 
-def _is_repository_id(name: str) -> bool:
-    from .hub_client import is_repository_id
-
-    return is_repository_id(name)
-
-
-def _refuse_revision(name: object, revision: str | None) -> None:
-    if revision is not None:
-        raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
-
-
-def _load_repository(
-    name: str, repo_id: str, revision: str | None, token: str | bool | None, *, sha256: str | None = None
-) -> LoadedCheckpoint:
-    from .hub_client import open_snapshot, refuse_other_content
-
-    snapshot = open_snapshot(repo_id, revision, token)
-    weights = snapshot.path(snapshot.main_file)
-    ours = weights.name == CONFIG_FILE
-    if ours:
-        read_config(weights)  # before the weights are downloaded: a stranger's may be gigabytes
-        weights = snapshot.path(WEIGHTS_FILE)
-    if sha256 is not None:
-        refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
-    return _load_path(name, weights.parent if ours else weights)
-
-
-def _converted(name: str, published: PublishedFile) -> Path:
+def convert_published(name: str, published: PublishedFile) -> Path:
     """Return the folder of ours that a published file was converted to, now if it was not before."""
     from .download import cache_folder, fetch
 

@@ -11,7 +11,8 @@ from .. import checkpoints
 from ..audio import AudioInput, cancelling_channels
 from ..checkpoints import new_folder
 from ..errors import AudioError, CheckpointError, CocolaError, UsageError
-from ..scorer import CocolaScorer, WindowScores
+from ..scorer import CocolaScorer
+from ..scoring import WindowScores
 from .pairs import Pair, is_folder, match_folders, read_pairs
 from .program import Result, say
 from .score_file import ScoreFile, check_place
@@ -72,8 +73,8 @@ def rank(options: argparse.Namespace) -> Result:
 def convert(options: argparse.Namespace) -> Result:
     """Convert a checkpoint of the original authors to a folder of ours; return what to print, and the exit code."""
     source: Path = options.checkpoint
-    if not source.is_file():
-        raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish")
+    if not source.exists():
+        raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish, or a folder")
     from ..checkpoints import CardFacts, save_with_card
 
     with new_folder(options.folder, replace=options.force) as folder:

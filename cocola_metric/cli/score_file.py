@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..audio import AudioInput, content_sha256
 from ..errors import UsageError
 from ..identity import Marks, file_marks
-from ..scorer import WindowScores
+from ..scoring import WindowScores
 from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
 from .pairs import Pair
 from .score_rows import CONTENT_DIGITS, Row, header, read_rows, row_of

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from ..json_files import json_text, parsed_json
 from ..names import csv_text
-from ..scorer import WindowScores
+from ..scoring import WindowScores
 
 COLUMNS = ("conditioning", "accompaniment", "score", "windows", "silent_windows", "error", "content", "signature")
 CONTENT_DIGITS = 32

@@ -7,6 +7,7 @@ from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
 from .phasors import turn_embeddings
 from .similarity import Similarity, SymmetricSimilarity
+from .tensor_encoder import TensorEncoder, one_thread_per_operation
 
 __all__ = [
     "FRONT_ENDS",
@@ -25,9 +26,11 @@ __all__ = [
     "Sides",
     "Similarity",
     "SymmetricSimilarity",
+    "TensorEncoder",
     "TrunkMaps",
     "constant_q_kernels",
     "fold_batch_norm",
+    "one_thread_per_operation",
     "select_mode",
     "turn_embeddings",
 ]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..errors import CheckpointError
-from .front_ends import ArrayFrontEnd, Mode, select_mode
+from .front_ends import ArrayFrontEnd, select_mode
+from .modes import Mode
 
 INPUT = "features"
 OUTPUTS = ("embedding", "left", "right")
@@ -39,17 +40,23 @@ class ArrayEncoder:
         tensors: what its external initialisers are, by name.
         front_end: a key of ``FRONT_ENDS``.
         source: what messages call the graph.
+        config: of the encoder, as config.json has it.
 
     Raises:
         CheckpointError: ONNX Runtime cannot run the graph, or its input and outputs are of other shapes.
     """
 
-    def __init__(self, graph: bytes, tensors: Mapping[str, NDArray[Any]], front_end: str, source: str) -> None:
+    def __init__(
+        self, graph: bytes, tensors: Mapping[str, NDArray[Any]], front_end: str, source: str, config: Mapping[str, Any]
+    ) -> None:
         self.front_end = ArrayFrontEnd(front_end)
-        self.channels = self.front_end.kind.channels
+        self.name = front_end
+        self.backbone = str(config.get("backbone", "efficientnet_b0"))
+        self.similarity = str(config.get("similarity", "bilinear"))
+        self.kind, self.device = self.front_end.kind, "cpu"
         self._session, self._outputs = _session(graph, tensors, source)
         image = self._session.get_inputs()[0].shape
-        if len(image) != 4 or image[1] != self.channels or image[2] != self.front_end.kind.rows:
+        if len(image) != 4 or image[1] != self.kind.channels or image[2] != self.kind.rows:
             raise CheckpointError(f"{source}: takes images {image}, and not those of front end {front_end!r}")
 
     def __call__(self, windows: FloatArray, mode: Mode = "both") -> Sides:
@@ -57,6 +64,12 @@ class ArrayEncoder:
         images = select_mode(self.front_end(windows), mode)
         embeddings, left, *right = self._session.run(self._outputs, {INPUT: np.ascontiguousarray(images)})
         return Sides(embeddings, left, right[0] if right else embeddings)
+
+    def prepare(self) -> None:
+        """Do nothing: a session without threads of its own works on after a fork."""
+
+    def prepare_thread(self) -> None:
+        """Do nothing: all work is done in the calling thread."""
 
 
 def _session(graph: bytes, tensors: Mapping[str, NDArray[Any]], source: str) -> tuple[Any, list[str]]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
+from ..arrays import AnyArray
 from ..audio import SAMPLE_RATE
 from ..scorer import CocolaScorer
 from .frechet import Array
@@ -28,6 +28,6 @@ class CocolaEmbedder:
         package = version.replace("v:", "package:cocola-metric-")
         self.recipe = "|".join(["embedder:cocola", *parts, "axis:time", package])
 
-    def embed(self, waveform: Tensor) -> Array:
+    def embed(self, waveform: AnyArray) -> Array:
         """Embed one clip at 16 kHz, (L,) -> (windows, D)."""
-        return self._scorer.embed(waveform, sample_rate=self.sample_rate).numpy().astype(np.float64)
+        return self._scorer.embed(waveform, sample_rate=self.sample_rate).astype(np.float64)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import UsageError
 
 if TYPE_CHECKING:  # --help lists the names
-    from torch import Tensor
-
+    from ..arrays import AnyArray
     from .frechet import Array
 
 
@@ -27,7 +26,7 @@ class Embedder(Protocol):
     recipe: str
     parallel: bool
 
-    def embed(self, waveform: "Tensor") -> "Array":
+    def embed(self, waveform: "AnyArray") -> "Array":
         """Embed one clip.
 
         Shape:

@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from ..arrays import AnyArray, to_numpy
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..identity import file_sha256
 from ..signature import HASH_DIGITS
@@ -147,7 +147,7 @@ class PackageEmbedder:
             recipe["code"] = pinned_code_sha256(self.weights / VGGISH_CODE)[:HASH_DIGITS]
         self.recipe = "|".join(f"{key}:{value}" for key, value in recipe.items())
 
-    def embed(self, waveform: Tensor) -> Array:
+    def embed(self, waveform: AnyArray) -> Array:
         """Embed one clip, (L,) -> (n, D).
 
         Raises:
@@ -157,7 +157,8 @@ class PackageEmbedder:
         if not expected[0]:
             raise AudioError(f"{len(waveform) / self.sample_rate:.2f} s is too short for {self.name}: pass 1 s or more")
         spans = clap_windows(len(waveform)) if self.backbone is CLAP else [(0, len(waveform))]
-        windows = [waveform[start:end].numpy() for start, end in spans]
+        samples = to_numpy(waveform)
+        windows = [samples[start:end] for start, end in spans]
         with _silenced() as printed, torch.no_grad():
             try:
                 rows = np.atleast_2d(np.asarray(self._network.get_embeddings(windows, self.sample_rate)))

@@ -1,12 +1,10 @@
 """An embedder of sound alone: what a spectrum looks like, not what is played when."""
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
+from ..arrays import AnyArray, frames, pad, to_numpy
 from ..audio import SAMPLE_RATE
-from ..encoder import FrontEndModule
+from ..encoder import ArrayFrontEnd
 from .frechet import Array
 
 SECOND = SAMPLE_RATE
@@ -30,14 +28,13 @@ class TimbreEmbedder:
     recipe = f"embedder:timbre|sr:{SAMPLE_RATE}|axis:time|seconds:{ROWS_OF:g}|range:{RANGE_DB:g}"
 
     def __init__(self) -> None:
-        self._log_mel = FrontEndModule("mel")
+        self._log_mel = ArrayFrontEnd("mel")
 
-    def embed(self, waveform: Tensor) -> Array:
+    def embed(self, waveform: AnyArray) -> Array:
         """Embed one clip at 16 kHz, (L,) -> (seconds, 128); what is left after the last whole second is not heard."""
         missing = max(0, SECOND - len(waveform))
-        seconds = pad(waveform, (0, missing)).unfold(0, SECOND, SECOND)
-        with torch.inference_mode():
-            bands = self._log_mel(seconds)[:, 0]  # (n, 64, F)
-            bands = (bands - bands.max()).clamp(min=-RANGE_DB) / 10
-            rows = torch.cat([bands.mean(-1), bands.std(-1)], dim=1)
-        return rows.numpy().astype(np.float64)
+        seconds = frames(pad(to_numpy(waveform), 0, missing), SECOND, SECOND)
+        bands = self._log_mel(seconds)[:, 0]  # (n, 64, F)
+        bands = np.maximum(bands - bands.max(), -RANGE_DB) / 10
+        rows = np.concatenate([bands.mean(-1), bands.std(-1, ddof=1)], axis=1)
+        return rows.astype(np.float64)

@@ -1,13 +1,25 @@
-from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, Embedded, WindowEmbedder
+from .devices import chosen_device
+from .embedded import Embedded, Request, Windows
+from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder
+from .publishing import Publisher
 from .requests import Catalogue
-from .similarities import mean_similarities, window_similarities
+from .results import Embeddings, Ranked, WindowScores
+from .similarities import block_means, mean_similarities, window_similarities
 
 __all__ = [
     "BATCH_SIZE",
     "BATCH_SIZE_ACCELERATOR",
     "Catalogue",
     "Embedded",
+    "Embeddings",
+    "Publisher",
+    "Ranked",
+    "Request",
     "WindowEmbedder",
+    "WindowScores",
+    "Windows",
+    "block_means",
+    "chosen_device",
     "mean_similarities",
     "window_similarities",
 ]

@@ -1,172 +1,249 @@
-"""From audio to one embedding per window: in batches, in parallel over files, leaving the caller's settings alone."""
+"""From audios to one embedding per window: read ahead in threads, in batches across audios, in bounded memory."""
 
 import os
-import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from ..audio import Audio, WindowPlan, is_silent, stream_windows
-from ..encoder import CocolaEncoder, Mode
+from ..arrays import FloatArray, to_numpy
+from ..audio import WindowPlan, is_silent, stream_windows
+from ..encoder import Mode, Sides
 from ..errors import AudioError, CheckpointError
+from .embedded import Embedded, Request
 
-BATCH_SIZE = 8  # windows per forward pass on a CPU: a larger batch leaves the cache and is slower per window
+BATCH_SIZE = 4  # windows per call on a CPU: a larger batch leaves the cache and is slower per window
 BATCH_SIZE_ACCELERATOR = 64
 LARGEST_PEAK = 1e10
 """Of samples: more than 32-bit integers reach that were never divided by their full scale."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """Audio to embed, and how far its partners need it.
+class WindowEncoder(Protocol):
+    """Windows (K, L) to embeddings and both sides of their similarity, on a device; see `encoder`."""
 
-    Attributes:
-        audio: what to read, or why it cannot be opened.
-        lengths: samples at 16 kHz, none beyond the audio's own: the lengths it has in common with its partners.
-            Empty stands for all of it.
-    """
+    device: str
 
-    audio: Audio | AudioError
-    lengths: frozenset[int] = frozenset()
+    def __call__(self, windows: FloatArray, mode: Mode = ...) -> Sides:
+        """Encode windows."""
+        ...
+
+    def prepare(self) -> None:
+        """Get ready to be called in this process."""
+        ...
+
+    def prepare_thread(self) -> None:
+        """Get ready to be called in this thread."""
+        ...
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """The embedded windows of one audio, for every length it is asked at.
+class _Piece(NamedTuple):
+    """Windows (k, L) of one audio, and what each is: a window's number, or minus the length that it is the end of."""
 
-    Windows that are complete at the longest of these lengths serve all of them. Where a shorter length ends inside a
-    window, that window is embedded once more with silence behind the end.
+    windows: FloatArray
+    keys: list[int]
 
-    Attributes:
-        length: of the whole audio, samples at 16 kHz.
-        plan: how windows are laid.
-        embeddings: (K, D), at the longest length.
-        silent: (K,).
-        ends: length -> embedding (D,) and silence of the last window at that length, where it differs.
-    """
 
-    length: int
-    plan: WindowPlan
-    embeddings: Tensor
-    silent: Tensor
-    ends: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+class _Batch(NamedTuple):
+    """What a call of the encoder gave: sides, silence, and the largest sample of each window."""
 
-    def up_to(self, length: int) -> tuple[Tensor, Tensor]:
-        """Return embeddings (K, D) and silence (K,) of the audio cut to ``length`` samples."""
-        count = self.plan.count(length)
-        embeddings, silent = self.embeddings[:count], self.silent[:count]
-        if length in self.ends:
-            end, end_silent = self.ends[length]
-            embeddings, silent = torch.cat([embeddings[:-1], end[None]]), torch.cat([silent[:-1], end_silent[None]])
-        return embeddings, silent
+    sides: Sides
+    silent: NDArray[np.bool_]
+    peaks: FloatArray
 
 
 class WindowEmbedder:
-    """Embeds whole audios window by window."""
+    """Embeds whole audios window by window; no thread of the caller's is touched."""
 
     def __init__(
-        self, encoder: CocolaEncoder, *, mode: Mode, device: torch.device, plan: WindowPlan, batch_size: int | None
+        self,
+        encoder: WindowEncoder,
+        *,
+        mode: Mode,
+        plan: WindowPlan,
+        batch_size: int | None = None,
+        symmetric: bool = False,
     ) -> None:
-        self.encoder, self.mode, self.device, self.plan = encoder, mode, device, plan
-        self.batch_size = batch_size or (BATCH_SIZE if device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+        self.encoder, self.mode, self.plan, self.symmetric = encoder, mode, plan, symmetric
+        self.batch_size = batch_size or (BATCH_SIZE if encoder.device == "cpu" else BATCH_SIZE_ACCELERATOR)
 
-    def embed(self, audio: Audio, lengths: Collection[int]) -> Embedded:
-        """Read and embed one audio.
+    def embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
+        """Embed many audios, in order; one that cannot be read yields its error.
+
+        Windows of several audios share a batch. A CPU works on as many batches as it has cores, one thread each, since
+        two threads within one operation gain little on a quiet machine and lose much on a busy one; a GPU works on one
+        while the next is read. Besides what it yields, this keeps a piece of each of the audios that are read ahead.
+        """
+        self.encoder.prepare()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = cores if self.encoder.device == "cpu" else 1
+        pool = ThreadPoolExecutor(workers, "cocola", initializer=self.encoder.prepare_thread)
+        readers = pool if self.encoder.device == "cpu" else ThreadPoolExecutor(cores, "cocola-reader")
+        try:
+            yield from _Run(self, requests, pool, readers, workers).results()
+        finally:  # without waiting: an abandoned iterator may be collected in one of the pool's own threads
+            for each in {pool, readers}:
+                each.shutdown(wait=False, cancel_futures=True)
+
+    def pieces(self, request: Request) -> Iterator[_Piece]:
+        """Read the windows that a request asks for.
 
         Raises:
             AudioError: the file turns out to be damaged.
         """
+        audio, lengths = request.audio, request.lengths
+        if isinstance(audio, AudioError):
+            raise audio
         longest = max(lengths, default=audio.length)
         last_windows = {length: self.plan.count(length) - 1 for length in lengths if self.plan.cuts(length, longest)}
-        embeddings: list[Tensor] = []
-        silent: list[Tensor] = []
-        ends: dict[int, tuple[Tensor, Tensor]] = {}
         first = 0
-        for windows in stream_windows(audio, self.plan, length=longest, batch_size=self.batch_size):
-            embeddings.append(_finite(self._embed_windows(windows), windows, audio.name))
-            silent.append(is_silent(windows))
-            for length, last in last_windows.items():
-                if first <= last < first + len(windows):
-                    end = self.plan.silence_behind(length, windows[last - first], last).unsqueeze(0)
-                    ends[length] = _finite(self._embed_windows(end), end, audio.name)[0], is_silent(end)[0]
+        for part in stream_windows(audio, self.plan, length=longest, batch_size=self.batch_size):
+            windows = to_numpy(part)
+            ends = {length: last - first for length, last in last_windows.items() if 0 <= last - first < len(windows)}
+            cut = [self.plan.silence_behind(length, windows[at], first + at)[None] for length, at in ends.items()]
+            keys = [*range(first, first + len(windows)), *(-length for length in ends)]
+            yield _Piece(np.concatenate([windows, *cut]), keys)
             first += len(windows)
-        return Embedded(audio.length, self.plan, torch.cat(embeddings), torch.cat(silent), ends)
 
-    def embed_all(self, requests: Iterable[Request]) -> Iterator[Embedded | AudioError]:
-        """Embed many audios, in order; one that cannot be read yields its error.
+    def encode(self, windows: FloatArray) -> _Batch:
+        """Encode a batch, in the calling thread."""
+        peaks: FloatArray = np.abs(windows).max(1)
+        sides = self.encoder(windows, self.mode)
+        return _Batch(both_ways(sides) if self.symmetric else sides, is_silent(windows), peaks)
 
-        On the CPU files go through in parallel, one thread each, since two threads within one operation gain little
-        on a quiet machine and lose much on a busy one.
-        """
-        if self.device.type != "cpu":
-            yield from map(self._embed_or_error, requests)
-            return
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        pool = ThreadPoolExecutor(
-            workers, "cocola", initializer=_one_thread_per_operation, initargs=(torch.get_num_threads(),)
-        )
+
+def both_ways(sides: Sides) -> Sides:
+    """Return sides whose product is the mean of both directions, so that neither is the conditioning any more."""
+    left, right = sides.left, sides.right
+    return Sides(sides.embeddings, np.concatenate([left, right], 1) / 2, np.concatenate([right, left], 1))
+
+
+class _Reading:
+    """An audio on its way: the pieces still to be read, and what the encoder made of those before."""
+
+    def __init__(self, embedder: WindowEmbedder, request: Request) -> None:
+        self.request = request
+        self.error: AudioError | None = None
+        self.is_read = False
+        self.unfinished = 0  # windows in batches
+        self.rows: dict[int, tuple[Sides, bool]] = {}
+        self.next_piece: Future[_Piece | None]
+        self._pieces = embedder.pieces(request)
+        self._plan = embedder.plan
+
+    def read(self) -> _Piece | None:
+        """Read the next piece, in any thread; None behind the last, or once there is an error."""
         try:
-            yield from _map_ahead(pool, self._embed_or_error, requests, ahead=2 * workers)
-        finally:  # without waiting: an abandoned iterator may be collected in one of the pool's own threads
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _embed_or_error(self, request: Request) -> Embedded | AudioError:
-        if isinstance(request.audio, AudioError):
-            return request.audio
-        try:
-            return self.embed(request.audio, request.lengths)
+            return next(self._pieces, None)
         except AudioError as error:
-            return error
+            self.error = error
+            return None
 
-    def _embed_windows(self, windows: Tensor) -> Tensor:
-        with torch.inference_mode():
-            embeddings: Tensor = self.encoder(windows.to(self.device), self.mode)
-        return embeddings.float().cpu()
+    def take(self, key: int, row: int, batch: _Batch) -> None:
+        """Take the result of one window."""
+        sides = Sides(*(side[row : row + 1] for side in batch.sides))
+        self.unfinished -= 1
+        self.rows[key] = (sides, bool(batch.silent[row]))
+        if not all(np.isfinite(side).all() for side in sides) and self.error is None:
+            self.error = self._overflow(float(batch.peaks[row]))
 
+    def result(self) -> Embedded | AudioError:
+        """Return what this audio comes to, once all is read and finished."""
+        if self.error is not None:
+            return self.error
+        assert not isinstance(self.request.audio, AudioError)
+        whole = [self.rows[key] for key in sorted(key for key in self.rows if key >= 0)]
+        embeddings, left, right = (np.concatenate(side) for side in zip(*(sides for sides, _ in whole), strict=True))
+        same = all(sides.right is sides.embeddings for sides, _ in whole)
+        silent = np.asarray([is_silent for _, is_silent in whole])
+        ends = {-key: end for key, end in self.rows.items() if key < 0}
+        sides = Sides(embeddings, left, embeddings if same else right)
+        return Embedded(self.request.audio.length, self._plan, sides, silent, ends)
 
-def _finite(embeddings: Tensor, windows: Tensor, name: str) -> Tensor:
-    """Return embeddings (B, D) as they are.
-
-    Raises:
-        AudioError: They are NaN or infinite, as the samples are far beyond full scale.
-        CheckpointError: They are NaN or infinite, and the samples are not to blame.
-    """
-    if torch.isfinite(embeddings).all():
-        return embeddings
-    peak = windows.abs().max().item()
-    if peak > LARGEST_PEAK:
-        raise AudioError(f"{name} has samples of {peak:.3g}, which the encoder overflows at: full scale is 1, scale it")
-    raise CheckpointError(f"the encoder gives NaN or infinite embeddings of {name}: its weights are damaged or unfit")
-
-
-def _map_ahead(
-    pool: ThreadPoolExecutor,
-    function: Callable[[Request], Embedded | AudioError],
-    requests: Iterable[Request],
-    *,
-    ahead: int,
-) -> Iterator[Embedded | AudioError]:
-    """Map in order, keeping at most ``ahead`` results waiting."""
-    waiting: deque[Future[Embedded | AudioError]] = deque()
-    for request in requests:
-        waiting.append(pool.submit(function, request))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    def _overflow(self, peak: float) -> AudioError:
+        name = "" if isinstance(self.request.audio, AudioError) else self.request.audio.name
+        if peak > LARGEST_PEAK:
+            return AudioError(
+                f"{name} has samples of {peak:.3g}, which the encoder overflows at: full scale is 1, scale it"
+            )
+        raise CheckpointError(
+            f"the encoder gives NaN or infinite embeddings of {name}: its weights are damaged or unfit"
+        )
 
 
-def _one_thread_per_operation(others: int) -> None:
-    """Let this thread run torch operations alone, and other threads go on with ``others``.
+class _Run:
+    """One call of `WindowEmbedder.embed_all`: audios are read ahead, their windows batched, results sorted out."""
 
-    ``torch.set_num_threads`` sets the calling thread, and the number that threads born later start with; a short-lived
-    second thread puts the latter back.
-    """
-    torch.set_num_threads(1)
-    restore = threading.Thread(target=torch.set_num_threads, args=(others,))
-    restore.start()
-    restore.join()
+    def __init__(
+        self,
+        embedder: WindowEmbedder,
+        requests: Sequence[Request],
+        pool: ThreadPoolExecutor,
+        readers: ThreadPoolExecutor,
+        workers: int,
+    ) -> None:
+        self.embedder, self.pool, self.readers, self.workers = embedder, pool, readers, workers
+        self.requests = iter(requests)
+        self.batch_size = min(embedder.batch_size, max(1, -(-_windows(requests, embedder.plan) // workers)))
+        self.reading: deque[_Reading] = deque()
+        self.waiting: deque[_Reading] = deque()  # for their turn to be yielded
+        self.filling: list[tuple[_Reading, int, FloatArray]] = []
+        self.running: deque[tuple[list[tuple[_Reading, int]], Future[_Batch]]] = deque()
+
+    def results(self) -> Iterator[Embedded | AudioError]:
+        while self._read_ahead():
+            audio = self.reading[0]
+            piece = audio.next_piece.result()
+            if piece is None:
+                audio.is_read = True
+                self.reading.popleft()
+            else:
+                audio.next_piece = self.readers.submit(audio.read)
+                self._fill(audio, piece)
+            while len(self.running) > 2 * self.workers:
+                self._collect()
+            yield from self._finished()
+        self._submit()
+        while self.running:
+            self._collect()
+            yield from self._finished()
+        yield from self._finished()
+
+    def _read_ahead(self) -> bool:
+        while len(self.reading) < 2 * self.workers + 1 and (request := next(self.requests, None)) is not None:
+            audio = _Reading(self.embedder, request)
+            audio.next_piece = self.readers.submit(audio.read)
+            self.reading.append(audio)
+            self.waiting.append(audio)
+        return bool(self.reading)
+
+    def _fill(self, audio: _Reading, piece: _Piece) -> None:
+        for key, window in zip(piece.keys, piece.windows, strict=True):
+            self.filling.append((audio, key, window))
+            audio.unfinished += 1
+            if len(self.filling) == self.batch_size:
+                self._submit()
+
+    def _submit(self) -> None:
+        if self.filling:
+            windows = np.stack([window for _, _, window in self.filling])
+            owners = [(audio, key) for audio, key, _ in self.filling]
+            self.running.append((owners, self.pool.submit(self.embedder.encode, windows)))
+            self.filling = []
+
+    def _collect(self) -> None:
+        owners, future = self.running.popleft()
+        batch = future.result()
+        for row, (audio, key) in enumerate(owners):
+            audio.take(key, row, batch)
+
+    def _finished(self) -> Iterator[Embedded | AudioError]:
+        while self.waiting and self.waiting[0].is_read and not self.waiting[0].unfinished:
+            yield self.waiting.popleft().result()
+
+
+def _windows(requests: Sequence[Request], plan: WindowPlan) -> int:
+    audios = [(entry.audio, entry.lengths) for entry in requests if not isinstance(entry.audio, AudioError)]
+    return sum(plan.count(max(lengths, default=audio.length)) for audio, lengths in audios)

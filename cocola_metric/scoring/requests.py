@@ -4,13 +4,10 @@ import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-import numpy as np
-from torch import Tensor
-
-from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, open_audio
+from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, is_array, open_audio
 from ..blame import warn_caller
 from ..errors import AudioError
-from .embedding import Request
+from .embedded import Request
 
 
 class Catalogue:
@@ -58,7 +55,7 @@ class Catalogue:
 
 
 def _identity(audio: AudioInput) -> Hashable:
-    if isinstance(audio, (Tensor, np.ndarray)):
+    if is_array(audio):
         return id(audio)
     if isinstance(audio, (str, os.PathLike)):
         return Path(audio).absolute()

@@ -1,33 +1,33 @@
 """Scores of embedded audios: window by window for a pair (Eq. 4), averaged over windows for a whole matrix."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ..encoder import Similarity
+from .. import functional
+from ..arrays import FloatArray
 from ..errors import CheckpointError
-from .embedding import Embedded
+from .embedded import Embedded, Windows
 
 
-def window_similarities(similarity: Similarity, conditioning: Embedded, accompaniment: Embedded) -> Tensor:
+def window_similarities(conditioning: Embedded, accompaniment: Embedded) -> FloatArray:
     """Return the similarity of every window of the common part; NaN where a side is silent.
 
     Shape:
         -> (K,).
     """
     length = min(conditioning.length, accompaniment.length)
-    (left, left_silent), (right, right_silent) = conditioning.up_to(length), accompaniment.up_to(length)
-    with torch.inference_mode():
-        scores = _finite(similarity.pairs(left, right))
-    return scores.masked_fill(left_silent | right_silent, torch.nan)
+    return windows_similarities(conditioning.up_to(length), accompaniment.up_to(length))
 
 
-def mean_similarities(
-    similarity: Similarity, conditionings: Sequence[Embedded], accompaniments: Sequence[Embedded]
-) -> Tensor:
+def windows_similarities(conditioning: Windows, accompaniment: Windows) -> FloatArray:
+    """Return the similarity of each window with the one that plays with it; NaN where a side is silent."""
+    scores: FloatArray = _finite(functional.similarity_pairs(conditioning.left, accompaniment.right))
+    return np.where(conditioning.silent | accompaniment.silent, np.float32(np.nan), scores)
+
+
+def mean_similarities(conditionings: Sequence[Embedded], accompaniments: Sequence[Embedded]) -> FloatArray:
     """Return the mean over the windows of `window_similarities` for every pair; NaN where all are silent.
 
     Shape:
@@ -35,7 +35,7 @@ def mean_similarities(
     """
     row_lengths = np.asarray([audio.length for audio in conditionings])
     column_lengths = np.asarray([audio.length for audio in accompaniments])
-    means = torch.empty(len(row_lengths), len(column_lengths), dtype=torch.float32, device="cpu")
+    means = np.empty((len(row_lengths), len(column_lengths)), np.float32)
     for length in np.unique(np.minimum.outer(row_lengths, column_lengths)).tolist():
         # The pairs whose common part is this long: one side ends here, and the other does not end before.
         blocks = (
@@ -46,17 +46,25 @@ def mean_similarities(
             if rows and columns:
                 block_rows = [conditionings[row].up_to(length) for row in rows]
                 block_columns = [accompaniments[column].up_to(length) for column in columns]
-                means[np.ix_(rows, columns)] = _block_means(similarity, block_rows, block_columns)
+                means[np.ix_(rows, columns)] = block_means(block_rows, block_columns)
     return means
 
 
-def _finite(scores: Tensor) -> Tensor:
+def block_means(rows: Sequence[Windows], columns: Sequence[Windows]) -> FloatArray:
+    """Return the mean similarity of every pair of audios that have as many windows, (n, m)."""
+    left, left_heard = _flat([(audio.left, audio.silent) for audio in rows])
+    right, right_heard = _flat([(audio.right, audio.silent) for audio in columns])
+    totals, counts = _finite(left @ right.T), left_heard @ right_heard.T
+    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+
+
+def _finite(scores: FloatArray) -> FloatArray:
     """Return scores as they are.
 
     Raises:
         CheckpointError: They are NaN or infinite, which silence is not: those of silent windows are masked later.
     """
-    if not torch.isfinite(scores).all():
+    if not np.isfinite(scores).all():
         raise CheckpointError("the similarity gives NaN or infinite scores: the weights are damaged or unfit")
     return scores
 
@@ -65,17 +73,8 @@ def _where(condition: NDArray[np.bool_]) -> list[int]:
     return [int(index) for index in np.flatnonzero(condition)]
 
 
-def _block_means(
-    similarity: Similarity, rows: Sequence[tuple[Tensor, Tensor]], columns: Sequence[tuple[Tensor, Tensor]]
-) -> Tensor:
-    with torch.inference_mode():
-        left, left_heard = _flat(rows, similarity.left)
-        right, right_heard = _flat(columns, similarity.right)
-        return _finite(left @ right.T) / (left_heard @ right_heard.T)  # 0 / 0 is NaN: nothing was heard
-
-
-def _flat(audios: Sequence[tuple[Tensor, Tensor]], side: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Join all windows of an audio into one vector, silent ones as zeros: (n, K D) and which were heard (n, K)."""
-    heard = torch.stack([~silent for _, silent in audios]).float()
-    embeddings = side(torch.stack([embedded for embedded, _ in audios]))  # (n, K, D)
-    return (embeddings * heard.unsqueeze(-1)).flatten(1), heard
+def _flat(audios: Sequence[tuple[FloatArray, NDArray[np.bool_]]]) -> tuple[FloatArray, FloatArray]:
+    """Join all windows of an audio into one vector, silent ones as zeros: (n, K S) and which were heard (n, K)."""
+    heard = np.stack([~silent for _, silent in audios]).astype(np.float32)
+    sides = np.stack([side for side, _ in audios]) * heard[..., None]
+    return sides.reshape(len(audios), -1), heard

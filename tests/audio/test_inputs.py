@@ -12,9 +12,9 @@ import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cocola_metric.audio import limits
+from cocola_metric.audio import inputs, limits
 from cocola_metric.audio.arrays import mix_stems, to_mono
-from cocola_metric.audio.inputs import open_audio, read_audio
+from cocola_metric.audio.inputs import open_audio
 from cocola_metric.audio.limits import MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
 from cocola_metric.audio.resampling import resample, resample_blocks
 from cocola_metric.errors import AudioError
@@ -22,6 +22,11 @@ from cocola_metric.errors import AudioError
 RESAMPLING_TOLERANCE = 1e-6  # of full scale; float32 sums in another order differ by 5e-7
 RATES = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 37800, 44100, 48000, 96000]
 ODD_RATES = [12345, 44056]  # torchaudio's kernel has 8 and 11 million taps; ours leaves out the zeros
+
+
+def read_audio(audio, **options) -> torch.Tensor:
+    """Read as a tensor, whatever comes: files and arrays are read as arrays."""
+    return torch.as_tensor(inputs.read_audio(audio, **options))
 
 
 def noise(channels: int, length: int, seed: int = 0) -> torch.Tensor:
@@ -213,7 +218,8 @@ def test_arrays_of_every_make(variant: str):
         "Fortran order": np.asfortranarray(array),
     }[variant]
     made.flags.writeable = False
-    assert torch.equal(read_audio(made, sample_rate=22_050), read_audio(torch.from_numpy(array), sample_rate=22_050))
+    expected = read_audio(torch.from_numpy(array), sample_rate=22_050)
+    torch.testing.assert_close(read_audio(made, sample_rate=22_050), expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 44_101])
@@ -376,3 +382,18 @@ def test_importing_is_silent():
     script = "import sys, cocola_metric; assert 'torch' not in sys.modules; import cocola_metric.audio"
     ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 44_101, 48_000, 96_000])
+def test_arrays_are_resampled_as_tensors_are(rate: int):
+    waveform = noise(2, 3 * rate)
+    resampled = resample(waveform.numpy(), rate)
+    assert isinstance(resampled, np.ndarray) and resampled.dtype == np.float32
+    torch.testing.assert_close(torch.from_numpy(resampled), resample(waveform, rate), atol=1e-6, rtol=0)
+
+
+def test_what_comes_back_is_of_the_kind_that_was_given():
+    assert isinstance(inputs.read_audio(noise(1, 8000).numpy(), sample_rate=8000), np.ndarray)
+    waveform = noise(1, 8000).requires_grad_()
+    inputs.read_audio(waveform, sample_rate=8000).sum().backward()
+    assert waveform.grad is not None

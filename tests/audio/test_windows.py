@@ -138,7 +138,7 @@ def test_streaming_is_splitting(length: int, size: int, step: int, limit: int, b
 def test_streaming_a_file_is_splitting_it_whole(tmp_path: Path, rate: int, odd: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(limits, "BLOCK_SAMPLES", 2**15)
     soundfile.write(tmp_path / "a.flac", np.random.default_rng(odd).uniform(-0.5, 0.5, (12 * rate + odd, 2)), rate)
-    streamed = torch.cat(list(stream_windows(open_audio(tmp_path / "a.flac"), batch_size=3)))
+    streamed = torch.cat(list(map(torch.as_tensor, stream_windows(open_audio(tmp_path / "a.flac"), batch_size=3))))
     stereo = torch.from_numpy(soundfile.read(tmp_path / "a.flac", dtype="float32")[0].T)
     whole = split_windows(torchaudio.functional.resample(stereo.mean(dim=0), rate, SAMPLE_RATE))
     torch.testing.assert_close(streamed, whole, atol=STREAMING_TOLERANCE, rtol=0)
@@ -148,9 +148,9 @@ def test_streaming_stems_is_splitting_their_mix(tmp_path: Path):
     paths = [tmp_path / "a.flac", tmp_path / "b.wav"]
     for path, rate in zip(paths, (44_100, 48_000), strict=True):
         soundfile.write(path, np.random.default_rng(rate).uniform(-0.5, 0.5, 31 * rate), rate)
-    streamed = torch.cat(list(stream_windows(open_audio(paths), batch_size=4)))
+    streamed = torch.cat(list(map(torch.as_tensor, stream_windows(open_audio(paths), batch_size=4))))
     assert streamed.shape == (12, 80_000)
-    expected = split_windows(read_audio(paths[0]) + read_audio(paths[1]))
+    expected = torch.from_numpy(split_windows(read_audio(paths[0]) + read_audio(paths[1])))
     torch.testing.assert_close(streamed, expected, atol=STREAMING_TOLERANCE, rtol=0)
 
 
@@ -160,7 +160,7 @@ def test_the_common_part_gives_as_many_windows_for_both(tmp_path: Path):
     soundfile.write(tmp_path / "b.wav", np.zeros(48_000 * 11 + 1), 48_000)
     pair = [open_audio(tmp_path / "a.wav"), open_audio(tmp_path / "b.wav")]
     assert [audio.length for audio in pair] == [144_003, 176_001]
-    shapes = [torch.cat(list(stream_windows(audio, length=144_003))).shape for audio in pair]
+    shapes = [torch.cat(list(map(torch.as_tensor, stream_windows(audio, length=144_003)))).shape for audio in pair]
     assert shapes == [(3, 80_000)] * 2
 
 

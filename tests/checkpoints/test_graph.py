@@ -32,7 +32,7 @@ def array_encoder(folder: Path) -> ArrayEncoder:
     graph, names = read_graph(folder, config, table)
     arrays = read_arrays(folder / WEIGHTS_FILE, table)
     tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
-    return ArrayEncoder(graph, tensors, config["front_end"], str(folder))
+    return ArrayEncoder(graph, tensors, config["front_end"], str(folder), config)
 
 
 @pytest.fixture

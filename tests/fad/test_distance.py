@@ -172,16 +172,16 @@ def test_clips_at_another_rate(data: Path, kind: str) -> None:
     values, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
     clip = read_clip(path, 48_000)
     assert len(clip) == pytest.approx(len(values) * 48_000 / own_rate, abs=1)
-    assert torch.equal(read_clip(path, own_rate), torch.from_numpy(values).mean(dim=1)) or own_rate == RATE
-    assert torch.equal(read_clip(path, RATE), read_audio(path))
+    assert np.allclose(read_clip(path, own_rate), values.mean(axis=1), atol=1e-7) or own_rate == RATE
+    assert np.array_equal(read_clip(path, RATE), read_audio(path))
     from_array = read_clip(values.T, 48_000, sample_rate=own_rate)
-    torch.testing.assert_close(from_array, clip, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(from_array, clip, atol=1e-6)
 
 
 def test_stems_and_unequal_lengths(data: Path) -> None:
     paths = [data / "conditioning.flac", data / "accompaniment.flac"]
     stems = read_clip(paths, 24_000)
-    torch.testing.assert_close(stems, sum(read_clip(path, 24_000) for path in paths))
+    np.testing.assert_allclose(stems, sum(read_clip(path, 24_000) for path in paths), atol=1e-6)
     long, short = torch.ones(1, RATE), torch.ones(1, RATE // 2)
     with pytest.warns(AudioWarning, match=r"differ in length by 0\.50 s"):
         assert len(mix_clips([long, short], RATE, sample_rate=RATE)) == RATE // 2
@@ -215,7 +215,7 @@ def test_the_cocola_encoder_is_the_default(data: Path) -> None:
     metric = FAD(cache=None, resamples=10)
     scorer = CocolaScorer.from_pretrained()
     result = metric.score(paths, paths[:1])
-    embeddings = [scorer.embed(path).double().numpy() for path in paths]
+    embeddings = [scorer.embed(path).astype(np.float64) for path in paths]
     assert result.fad == pytest.approx(embedding_distance(np.concatenate(embeddings), embeddings[0]), rel=1e-5)
     assert f"FAD|embedder:cocola|model:embedded|weights:{scorer.weights_sha256[:8]}|" in result.signature
     assert "|win:5.0|hop:2.5|sr:16000|axis:time|package:cocola-metric-" in result.signature

@@ -223,7 +223,7 @@ class _Decoder(Dataset[tuple[Tensor, float, str]]):
         stems = torch.zeros(len(track.stems), length, dtype=torch.int16)
         try:
             for row, stem in zip(stems, track.stems, strict=True):
-                mixed = mix_stems([read_audio(file) for file in stem.files])[:length]
+                mixed = torch.from_numpy(mix_stems([read_audio(file) for file in stem.files])[:length])
                 row[: len(mixed)] = (mixed * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).to(torch.int16)
         except AudioError as error:
             return stems[:0], 0.0, f"{track.name}: {error}"

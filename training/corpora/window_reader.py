@@ -5,7 +5,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cocola_metric.audio import SAMPLE_RATE, AudioFile, open_file, resample_between
@@ -73,7 +72,7 @@ def read_excerpt(path: Path, first: int, length: int, sample_rate: int = SAMPLE_
     frames = _read_frames(file, begin * orig, end * orig)
     if not len(frames):
         return np.zeros(length, np.float32)
-    resampled = resample_between(torch.from_numpy(frames), file.rate, sample_rate).numpy()
+    resampled = resample_between(frames, file.rate, sample_rate)
     return _padded(resampled[first - begin * new :][:length], length)
 
 

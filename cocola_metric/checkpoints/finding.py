@@ -1,0 +1,111 @@
+"""From a name to files on this disk: known names, folders, files of the authors, repositories on the Hub."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CheckpointError
+from .known import CHECKPOINTS, CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, PublishedFile
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a checkpoint lies.
+
+    Attributes:
+        name: what it is called.
+        path: folder of ours, or file of the authors.
+    """
+
+    name: str
+    path: Path
+
+
+def find(
+    name: str | os.PathLike[str],
+    *,
+    revision: str | None,
+    token: str | bool | None,
+    check_config: Callable[[Path], object],
+    convert: Callable[[str, PublishedFile], Path],
+) -> Found:
+    """Find a checkpoint, downloaded if it is on the Hub.
+
+    Args:
+        name: a path, or as a string also a key of ``CHECKPOINTS`` or a Hub repository "organisation/name". "embedded"
+            is always the encoder that comes with this package; otherwise a file or folder that exists comes first.
+        revision: branch, tag or commit of a Hub repository.
+        token: for private repositories, as huggingface_hub takes it.
+        check_config: called with the config.json of a repository before its weights are downloaded, as a stranger's may
+            be gigabytes.
+        convert: called with a known file of the authors that was not converted yet; returns the folder.
+
+    Raises:
+        CheckpointError: there is none of that name, or it cannot be had.
+    """
+    path = Path(name)
+    if name != "embedded" and path.exists():
+        _refuse_revision(name, revision)
+        return Found(path.name or path.resolve().name, path)
+    known = CHECKPOINTS.get(str(name))
+    if known is not None and known.folder is not None:
+        _refuse_revision(name, revision)
+        return Found(str(name), known.folder)
+    if known is not None and known.repo_id is not None:
+        pinned = known.sha256 if revision in (None, known.revision) else None
+        path = _download(known.repo_id, revision or known.revision, token, check_config, sha256=pinned)
+        return Found(str(name), path)
+    if known is not None and known.published is not None:
+        _refuse_revision(name, revision)
+        return Found(str(name), _converted(known.published) or convert(str(name), known.published))
+    if known is not None:
+        raise CheckpointError(f"{name}: {known.remedy}")
+    if isinstance(name, str) and _is_repository_id(name):
+        return Found(name, _download(name, revision, token, check_config))
+    _refuse_revision(name, revision)
+    raise CheckpointError(
+        f"{name}: neither a file, a folder, a Hub repository (organisation/name) nor a known name "
+        f"({', '.join(CHECKPOINTS)})"
+    )
+
+
+def _converted(published: PublishedFile) -> Path | None:
+    from .download import cache_folder
+
+    folder = cache_folder(published) / "converted"
+    return folder if (folder / WEIGHTS_FILE).is_file() and (folder / CONFIG_FILE).is_file() else None
+
+
+def _is_repository_id(name: str) -> bool:
+    from .hub_client import is_repository_id
+
+    return is_repository_id(name)
+
+
+def _refuse_revision(name: object, revision: str | None) -> None:
+    if revision is not None:
+        raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
+
+
+def _download(
+    repo_id: str,
+    revision: str | None,
+    token: str | bool | None,
+    check_config: Callable[[Path], object],
+    *,
+    sha256: str | None = None,
+) -> Path:
+    from .hub_client import open_snapshot, refuse_other_content
+
+    snapshot = open_snapshot(repo_id, revision, token)
+    weights = snapshot.path(snapshot.main_file)
+    ours = weights.name == CONFIG_FILE
+    if ours:
+        check_config(weights)
+        weights = snapshot.path(WEIGHTS_FILE)
+    if sha256 is not None:
+        refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
+    if ours and GRAPH_FILE in snapshot.files:
+        snapshot.path(GRAPH_FILE)
+    return weights.parent if ours else weights

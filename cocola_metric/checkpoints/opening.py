@@ -1,0 +1,94 @@
+"""An encoder opened the light way, as a graph without torch, where there is one."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..encoder import FRONT_ENDS, ArrayEncoder
+from ..errors import CheckpointError
+from ..identity import file_sha256
+from ..json_files import read_json
+from .config_file import refuse_other_weights
+from .finding import Found, find
+from .graph_file import STORED, read_graph
+from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, PublishedFile
+from .safetensors_file import read_arrays, tensor_table
+
+_log = logging.getLogger(__name__)
+_REMEDY = "fetch or convert the checkpoint again"
+
+
+@dataclass(frozen=True)
+class OpenedGraph:
+    """An encoder without torch, and the identity of its weights."""
+
+    name: str
+    encoder: ArrayEncoder
+    sha256: str
+
+
+def open_graph(
+    name: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
+) -> OpenedGraph | None:
+    """Open the graph of an encoder; None, with a line in the log, where there is none and torch has to run it.
+
+    Raises:
+        CheckpointError: the encoder cannot be had, or its graph is not fit to be run.
+    """
+    found = find(name, revision=revision, token=token, check_config=_front_end, convert=_convert)
+    if found.path.is_file():
+        _log.warning("%s: torch runs it, and takes seconds to start; cocola-convert makes a fast folder of it", name)
+        return None
+    if not (found.path / GRAPH_FILE).is_file():
+        if (found.path / CONFIG_FILE).is_file() and (found.path / WEIGHTS_FILE).is_file():
+            _log.warning(
+                "%s: has no %s, so torch runs it, and takes seconds to start; cocola-convert makes a fast folder of it",
+                name,
+                GRAPH_FILE,
+            )
+        return None
+    return _opened(found)
+
+
+def _convert(name: str, published: PublishedFile) -> Path:
+    from .loading import convert_published  # reads a file of torch
+
+    return convert_published(name, published)
+
+
+def _opened(found: Found) -> OpenedGraph:
+    folder, weights = found.path, found.path / WEIGHTS_FILE
+    for file in (folder / CONFIG_FILE, weights):
+        if not file.is_file():
+            raise CheckpointError(f"{folder}: no {file.name}; a checkpoint folder holds {CONFIG_FILE}, {WEIGHTS_FILE}")
+    front_end, config = _front_end(folder / CONFIG_FILE)
+    table = tensor_table(weights)
+    graph, names = read_graph(folder, config, table)
+    refuse_other_weights(folder)
+    arrays = read_arrays(weights, table)
+    _refuse_unfit(arrays, weights)
+    tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
+    encoder = ArrayEncoder(graph, tensors, front_end, str(folder / GRAPH_FILE), config)
+    return OpenedGraph(found.name, encoder, file_sha256(weights))
+
+
+def _front_end(file: Path) -> tuple[str, Mapping[str, Any]]:
+    """Return the front end that a configuration names, and all of it; the graph's hash vouches for the rest."""
+    config = read_json(file, error=CheckpointError, remedy=_REMEDY)
+    front_end = config.get("front_end", "hps")
+    if front_end not in FRONT_ENDS:
+        known = ", ".join(sorted(FRONT_ENDS))
+        raise CheckpointError(f"{file}: unknown front_end {front_end!r:.40}; this version knows {known}")
+    return front_end, config
+
+
+def _refuse_unfit(arrays: Mapping[str, NDArray[Any]], weights: Path) -> None:
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{weights}: NaN or infinite values in {name!r:.80}; fetch it again")

@@ -1,0 +1,35 @@
+"""Where a network runs: on a CPU without torch, unless a GPU is there or asked for."""
+
+import sys
+from pathlib import Path
+
+from ..errors import UsageError
+
+_DRIVERS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "C:/Windows/System32/nvcuda.dll")
+
+
+def chosen_device(name: object) -> str:
+    """Return the device that is meant, by default a GPU if there is one; torch is imported only where one may be.
+
+    Raises:
+        UsageError: it cannot be used here.
+    """
+    if str(name) == "cpu" or (name is None and not _may_have_gpu()):
+        return "cpu"
+    import torch
+
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+        torch.zeros(1, device=device).cpu()  # a name that torch knows need not stand for something in this machine
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError, ValueError) as error:
+        known = "cpu" if not torch.cuda.is_available() else f"cpu, or cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"device {str(name)!r} cannot be used here ({reason[:200]}): pass {known}") from error
+    return str(device)
+
+
+def _may_have_gpu() -> bool:
+    """Tell whether it is worth asking torch, by what a driver leaves in the file system: asking takes two seconds."""
+    if (torch := sys.modules.get("torch")) is not None:
+        return bool(torch.cuda.is_available())
+    return any(Path(place).exists() for place in _DRIVERS)

@@ -1,0 +1,68 @@
+"""What is kept of an audio: the embeddings of its windows, for every length it is asked at."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from ..audio import Audio, WindowPlan
+from ..encoder import Sides
+from ..errors import AudioError
+
+
+@dataclass(frozen=True)
+class Request:
+    """Audio to embed, and how far its partners need it.
+
+    Attributes:
+        audio: what to read, or why it cannot be opened.
+        lengths: samples at 16 kHz, none beyond the audio's own: the lengths it has in common with its partners.
+            Empty stands for all of it.
+        content: identity of what the audio holds, for a store of embeddings; empty where none is kept.
+    """
+
+    audio: Audio | AudioError
+    lengths: frozenset[int] = frozenset()
+    content: str = ""
+
+
+class Windows(NamedTuple):
+    """Windows up to some length: both sides of their similarity (K, S), and which are silent (K,)."""
+
+    left: FloatArray
+    right: FloatArray
+    silent: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embedded windows of one audio, for every length it is asked at.
+
+    Windows that are complete at the longest of these lengths serve all of them. Where a shorter length ends inside a
+    window, that window is embedded once more with silence behind the end.
+
+    Attributes:
+        length: of the whole audio, samples at 16 kHz.
+        plan: how windows are laid.
+        sides: of each window at the longest length.
+        silent: which windows are, (K,).
+        ends: length -> both sides and silence of the last window at that length, where it differs.
+    """
+
+    length: int
+    plan: WindowPlan
+    sides: Sides
+    silent: NDArray[np.bool_]
+    ends: dict[int, tuple[Sides, bool]] = field(default_factory=dict)
+
+    def up_to(self, length: int) -> Windows:
+        """Return the windows of the audio cut to ``length`` samples."""
+        count = self.plan.count(length)
+        windows = Windows(self.sides.left[:count], self.sides.right[:count], self.silent[:count])
+        if length not in self.ends:
+            return windows
+        end, silent = self.ends[length]
+        last = (end.left, end.right, np.asarray([silent]))
+        return Windows(*(np.concatenate([side[:-1], of_end]) for side, of_end in zip(windows, last, strict=True)))
