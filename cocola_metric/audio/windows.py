@@ -5,6 +5,8 @@ import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..arrays import AnyArray, frames, namespace, pad
 from ..blame import warn_caller
 from ..errors import AudioError, UsageError
@@ -132,7 +134,8 @@ def is_silent(windows: AnyArray) -> AnyArray:
         windows: (K, L)
         output: (K,), bool.
     """
-    return namespace(windows).sqrt((windows**2).mean(-1)) < 10 ** (SILENCE_DBFS / 20)
+    with np.errstate(over="ignore"):  # of samples that the scorer will name
+        return namespace(windows).sqrt((windows**2).mean(-1)) < 10 ** (SILENCE_DBFS / 20)
 
 
 def _stream(blocks: Iterator[AnyArray], length: int, plan: WindowPlan, batch_size: int) -> Iterator[AnyArray]:
