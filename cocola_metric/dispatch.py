@@ -5,8 +5,10 @@ that ``--help`` needs neither torch nor an extra, and a missing extra is named.
 """
 
 import argparse
+import contextlib
 import errno
 import inspect
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,8 +64,20 @@ def run(package: str, commands: Mapping[str, Command], arguments: Sequence[str])
         return 2
     row = commands[name]
     main = getattr(import_module(f".{row.module}", package), row.function or name.replace("-", "_"))
-    code: int | None = main(rest)
+    code: int | None = 0
+    try:
+        code = main(rest)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        discard_stdout()
     return code
+
+
+def discard_stdout() -> None:
+    """Let what is left in the buffer go nowhere, or the interpreter stumbles over it at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stdout is closed, or no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_parser(package: str, command: str, description: str | None) -> argparse.ArgumentParser:
@@ -88,11 +102,14 @@ def reporting(parser: argparse.ArgumentParser, *, interrupted: str = "what is fi
     command = parser.prog.split()[-1]
     try:
         yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CocolaError as error:
         parser.exit(1, "\n".join(map(printable, f"{command}: {error}".split("\n"))) + "\n")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
+        discard_stdout()  # which may be what is full
         parser.exit(1, f"{command}: {error.strerror}; free some space, and start again: what is finished stays\n")
     except ModuleNotFoundError as error:
         missing = missing_extra(error)

@@ -127,3 +127,23 @@ def test_what_ends_a_command_is_one_line(error: BaseException, code: int, messag
 def test_other_errors_of_the_system_keep_their_traceback() -> None:
     with pytest.raises(FileNotFoundError), dispatch.reporting(dispatch.new_parser("p", "train", "")):
         raise FileNotFoundError(errno.ENOENT, "x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_result_that_does_not_arrive_is_told() -> None:
+    code = """
+import sys
+from cocola_metric import dispatch
+sys.modules["p"] = sys.modules["p.m"] = sys.modules[__name__]
+def say(arguments):
+    with dispatch.reporting(dispatch.new_parser("p", "say", "")):
+        print("x" * int(arguments[0]))
+sys.exit(dispatch.run("p", {"say": dispatch.Command("m", "")}, sys.argv[1:]))
+"""
+    command = ["sh", "-c", 'exec "$0" -c "$1" say "$2" >/dev/full', sys.executable, code, "5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "say: No space left on device; free some space, and start again: what is finished stays\n"
+    command = ["sh", "-c", '"$0" -c "$1" say "$2" | head -c 1', sys.executable, code, "9000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "x")

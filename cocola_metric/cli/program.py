@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from ..dispatch import discard_stdout
 from ..errors import CocolaError
 from ..json_files import json_text
 from ..names import printable
@@ -64,17 +65,12 @@ def _printed(program: str, text: str) -> bool:
         print(text)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as `head` does
-        _discard_stdout()
+        discard_stdout()
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         say(program, f"the result cannot be printed ({error.strerror}); send it elsewhere")
         return False
     return True
-
-
-def _discard_stdout() -> None:
-    """Let what is left in the buffer go nowhere, or the interpreter stumbles over it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
