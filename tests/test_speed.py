@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from original_recipe import librosa_chain
+from phalar_peer import PHALAR, convolved_constant_q, dense_kernels, write_and_read_graph
 
 from cocola_metric import CocolaScorer, functional
+from cocola_metric.encoder.constant_q import constant_q, unit_decibels
 from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.median import running_median
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
@@ -129,6 +131,36 @@ def test_100_pairs(benchmark, shared: bool) -> None:
         benchmark(scorer.similarity_matrix, clips[:10], clips[10:20], sample_rate=RATE)
     else:
         benchmark(scorer.score_pairs, clips[:100], clips[100:], sample_rate=RATE)
+
+
+@pytest.mark.benchmark(group="constant-Q magnitudes of a clip")
+@pytest.mark.parametrize("how", ["one FFT, NumPy", "one FFT, torch", "convolution"])
+def test_constant_q(benchmark, clip: torch.Tensor, how: str) -> None:
+    """The original convolves the clip with all kernels, dense, in torch."""
+    if how == "convolution":
+        benchmark(convolved_constant_q, clip, dense_kernels())
+    else:
+        benchmark(constant_q, clip.numpy() if how == "one FFT, NumPy" else clip)
+
+
+@pytest.mark.benchmark(group="PHALAR, one clip")
+@pytest.mark.parametrize("how", ["without torch", "torch", "original"])
+def test_phalar(benchmark, clip: torch.Tensor, tmp_path: Path, how: str) -> None:
+    """The original: a dense convolution, then the same network in torch."""
+    model = CocolaModel(PHALAR).eval()
+    if how == "without torch":
+        encoder = write_and_read_graph(model, tmp_path)
+        benchmark(encoder, clip.numpy())
+        return
+    dense = dense_kernels()
+
+    def embed() -> torch.Tensor:
+        with torch.inference_mode():
+            if how == "torch":
+                return model.encoder(clip)
+            return model.encoder.embed_features(unit_decibels(convolved_constant_q(clip, dense))[:, None])
+
+    benchmark(embed)
 
 
 @pytest.mark.benchmark(group="training step, 8 pairs", min_rounds=2)

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,10 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
         raise CheckpointError(f"{path}: holds no COCOLA model (no tensor named 'similarity.w')")
     state = {str(key): value for key, value in state.items()}
     problems = [f"{key} {problem}" for key, value in state.items() if (problem := _unfit(value))]
-    if problems:
-        config, weights = EncoderConfig(), {}
-    elif is_of_2026(state):
-        config, weights, problems = read_2026(state, _hyper_parameters(content))
-    else:
-        config, weights, problems = _read_2024(state)
+    config, weights = EncoderConfig(), dict[str, Tensor]()
+    if not problems:
+        read = partial(read_2026, hyper_parameters=_hyper_parameters(content)) if is_of_2026(state) else _read_2024
+        config, weights, problems = read(state)
     if problems:
         raise CheckpointError(f"{path}: not a released COCOLA model: {list_problems(problems)}")
     return config, weights

@@ -51,7 +51,7 @@ class SemidefiniteSimilarity(ComplexBilinearSimilarity):
     def __init__(self, dim: int) -> None:
         super().__init__(dim)
         with torch.no_grad():
-            self.weight /= FIRST_SCALE**0.5
+            self.weight.div_(FIRST_SCALE**0.5)
 
     def right(self, accompaniment: Tensor) -> Tensor:
         """Return A y."""

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from phalar_peer import convolved_constant_q, dense_kernels
 
 from cocola_metric.encoder.constant_q import (
     FRAMES_AT_ONCE,
     HOP_LENGTH,
     MARGIN,
     constant_q,
-    constant_q_kernels,
     unit_decibels,
 )
 from cocola_metric.encoder.front_end_modules import FrontEndModule
@@ -22,10 +22,7 @@ LIBRARY_TOLERANCE = 1e-4  # between the FFTs of NumPy and torch, for noise
 
 def convolved(clip: torch.Tensor) -> torch.Tensor:
     """The transform as the original computes it: (L,) -> (R, F)."""
-    bank, lengths = (torch.from_numpy(values) for values in constant_q_kernels())
-    padded = torch.nn.functional.pad(clip[None, None], (MARGIN, MARGIN), mode="reflect")
-    parts = [torch.nn.functional.conv1d(padded, part[:, None], stride=HOP_LENGTH)[0] for part in (bank.real, bank.imag)]
-    return torch.stack(parts).square().sum(0).sqrt() * lengths.sqrt()[:, None]
+    return convolved_constant_q(clip[None], dense_kernels())[0]
 
 
 def noise(seconds: float, seed: int = 0) -> torch.Tensor:

@@ -1,28 +1,22 @@
 """PHALAR and the COCOLA of 2026 against the original code's stored vectors, and properties of their own."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from phalar_peer import PHALAR, write_and_read_graph
 from phalar_vectors import read_cocola_2026, read_phalar
 
 from cocola_metric import CocolaScorer
-from cocola_metric.checkpoints.graph_export import write_graph
-from cocola_metric.checkpoints.graph_file import STORED, read_graph
-from cocola_metric.checkpoints.known import CONFIG_FILE, WEIGHTS_FILE
-from cocola_metric.checkpoints.loading import save
-from cocola_metric.checkpoints.safetensors_file import read_arrays, tensor_table
-from cocola_metric.encoder import ArrayEncoder
 from cocola_metric.encoder.complex_similarity import (
     ComplexBilinearSimilarity,
     HermitianSimilarity,
     SemidefiniteSimilarity,
 )
 from cocola_metric.encoder.heads import ComplexLinear, complex_mlp
-from cocola_metric.encoder.model import MODES, CocolaModel, EncoderConfig
+from cocola_metric.encoder.model import MODES, CocolaModel
 from cocola_metric.encoder.poolings import SpectralPooling
 from cocola_metric.errors import CheckpointError, UsageError
 
@@ -32,25 +26,6 @@ SCORE_TOLERANCE = 1e-4  # from the stored features, of the scores' spread
 RELATIVE_TOLERANCE_FROM_AUDIO = 1e-3
 SCORE_TOLERANCE_FROM_AUDIO = 2e-3  # of the scores' spread
 FEATURE_TOLERANCE_FROM_AUDIO = 1e-3  # of the dynamic range of 80 dB
-
-PHALAR = EncoderConfig(
-    front_end="cqt",
-    backbone="axial",
-    pooling="spectral",
-    head="complex_mlp",
-    similarity="hermitian",
-    dropout=0.0,
-    drop_connect=0.1,
-)
-
-
-def array_encoder(folder: Path) -> ArrayEncoder:
-    table = tensor_table(folder / WEIGHTS_FILE)
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    graph, names = read_graph(folder, config, table)
-    arrays = read_arrays(folder / WEIGHTS_FILE, table)
-    tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
-    return ArrayEncoder(graph, tensors, config["front_end"], str(folder))
 
 
 def relative(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
@@ -244,9 +219,7 @@ def test_a_signature_tells_apart_what_the_weights_do_not() -> None:
 def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
     """Digital silence aside, which is never scored: its maps are constant, and norms make noise of their rounding."""
     vectors = read_phalar(shared("parity"))
-    save(vectors.model, tmp_path)
-    assert write_graph(vectors.model.config, tmp_path)
-    encoder = array_encoder(tmp_path)
+    encoder = write_and_read_graph(vectors.model, tmp_path)
     heard = [number for number, name in enumerate(vectors.names) if name != "silence"]
     sides = encoder(vectors.waveforms[heard].numpy())
     expected = vectors.tensor("cross_scores_hermitian")[heard][:, heard].numpy()
@@ -263,9 +236,7 @@ def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_cocola_2026_runs_without_torch(shared, tmp_path: Path, mode: str) -> None:
     vectors = read_cocola_2026(shared("parity"))
-    save(vectors.model, tmp_path)
-    assert write_graph(vectors.model.config, tmp_path)
-    sides = array_encoder(tmp_path)(vectors.waveforms.numpy(), mode)
+    sides = write_and_read_graph(vectors.model, tmp_path)(vectors.waveforms.numpy(), mode)
     expected = vectors.tensor(f"cross_scores_{mode}").numpy()
     found = torch.from_numpy(sides.embeddings)
     assert relative(found, vectors.tensor(f"embeddings_{mode}")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
