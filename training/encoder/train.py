@@ -193,6 +193,8 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
         for module in model.modules()
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.weight.requires_grad
     ]
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
