@@ -31,12 +31,14 @@ Results = Mapping[str, Any]
 
 
 def accuracy_table(results: Results) -> str:
-    """Return how often the right one of two is picked, from the JSON of `evaluate CORPUS ...`."""
+    """Return how often the right one of two is picked, and of K, from the JSON of `evaluate CORPUS ...`."""
+    sizes = [size for size in AMONG if all(size in results[test].get("among", {}) for test in TESTS)]
     rows = []
     for test, title in TESTS.items():
         other, same = (results[test][kind] for kind in ("other_track", "same_track"))
-        rows.append([f"{title}, {other['tracks']} tracks", _percent(other), _percent(same)])
-    return markdown_table(["test", "other tracks", "same track"], rows)
+        among = [_percent(results[test]["among"][size]) if results[test]["among"][size] else NOTHING for size in sizes]
+        rows.append([f"{title}, {other['tracks']} tracks", _percent(other), _percent(same), *among])
+    return markdown_table(["test", "other tracks", "same track", *(f"K = {size}" for size in sizes)], rows)
 
 
 def scores_table(results: Results) -> str:
@@ -106,6 +108,7 @@ LISTENERS = {
     "spectral shape": "spectral shape (shortcut)",
     "coherence by hand": "onsets, chroma and tempo by hand",
 }
+AMONG = ("8", "16", "64")
 SCORED = {"coherent": "coherent pairs", "mismatched": "mismatched pairs (another track)"}
 BLOCKS: dict[str, tuple[str, Callable[[Results], str]]] = {
     "accuracy": ("accuracy.json", accuracy_table),

@@ -106,3 +106,13 @@ def test_the_documents_are_about_the_weights_at_hand() -> None:
     blocks = [block["name"] for text in texts for block in documents.BLOCK.finditer(text)]
     assert set(blocks) == KNOWN
     assert len(blocks) == sum(len(re.findall("<!-- end -->", text)) for text in texts)
+
+
+def test_accuracies_among_more_windows_stand_beside_those_of_two() -> None:
+    among = {"2": accuracy(91.0), "8": accuracy(70.0), "16": accuracy(60.0), "64": None}
+    measured = {
+        test: {"other_track": accuracy(91.25), "same_track": accuracy(80.0), "among": among} for test in documents.TESTS
+    }
+    header, _, first, *_ = documents.accuracy_table(measured).splitlines()
+    assert header == "| test | other tracks | same track | K = 8 | K = 16 | K = 64 |"
+    assert "70.0 % [" in first and first.endswith("| - |")
