@@ -150,8 +150,9 @@ def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> 
     """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D)."""
     images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
     maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
-    embeddings = model.encoder.project(backbone_of(model).read(images, maps))
-    return embeddings.unflatten(0, (len(rows), SIDES))
+    embeddings: Tensor = model.encoder.project(backbone_of(model).read(images, maps))
+    grouped: Tensor = embeddings.unflatten(0, (len(rows), SIDES))
+    return grouped
 
 
 @torch.inference_mode()

@@ -52,7 +52,7 @@ def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaMo
     with torch.no_grad():
         for name, parameter in joined.similarity.named_parameters():
             if name.endswith("log_temperature"):
-                parameter += math.log(share)
+                parameter.add_(math.log(share))
     return joined.eval()
 
 
