@@ -1,15 +1,12 @@
 """PHALAR's configuration, its front end as the original computes it, and its network without torch."""
 
-import json
 from pathlib import Path
 
 import torch
 
 from cocola_metric.checkpoints.graph_export import write_graph
-from cocola_metric.checkpoints.graph_file import STORED, read_graph
-from cocola_metric.checkpoints.known import CONFIG_FILE, WEIGHTS_FILE
 from cocola_metric.checkpoints.loading import save
-from cocola_metric.checkpoints.safetensors_file import read_arrays, tensor_table
+from cocola_metric.checkpoints.opening import open_graph
 from cocola_metric.encoder import ArrayEncoder, CocolaModel, EncoderConfig
 from cocola_metric.encoder.constant_q import HOP_LENGTH, MARGIN, constant_q_kernels
 
@@ -42,9 +39,6 @@ def write_and_read_graph(model: CocolaModel, folder: Path) -> ArrayEncoder:
     """Save a model with its graph, and open it without torch."""
     save(model, folder)
     assert write_graph(model.config, folder)
-    table = tensor_table(folder / WEIGHTS_FILE)
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    graph, names = read_graph(folder, config, table)
-    arrays = read_arrays(folder / WEIGHTS_FILE, table)
-    tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
-    return ArrayEncoder(graph, tensors, config["front_end"], str(folder))
+    opened = open_graph(folder)
+    assert opened is not None
+    return opened.encoder
