@@ -38,7 +38,7 @@ def to_mono(waveform: AnyArray) -> AnyArray:
     if waveform.ndim != 2:
         raise AudioError(f"{name} has {waveform.ndim} dimensions: pass (channels, time), one piece of music at a time")
     check_channels(waveform.shape[0], name)
-    return waveform.mean(0)
+    return waveform[0] if len(waveform) == 1 else waveform.mean(0)
 
 
 def mix_stems(stems: Sequence[AnyArray]) -> AnyArray:

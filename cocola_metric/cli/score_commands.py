@@ -9,7 +9,6 @@ from tqdm import tqdm
 
 from .. import checkpoints
 from ..audio import AudioInput, cancelling_channels
-from ..checkpoints import new_folder
 from ..errors import AudioError, CheckpointError, CocolaError, UsageError
 from ..scorer import CocolaScorer
 from ..scoring import WindowScores
@@ -75,7 +74,7 @@ def convert(options: argparse.Namespace) -> Result:
     source: Path = options.checkpoint
     if not source.exists():
         raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish, or a folder")
-    from ..checkpoints import CardFacts, save_with_card
+    from ..checkpoints import CardFacts, new_folder, save_with_card
 
     with new_folder(options.folder, replace=options.force) as folder:
         checkpoint = checkpoints.load(source)

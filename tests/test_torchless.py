@@ -1,0 +1,155 @@
+"""Scoring on a CPU without torch: what is imported, what a fork does, how memory grows, what is kept."""
+
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cocola_metric import CocolaScorer
+from cocola_metric.audio import WindowPlan
+from cocola_metric.checkpoints import load
+from cocola_metric.encoder import Sides
+from cocola_metric.errors import UsageError
+from cocola_metric.scoring import Catalogue, WindowEmbedder
+
+RATE = 16_000
+HEAVY = {"torch", "torchaudio", "timm", "torchvision", "librosa", "onnx", "sklearn", "scipy.signal"}
+TOLERANCE = 1e-3  # of scores, between the graph and torch
+PAIRS = 2_000
+MOST_BYTES_A_PAIR = 4_000  # names, lengths and results of the call; an embedded pair would add 8 kB
+
+
+def imported_by(code: str) -> set[str]:
+    check = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    return set(json.loads(run.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["{c}", "{a}"], ["rank", "{c}", "{a}", "{a}"], ["--conditioning", "{c}", "{a}", "--accompaniment", "{a}"]],
+    ids=["score", "rank", "stems"],
+)
+def test_a_score_imports_no_torch(data: Path, arguments: list[str]) -> None:
+    files = {"c": data / "conditioning.flac", "a": data / "accompaniment.flac"}
+    given = [argument.format(**files) for argument in arguments]
+    assert not HEAVY & imported_by(f"from cocola_metric.cli.score import main; assert main({given!r}) == 0")
+
+
+@pytest.mark.parametrize("embedder", ["cocola", "timbre"])
+def test_a_frechet_distance_imports_no_torch(data: Path, embedder: str, tmp_path: Path) -> None:
+    for side in ("generated", "reference"):
+        (tmp_path / side).mkdir()
+        for name in ("conditioning.flac", "accompaniment.flac"):
+            (tmp_path / side / name).write_bytes((data / name).read_bytes())
+    given = ["--generated", str(tmp_path / "generated"), "--reference", str(tmp_path / "reference"), "--no-cache"]
+    code = f"from cocola_metric.cli.fad import main; assert main({[*given, '--embedder', embedder]!r}) == 0"
+    assert not HEAVY & imported_by(code)
+
+
+def noise(seconds: float, seed: int) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal((1, round(seconds * RATE)))).astype(np.float32)
+
+
+def test_torch_gives_the_same_scores() -> None:
+    checkpoint = load("embedded")
+    slow = CocolaScorer(checkpoint.model, name="embedded", weights_sha256=checkpoint.sha256, device="cpu")
+    fast = CocolaScorer.from_pretrained(device="cpu")
+    assert slow.signature == fast.signature
+    sides = [noise(seconds, seed) for seed, seconds in enumerate((8, 8, 8))]
+    expected = slow.similarity_matrix(sides, sides, sample_rate=RATE)
+    scores = fast.similarity_matrix(sides, [torch.from_numpy(side) for side in sides], sample_rate=RATE)
+    assert isinstance(scores, np.ndarray) and np.abs(scores - expected).max() < TOLERANCE
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_scorer_survives_a_fork() -> None:
+    """In a fresh interpreter, so that no thread of the test's own is forked along."""
+    code = (
+        "import os, numpy as np\n"
+        "from cocola_metric import CocolaScorer\n"
+        "scorer = CocolaScorer.from_pretrained(device='cpu')\n"
+        "clip = np.random.default_rng(0).standard_normal((1, 80000)).astype('f4') * 0.1\n"
+        "before = scorer.score(clip, clip, sample_rate=16000)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if abs(scorer.score(clip, clip, sample_rate=16000) - before) < 1e-4 else 1)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_torch_does_not_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = CocolaScorer(load("embedded").model, device="cpu")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(UsageError, match="made before the process was forked"):
+        scorer.score(noise(5, 0), noise(5, 1), sample_rate=RATE)
+
+
+class _Stub:
+    """An encoder that takes no time, and counts how many windows it is given at once."""
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, windows: np.ndarray, mode: str = "both") -> Sides:
+        self.batches.append(len(windows))
+        embeddings = np.repeat(windows[:, :1], 512, axis=1)
+        return Sides(embeddings, embeddings, embeddings)
+
+    def prepare(self) -> None: ...
+
+    def prepare_thread(self) -> None: ...
+
+
+def test_windows_of_many_audios_fill_a_batch() -> None:
+    stub = _Stub()
+    embedder = WindowEmbedder(stub, mode="both", plan=WindowPlan(0.5, 0.25), batch_size=16)
+    catalogue = Catalogue(RATE)
+    clips = [np.full((1, 8_000), value, np.float32) for value in np.linspace(0.1, 0.9, 64)]
+    for clip in clips:
+        catalogue.add(clip)
+    results = list(embedder.embed_all(catalogue.requests([])))
+    assert sorted(stub.batches) == [16] * 4
+    assert [result.sides.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs() -> None:
+    scorer = CocolaScorer.from_pretrained(device="cpu", window=0.5, hop=0.5)
+    scorer._embedder.encoder = _Stub()
+    clips = [np.full((1, 8_000), 0.5, np.float32) for _ in range(2 * PAIRS)]
+    pairs = list(zip(clips[::2], clips[1::2], strict=True))
+    list(scorer.iter_scores(pairs[:10], sample_rate=RATE))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in scorer.iter_scores(pairs, sample_rate=RATE))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == PAIRS and peak < 3e6 + PAIRS * MOST_BYTES_A_PAIR
+
+
+def test_embeddings_are_kept_and_compared_later() -> None:
+    scorer = CocolaScorer.from_pretrained(device="cpu")
+    clips = [noise(seconds, seed) for seed, seconds in enumerate((8, 8, 8))]
+    kept = scorer.embeddings(clips, sample_rate=RATE)
+    assert [len(entry) for entry in kept] == [3, 3, 3]
+    expected = scorer.similarity_matrix(clips, clips, sample_rate=RATE)
+    assert np.abs(scorer.similarity(kept, kept) - expected).max() < 1e-4
+    ranked = scorer.rank(kept[0], kept[1:])
+    assert [entry.index for entry in ranked] == [
+        entry.index for entry in scorer.rank(clips[0], clips[1:], sample_rate=RATE)
+    ]
+    other = CocolaScorer.from_pretrained(device="cpu", mode="harmonic")
+    with pytest.raises(UsageError, match="embeddings of another recipe"):
+        other.similarity(kept, kept)
+    with pytest.raises(UsageError, match="do not go together"):
+        scorer.rank(kept[0], clips)
