@@ -138,12 +138,16 @@ class CocolaScorer(Publisher):
             "symmetric": symmetric,
         }
         on = chosen_device(device)
-        graph = checkpoints.open_graph(name, revision=revision, token=token) if on == "cpu" else None
-        if graph is not None:
-            scorer = cls(graph.encoder, name=graph.name, weights_sha256=graph.sha256, **options)
-            scorer._stored = lambda: _loaded(checkpoints.load(name, revision=revision, token=token))
-            return scorer
-        checkpoint = checkpoints.load(name, revision=revision, token=token)
+        if on == "cpu":
+            found = checkpoints.find_encoder(name, revision=revision, token=token)
+            graph = checkpoints.open_graph(found)
+            if graph is not None:
+                scorer = cls(graph.encoder, name=graph.name, weights_sha256=graph.sha256, **options)
+                scorer._stored = lambda: _loaded(checkpoints.load_found(found))
+                return scorer
+            checkpoint = checkpoints.load_found(found)
+        else:
+            checkpoint = checkpoints.load(name, revision=revision, token=token)
         model, sha256 = checkpoint.model, checkpoint.sha256
         scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, **options)
         scorer._stored = lambda: _loaded(checkpoint)

@@ -1,10 +1,10 @@
 from .config_file import read_config
 from .graph_export import write_graph
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
-from .loading import load, save, save_state
+from .loading import load, load_found, save, save_state
 from .mismatch import list_problems, refuse_mismatch, tensor_problems
 from .model_card import CardFacts
-from .opening import OpenedGraph, open_graph
+from .opening import OpenedGraph, find_encoder, open_graph
 from .original import new_folder, no_safe_globals_but
 from .publish import push, save_with_card
 
@@ -14,8 +14,10 @@ __all__ = [
     "WEIGHTS_FILE",
     "CardFacts",
     "OpenedGraph",
+    "find_encoder",
     "list_problems",
     "load",
+    "load_found",
     "new_folder",
     "no_safe_globals_but",
     "open_graph",

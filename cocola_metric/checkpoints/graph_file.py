@@ -32,7 +32,7 @@ OPERATORS = frozenset(
 _LARGEST_FILE = 2**22  # bytes; ours have a hundred thousand
 _LARGEST_SIZE = 2**24  # of an axis, or a number that may become one
 _FREE_FIELDS = ("dropout", "drop_connect", WEIGHTS_KEY)  # of a configuration: the graph does not depend on them
-_LATER_FIELDS = {"pooling": "average", "head": "linear"}  # that older configurations do not write, and what they mean
+LATER_FIELDS = {"pooling": "average", "head": "linear"}  # that older configurations do not write, and what they mean
 
 
 def belongs_to(config: Mapping[str, Any], table: Mapping[str, StoredTensor]) -> str:
@@ -42,7 +42,7 @@ def belongs_to(config: Mapping[str, Any], table: Mapping[str, StoredTensor]) -> 
         config: as in config.json.
         table: of the weights file.
     """
-    relevant = {key: value for key, value in {**_LATER_FIELDS, **config}.items() if key not in _FREE_FIELDS}
+    relevant = {key: value for key, value in {**LATER_FIELDS, **config}.items() if key not in _FREE_FIELDS}
     places = {name: [entry.dtype, *entry.shape, entry.offset, entry.length] for name, entry in table.items()}
     return hashlib.sha256(json.dumps([relevant, places], sort_keys=True).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
 from ..whole_files import make_folder, write_bytes_whole
 from .config_file import read_config, refuse_other_weights, write_config
-from .finding import find
+from .finding import Found, find
 from .graph_export import write_graph
 from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint, PublishedFile
 from .mismatch import list_problems, refuse_mismatch
@@ -64,6 +64,15 @@ def load(
             repository that cannot be had.
     """
     found = find(name, revision=revision, token=token, check_config=read_config, convert=convert_published)
+    return load_found(found)
+
+
+def load_found(found: Found) -> LoadedCheckpoint:
+    """Load an encoder that was found.
+
+    Raises:
+        CheckpointError: missing or damaged file, or tensors that do not match the configuration.
+    """
     return _load_path(found.name, found.path)
 
 

@@ -14,10 +14,10 @@ from ..encoder import FRONT_ENDS, ArrayEncoder
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..json_files import read_json
-from .config_file import refuse_other_weights
+from .config_file import read_config, refuse_other_weights
 from .finding import Found, find
-from .graph_file import STORED, read_graph
-from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, PublishedFile
+from .graph_file import LATER_FIELDS, STORED, read_graph
+from .known import CONFIG_FILE, EMBEDDED_FOLDER, GRAPH_FILE, WEIGHTS_FILE, WEIGHTS_KEY, PublishedFile
 from .safetensors_file import read_arrays, tensor_table
 
 _log = logging.getLogger(__name__)
@@ -33,15 +33,24 @@ class OpenedGraph:
     sha256: str
 
 
-def open_graph(
+def find_encoder(
     name: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
-) -> OpenedGraph | None:
+) -> Found:
+    """Find an encoder by what `load` takes, without torch.
+
+    Raises:
+        CheckpointError: there is none of that name, or it cannot be had.
+    """
+    return find(name, revision=revision, token=token, check_config=_check, convert=_convert)
+
+
+def open_graph(found: Found) -> OpenedGraph | None:
     """Open the graph of an encoder; None, with a line in the log, where there is none and torch has to run it.
 
     Raises:
-        CheckpointError: the encoder cannot be had, or its graph is not fit to be run.
+        CheckpointError: the graph is not fit to be run.
     """
-    found = find(name, revision=revision, token=token, check_config=_front_end, convert=_convert)
+    name = found.name
     if found.path.is_file():
         _log.warning("%s: torch runs it, and takes seconds to start; cocola-convert makes a fast folder of it", name)
         return None
@@ -76,6 +85,14 @@ def _opened(found: Found) -> OpenedGraph:
     tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
     encoder = ArrayEncoder(graph, tensors, front_end, str(folder / GRAPH_FILE), config)
     return OpenedGraph(found.name, encoder, file_sha256(weights))
+
+
+def _check(file: Path) -> None:
+    """Refuse a configuration that is none; one with unknown settings is looked at by torch's side, which knows them."""
+    _, config = _front_end(file)
+    usual = read_json(EMBEDDED_FOLDER / CONFIG_FILE, error=CheckpointError, remedy=_REMEDY)
+    if config.keys() - usual.keys() - LATER_FIELDS.keys() - {WEIGHTS_KEY}:
+        read_config(file)
 
 
 def _front_end(file: Path) -> tuple[str, Mapping[str, Any]]:

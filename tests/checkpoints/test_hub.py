@@ -448,7 +448,7 @@ def test_an_original_checkpoint_is_saved_in_our_layout(parity, tmp_path: Path) -
     original = CocolaScorer.from_pretrained(parity("hps").checkpoint, device="cpu")
     saved = CocolaScorer.from_pretrained(original.save_pretrained(tmp_path), device="cpu")
     clip = parity("hps").clips["s0_cond"]
-    assert np.array_equal(saved.embed(clip), original.embed(clip))
+    assert np.allclose(saved.embed(clip), original.embed(clip), atol=1e-5)  # by its graph, and by torch
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
