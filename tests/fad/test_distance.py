@@ -34,7 +34,7 @@ class Bands:
     def embed(self, waveform: torch.Tensor) -> np.ndarray:
         with self._lock:
             self.calls += 1
-        frames = waveform.double().unfold(0, 12_000, 12_000)
+        frames = torch.as_tensor(waveform).double().unfold(0, 12_000, 12_000)
         power = torch.fft.rfft(frames)[:, :6000].abs().square().reshape(len(frames), 8, -1).mean(dim=2)
         return (power + 1e-3).log10().numpy()
 
