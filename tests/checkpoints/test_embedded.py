@@ -35,6 +35,7 @@ def test_the_example_songs_are_told_apart() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*encoder.s delay:cocola_metric.audio.limits.AudioWarning")  # MP3 without a tag
 def test_recorded_songs_are_told_apart(shared) -> None:
     tracks = index_stem_folder(shared("stems/recorded"))
     model = fold_batch_norm(loading.load("embedded").model)
