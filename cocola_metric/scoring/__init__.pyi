@@ -1,6 +1,8 @@
 from .devices import chosen_device
 from .embedded import Embedded, Request, Windows
 from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder
+from .matrices import MatrixScorer
+from .pairs import PairScorer
 from .publishing import Publisher
 from .requests import Catalogue
 from .results import Embeddings, Ranked, WindowScores
@@ -12,6 +14,8 @@ __all__ = [
     "Catalogue",
     "Embedded",
     "Embeddings",
+    "MatrixScorer",
+    "PairScorer",
     "Publisher",
     "Ranked",
     "Request",

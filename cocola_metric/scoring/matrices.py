@@ -1,0 +1,110 @@
+"""Scores of every conditioning with every accompaniment: matrices, accuracies among them (Eq. 8) and rankings."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import functional
+from ..arrays import FloatArray
+from ..audio import AudioInput
+from ..errors import UsageError
+from ..torch_state import with_own_torch_state
+from .checks import check_counts, raised, warned_of_silence
+from .keeping import Keeper
+from .requests import Catalogue
+from .results import Embeddings, Ranked
+from .similarities import mean_similarities
+
+
+class MatrixScorer(Keeper):
+    """What a scorer tells of all combinations."""
+
+    @with_own_torch_state
+    def similarity_matrix(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> FloatArray:
+        """Return the score of every conditioning with every accompaniment, from n + m embeddings.
+
+        Shape:
+            -> (n, m), NaN, with a warning, where no window of a pair has sound on both sides.
+
+        Raises:
+            AudioError: an input cannot be read.
+        """
+        catalogue = Catalogue(sample_rate)
+        rows = [catalogue.add(audio) for audio in conditionings]
+        columns = [catalogue.add(audio) for audio in accompaniments]
+        requests = catalogue.requests(itertools.product(rows, columns))
+        embedded = [raised(result) for result in self._embed_all(requests)]
+        scores = mean_similarities([embedded[row] for row in rows], [embedded[column] for column in columns])
+        return warned_of_silence(scores)
+
+    @with_own_torch_state
+    def accuracy(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+        batch_size: int | None = None,
+    ) -> float:
+        """Return how often a conditioning scores highest with its own accompaniment among those of its batch (Eq. 8).
+
+        A tie is not a win. Accuracies compare only at the same K: the more there is to choose from, the harder.
+
+        Args:
+            conditionings: the music to be accompanied.
+            accompaniments: of each conditioning.
+            sample_rate: of arrays and tensors, Hz.
+            batch_size: K, pairs of a batch, in order; the accuracy is the mean over batches, and pairs that fill no
+                batch are left out. By default all pairs are one batch.
+
+        Raises:
+            AudioError: an input cannot be read.
+            UsageError: there are fewer pairs than a batch has, or not as many conditionings as accompaniments.
+        """
+        check_counts(conditionings, accompaniments)
+        if not len(conditionings):
+            raise UsageError("no pairs to compute an accuracy of: pass at least one")
+        size = len(conditionings) if batch_size is None else batch_size
+        if not 1 <= size <= len(conditionings):
+            raise UsageError(f"batch_size={batch_size}: pass 1 to {len(conditionings)}, the number of pairs")
+        used = len(conditionings) // size * size
+        scores = self.similarity_matrix(conditionings[:used], accompaniments[:used], sample_rate=sample_rate)
+        batches = np.stack([scores[first : first + size, first : first + size] for first in range(0, used, size)])
+        return float(functional.accuracy(batches).mean())
+
+    @with_own_torch_state
+    def rank(
+        self,
+        conditioning: AudioInput | Embeddings,
+        candidates: Sequence[AudioInput] | Sequence[Embeddings],
+        *,
+        sample_rate: float | None = None,
+    ) -> list[Ranked]:
+        """Return the candidates by falling score; those too silent to be scored come last, with NaN.
+
+        Args:
+            conditioning: audio, or its `embeddings`.
+            candidates: audios; `embeddings` if the conditioning is.
+            sample_rate: of tensors and arrays, Hz.
+
+        Raises:
+            AudioError: an input cannot be read.
+            UsageError: embeddings were made by another recipe, or come together with audio.
+        """
+        kept = [isinstance(side, Embeddings) for side in (conditioning, *candidates)]
+        if all(kept):
+            scores = self.similarity([conditioning], candidates)[0]  # type: ignore[list-item, arg-type]
+        elif any(kept):
+            raise UsageError("audio and embeddings do not go together: embed all with CocolaScorer.embeddings, or none")
+        else:
+            scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0]  # type: ignore[list-item, arg-type]
+        ranked = [Ranked(index, score) for index, score in enumerate(scores.tolist())]
+        return sorted(ranked, key=lambda entry: (math.isnan(entry.score), -entry.score))

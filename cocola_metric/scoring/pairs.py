@@ -1,0 +1,104 @@
+"""Scores of pairs, each a conditioning with its accompaniment: window by window, and on average (Eq. 4)."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..audio import AudioInput, cancelling_channels
+from ..errors import AudioError
+from ..torch_state import each_with_own_torch_state, with_own_torch_state
+from .checks import check_counts, raised, warned_of_silence
+from .embedded import Embedded
+from .keeping import Keeper
+from .requests import Catalogue
+from .results import WindowScores
+from .similarities import window_similarities
+
+
+class PairScorer(Keeper):
+    """What a scorer tells of pairs."""
+
+    def score(self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None) -> float:
+        """Return the COCOLA score (Eq. 4) of an accompaniment, averaged over windows; higher fits better.
+
+        Raises:
+            AudioError: an input cannot be read, or no window has sound on both sides.
+        """
+        return self.score_windows(conditioning, accompaniment, sample_rate=sample_rate).mean
+
+    def score_windows(
+        self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None
+    ) -> WindowScores:
+        """Return the score of every window.
+
+        Raises:
+            AudioError: an input cannot be read, or no window has sound on both sides.
+        """
+        result = raised(next(self.iter_scores([(conditioning, accompaniment)], sample_rate=sample_rate)))
+        if math.isnan(result.mean):
+            hint = cancelling_channels(conditioning, accompaniment)
+            raise AudioError(
+                "nothing to score: in every window one side is silent; "
+                + (hint or "check that both inputs hold music and that they play at the same time")
+            )
+        return result
+
+    @with_own_torch_state
+    def score_pairs(
+        self,
+        conditionings: Sequence[AudioInput],
+        accompaniments: Sequence[AudioInput],
+        *,
+        sample_rate: float | None = None,
+    ) -> FloatArray:
+        """Return the score of each pair; NaN, with a warning, where no window has sound on both sides.
+
+        Shape:
+            -> (n,).
+
+        Raises:
+            AudioError: an input cannot be read.
+            UsageError: there are not as many conditionings as accompaniments.
+        """
+        check_counts(conditionings, accompaniments)
+        pairs = zip(conditionings, accompaniments, strict=True)
+        scores = [raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate)]
+        return warned_of_silence(np.asarray(scores, np.float32))
+
+    @each_with_own_torch_state
+    def iter_scores(
+        self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
+    ) -> Iterator[WindowScores | AudioError]:
+        """Yield the window scores of each pair, in order, as they become ready; for a pair that cannot be read, why.
+
+        An audio is kept until the last pair that it is in.
+        """
+        catalogue = Catalogue(sample_rate)
+        numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]
+        uses = Counter(itertools.chain.from_iterable(numbers))
+        results = enumerate(self._embed_all(catalogue.requests(numbers)))
+        ready: dict[int, Embedded | AudioError] = {}
+        for pair in numbers:
+            while not ready.keys() >= set(pair):
+                ready.update([next(results)])
+            sides = [ready[number] for number in pair]
+            uses.subtract(pair)
+            for number in {number for number in pair if not uses[number]}:
+                del ready[number]
+            yield self._window_scores(*sides)
+
+    def _window_scores(
+        self, conditioning: Embedded | AudioError, accompaniment: Embedded | AudioError
+    ) -> WindowScores | AudioError:
+        if isinstance(conditioning, AudioError):
+            return conditioning
+        if isinstance(accompaniment, AudioError):
+            return accompaniment
+        scores = window_similarities(conditioning, accompaniment)
+        heard = scores[~np.isnan(scores)]
+        mean = float(heard.mean()) if len(heard) else math.nan
+        return WindowScores(self.plan.starts(len(scores)), tuple(scores.tolist()), mean, len(scores) - len(heard))
