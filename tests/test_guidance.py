@@ -8,7 +8,7 @@ import torch
 
 from cocola_metric.audio.inputs import read_audio
 from cocola_metric.checkpoints import loading
-from cocola_metric.encoder.model import MIN_SAMPLES, CocolaModel, EncoderConfig
+from cocola_metric.encoder import MIN_SAMPLES, CocolaModel, EncoderConfig
 from cocola_metric.errors import UsageError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

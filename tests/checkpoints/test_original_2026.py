@@ -17,6 +17,7 @@ from cocola_metric.cli import score
 from cocola_metric.encoder.model import CocolaModel
 from cocola_metric.errors import CheckpointError
 
+TWO_PATHS = 1e-4  # the file runs in torch, the folder in NumPy and ONNX Runtime: other sums in float32
 KINDS = ("phalar", "cocola_2026")
 SETTINGS = {
     "phalar": {"backbone_type": "freqtimeseparable", "pool_type": "spec_pool", "spec_pool_norm": "global"},
@@ -72,7 +73,7 @@ def test_the_command_converts_it(models, tmp_path: Path, kind: str, capsys) -> N
         CocolaScorer.from_pretrained(place, device="cpu").score(*noise, sample_rate=16_000)
         for place in (file, tmp_path / "out")
     ]
-    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert scores[0] == pytest.approx(scores[1], rel=TWO_PATHS)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 
 from cocola_metric.checkpoints.graph_export import write_graph
 from cocola_metric.checkpoints.loading import save
-from cocola_metric.checkpoints.opening import open_graph
+from cocola_metric.checkpoints.opening import find_encoder, open_graph
 from cocola_metric.encoder import ArrayEncoder, CocolaModel, EncoderConfig
 from cocola_metric.encoder.constant_q import HOP_LENGTH, MARGIN, constant_q_kernels
 
@@ -39,6 +39,6 @@ def write_and_read_graph(model: CocolaModel, folder: Path) -> ArrayEncoder:
     """Save a model with its graph, and open it without torch."""
     save(model, folder)
     assert write_graph(model.config, folder)
-    opened = open_graph(folder)
+    opened = open_graph(find_encoder(folder))
     assert opened is not None
     return opened.encoder
