@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..dispatch import discard_stdout
-from ..errors import CocolaError
+from ..dispatch import discard_stdout, missing_extra
+from ..errors import CocolaError, MissingExtraError
 from ..json_files import json_text
 from ..names import printable
 
@@ -28,6 +28,8 @@ def new_parser(program: str, description: str, epilog: str | None) -> argparse.A
 def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaError], unfinished: str) -> int:
     """Run a command, print its result, and return the exit code: 0 done, 1 bad input, 2 wrong usage, 130 interrupted.
 
+    A missing extra is named, and its exit code is 1.
+
     Args:
         program: for the messages.
         command: imports what it needs, torch above all, only when called.
@@ -41,7 +43,13 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
             result, code = command()
     except CocolaError as error:
         say(program, error)
-        return 1 if isinstance(error, bad_input) else 2
+        return 1 if isinstance(error, (bad_input, MissingExtraError)) else 2
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        say(program, missing)
+        return 1
     except KeyboardInterrupt:
         say(program, f"interrupted; {unfinished}")
         return 130

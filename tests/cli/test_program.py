@@ -92,3 +92,25 @@ def test_a_picture_that_fails_costs_no_score(tmp_path: Path, data: Path, capsys,
     assert score.main([*files, "--plot", str(tmp_path / "p.png")]) == 2
     captured = capsys.readouterr()
     assert json.loads(captured.out)["score"] and "no space left" in captured.err
+
+
+@posix
+@pytest.mark.parametrize(
+    "body",
+    [
+        'raise ModuleNotFoundError("No module named \'ray.data\'", name="ray.data")',
+        "from cocola_metric.dispatch import missing_extra; raise missing_extra(ModuleNotFoundError(name='ray'))",
+    ],
+    ids=["not found", "told"],
+)
+def test_a_missing_extra_is_named_in_one_line(body: str) -> None:
+    done = shell("", body)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "cocola-x: ray is not installed; pip install 'cocola-metric[scale]' installs it\n"
+
+
+@posix
+def test_a_missing_package_of_no_extra_is_a_bug_and_keeps_its_traceback() -> None:
+    done = shell("", 'raise ModuleNotFoundError("No module named \'unheard_of\'", name="unheard_of")')
+    assert "Traceback" in done.stderr and "unheard_of" in done.stderr
