@@ -139,6 +139,16 @@ def test_every_room_says_its_subject_and_is_shipped() -> None:
         assert ast.get_docstring(ast.parse(MODULES[room].read_text(encoding="utf-8")), clean=True), room
 
 
+def test_the_files_of_a_page_are_shipped() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    room = ROOT / "benchmarks" / "table3"
+    shipped = {
+        file for pattern in settings["package-data"]["cocola_metric.benchmarks.table3"] for file in room.glob(pattern)
+    }
+    assert {file.suffix for file in shipped} == {".css", ".html", ".js", ".svg"}
+    assert shipped == set((room / "page").iterdir())
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_files_are_short(module: str) -> None:
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES

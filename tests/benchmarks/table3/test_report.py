@@ -109,6 +109,17 @@ def test_names_are_text_not_markup(page: str) -> None:
     assert "song &lt;1&gt;" in page
 
 
+def test_a_script_in_a_name_does_not_run() -> None:
+    script = '"><script>alert(1)</script>'
+    column = Column(script, "all", missing=script, detail=script)
+    row = Row(script, "x", 1, 9, {script: 1}, {column.label: Cell(missing=script)})
+    table = Table([column], [Section(script, script, 1.0, 9, 3, "0" * 64, [row])])
+    example = Example(0, "x", script, "best", script, 1.0, new_query(), b"", b"")
+    page = html_page(table, {(0, "x", column.label): {"a": 1.0}}, [example])
+    assert page.count("<script>") == page.count("</script>") == 1  # our own
+    assert "<script>alert" not in page and page.count("&lt;script&gt;alert(1)") >= 12
+
+
 def test_headings_are_buttons_and_pictures_have_words(tags: list[tuple[str, dict[str, str | None]]]) -> None:
     headings = [given for tag, given in tags if tag == "th" and given.get("scope") == "col"]
     assert len(headings) == 5  # generator, n, COCOLA and published, sub-FAD
