@@ -119,7 +119,7 @@ def _by_group(
         return differences, np.ones(len(differences))
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     index = np.array([numbers[group] for group in groups])
-    return np.bincount(index, weights=differences), np.bincount(index).astype(np.float64)
+    return np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64)
 
 
 def _redrawn_means(

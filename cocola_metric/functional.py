@@ -85,7 +85,7 @@ def accuracy(similarities: Any, first: int = 0) -> Any:
     """
     rows, columns = similarities.shape[-2:]
     own = similarities.diagonal(first, -2, -1)[..., None]
-    others = ~np.eye(rows, columns, first, dtype=bool)
+    others: Any = ~np.eye(rows, columns, first, dtype=bool)
     if not isinstance(similarities, np.ndarray):
         import torch
 

@@ -14,6 +14,7 @@ from .scoring import (
     Publisher,
     Ranked,
     WindowEmbedder,
+    WindowEncoder,
     WindowScores,
     chosen_device,
 )
@@ -71,6 +72,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         least = kind.least_samples
         if self.plan.size < least:
             raise UsageError(f"window={window} is too short for the encoder: pass at least {least / SAMPLE_RATE:.3g}")
+        encoder: WindowEncoder
         if isinstance(model, ArrayEncoder):
             self.device, encoder = "cpu", model
             self._front_end, self._backbone, self._kind = model.name, model.backbone, model.similarity

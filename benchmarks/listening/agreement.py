@@ -104,7 +104,7 @@ def reliability(ratings: Sequence[Rating], *, seed: int = 0) -> float:
         both = [(item, system) for item in sides[0] for system in sides[0][item] if system in sides[1].get(item, {})]
         values = [[side[item][system] for item, system in both] for side in sides]
         if len(both) > 1 and all(len(set(side)) > 1 for side in values):
-            correlations.append(np.corrcoef(values)[0, 1])
+            correlations.append(np.corrcoef(values[0], values[1])[0, 1])
     mean = float(np.mean(correlations)) if correlations else float("nan")
     return 2 * mean / (1 + mean)
 

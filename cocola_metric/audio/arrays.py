@@ -11,13 +11,14 @@ from .limits import check_channels, checked_rate, not_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import TypeIs
 
     ArrayInput: TypeAlias = Tensor | np.ndarray[Any, Any]
 else:
     ArrayInput = np.ndarray
 
 
-def is_array(audio: object) -> bool:
+def is_array(audio: object) -> "TypeIs[ArrayInput]":
     """Tell whether audio is a tensor or an array, and not the name of a file."""
     return isinstance(audio, np.ndarray) or is_tensor(audio)
 

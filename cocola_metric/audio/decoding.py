@@ -222,7 +222,7 @@ def _read_header(path: Path, view: ByteView) -> tuple[int, int, int]:
         with soundfile.SoundFile(view) as decoder:
             frames, rate, channels = decoder.frames, decoder.samplerate, decoder.channels
     except (soundfile.LibsndfileError, TypeError) as error:
-        reason = view.failure or getattr(error, "error_string", str(error))
+        reason: object = view.failure or getattr(error, "error_string", str(error))
         raise AudioError(f"{path} cannot be read as audio ({reason}): {FORMATS}") from error
     check_channels(channels, str(path))
     if frames > _UNKNOWN_FRAMES:  # a FLAC file that was written to a pipe

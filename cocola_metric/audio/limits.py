@@ -28,9 +28,11 @@ def checked_rate(rate: Any, name: str) -> int:
     Raises:
         AudioError: The rate is no number, not whole, below 8 kHz or above 768 kHz.
     """
-    if not isinstance(rate, numbers.Real):
+    is_number = isinstance(rate, numbers.Real)
+    is_whole = isinstance(rate, numbers.Integral) or (is_number and float(rate).is_integer())
+    if not is_number:
         raise AudioError(f"{name} is said to have {rate!r} samples per second: pass a number, such as 44100")
-    if not (isinstance(rate, numbers.Integral) or float(rate).is_integer()):
+    if not is_whole:
         raise AudioError(f"{name} is said to have {rate} samples per second: pass a whole number of Hz")
     if rate < MIN_SAMPLE_RATE:
         raise AudioError(

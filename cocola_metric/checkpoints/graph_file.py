@@ -130,7 +130,8 @@ class _Model:
     def _read_tensor(self, message: memoryview, *, in_node: bool = False) -> bool:
         """Read a tensor, and tell whether it lies in another file."""
         shape: list[int] = []
-        kind, name, external, raw = 0, "", {}, memoryview(b"")
+        external: dict[str, str] = {}
+        kind, name, raw = 0, "", memoryview(b"")
         for number, value in _fields(message):
             if number == 1:
                 shape += list(_varints(value)) if isinstance(value, memoryview) else [value]

@@ -126,10 +126,12 @@ def mel_filterbank(n_fft: int, rows: int, range_hz: tuple[float, float], *, slan
     """
     bins = _even_steps(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
     to_mel, to_hertz = (_slaney_mel, _slaney_hertz) if slaney else (_htk_mel, _htk_hertz)
-    corners = to_hertz(_even_steps(*map(to_mel, range_hz), rows + 2))
+    low, high = range_hz
+    corners = to_hertz(_even_steps(to_mel(low), to_mel(high), rows + 2))
     widths, distances = np.diff(corners)[:, None], corners[:, None] - bins
-    triangles = np.maximum(0, np.minimum(-distances[:-2] / widths[:-1], distances[2:] / widths[1:]))
-    return triangles * (2 / (corners[2:] - corners[:-2]))[:, None] if slaney else triangles
+    triangles: FloatArray = np.maximum(0, np.minimum(-distances[:-2] / widths[:-1], distances[2:] / widths[1:]))
+    heights: FloatArray = np.divide(2, corners[2:] - corners[:-2])[:, None]
+    return triangles * heights if slaney else triangles
 
 
 def _even_steps(first: float, last: float, count: int) -> FloatArray:

@@ -19,11 +19,13 @@ class Similarity(nn.Module):
 
     def matrix(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
         """Return all similarities (Eq. 2): (K, D), (J, D) -> (K, J)."""
-        return functional.similarity_matrix(self.left(conditioning), self.right(accompaniment))
+        scores: Tensor = functional.similarity_matrix(self.left(conditioning), self.right(accompaniment))
+        return scores
 
     def pairs(self, conditioning: Tensor, accompaniment: Tensor) -> Tensor:
         """Return the similarity of each pair (Eq. 4): (B, D), (B, D) -> (B,)."""
-        return functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
+        scores: Tensor = functional.similarity_pairs(self.left(conditioning), self.right(accompaniment))
+        return scores
 
 
 class SymmetricSimilarity(Similarity):

@@ -1,6 +1,6 @@
 from .devices import chosen_device
 from .embedded import Embedded, Request, Windows
-from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder
+from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder, WindowEncoder
 from .matrices import MatrixScorer
 from .pairs import PairScorer
 from .publishing import Publisher
@@ -20,6 +20,7 @@ __all__ = [
     "Ranked",
     "Request",
     "WindowEmbedder",
+    "WindowEncoder",
     "WindowScores",
     "Windows",
     "block_means",

@@ -2,13 +2,17 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 _DRIVERS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "C:/Windows/System32/nvcuda.dll")
 
 
-def chosen_device(name: object) -> str:
+def chosen_device(name: "str | torch.device | None") -> str:
     """Return the device that is meant, by default a GPU if there is one; torch is imported only where one may be.
 
     Raises:
@@ -19,7 +23,7 @@ def chosen_device(name: object) -> str:
     import torch
 
     try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device).cpu()  # a name that torch knows need not stand for something in this machine
     except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError, ValueError) as error:
         known = "cpu" if not torch.cuda.is_available() else f"cpu, or cuda:0 to cuda:{torch.cuda.device_count() - 1}"

@@ -117,7 +117,7 @@ class WindowEmbedder:
 def both_ways(sides: Sides) -> Sides:
     """Return sides whose product is the mean of both directions, so that neither is the conditioning any more."""
     left, right = sides.left, sides.right
-    return Sides(sides.embeddings, np.concatenate([left, right], 1) / 2, np.concatenate([right, left], 1))
+    return Sides(sides.embeddings, np.concatenate([left, right], 1) * np.float32(0.5), np.concatenate([right, left], 1))
 
 
 class _Reading:

@@ -55,7 +55,8 @@ def block_means(rows: Sequence[Windows], columns: Sequence[Windows]) -> FloatArr
     left, left_heard = _flat([(audio.left, audio.silent) for audio in rows])
     right, right_heard = _flat([(audio.right, audio.silent) for audio in columns])
     totals, counts = _finite(left @ right.T), left_heard @ right_heard.T
-    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    means: FloatArray = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    return means
 
 
 def _finite(scores: FloatArray) -> FloatArray:

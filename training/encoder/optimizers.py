@@ -17,8 +17,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
     def __init__(self, groups: list[dict[str, Any]], *, weight_decay: float) -> None:
         """Take groups of parameters, each with its ``lr`` and ``matrices``."""
         placeholder = [nn.Parameter(torch.zeros(1, 1))]  # replaced before every step by the groups of that kind
-        self._muon = torch.optim.Muon(placeholder, weight_decay=weight_decay)
-        self._adam = torch.optim.AdamW(placeholder, weight_decay=weight_decay)
+        self._muon: torch.optim.Optimizer = torch.optim.Muon(placeholder, weight_decay=weight_decay)
+        self._adam: torch.optim.Optimizer = torch.optim.AdamW(placeholder, weight_decay=weight_decay)
         kinds = {True: self._muon.defaults, False: self._adam.defaults}
         super().__init__([{**kinds[group["matrices"]], **group} for group in groups], {})
 

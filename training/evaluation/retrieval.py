@@ -49,7 +49,8 @@ def wins_among(left: Tensor, right: Tensor, size: int, *, seed: int = 0) -> NDAr
         own = similarities.diagonal(dim1=1, dim2=2).unsqueeze(2)
         wins[order] += ((similarities >= own).sum(2) == 1).numpy()
         tests[order] += 1
-    return np.divide(wins, tests, out=np.full(count, np.nan), where=tests > 0)
+    shares: NDArray[np.float64] = np.divide(wins, tests, out=np.full(count, np.nan), where=tests > 0)
+    return shares
 
 
 def retrieval_markdown(results: Mapping[str, Mapping[str, Mapping[int, Accuracy | None]]]) -> str:

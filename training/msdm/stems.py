@@ -169,5 +169,5 @@ class Resampler:
             return windows
         ahead = -self.width % self.orig  # so that a sample comes out where the window begins
         first = (ahead + self.width) // self.orig * self.new
-        resampled = resample_between(pad(windows, (ahead, 0)), self.orig, self.new)
+        resampled: Tensor = resample_between(pad(windows, (ahead, 0)), self.orig, self.new)
         return resampled[..., first : first + self.length]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from compact_scores import compact_score
+from compact_scores import compact_score  # type: ignore[import-not-found]  # a script beside this one
 from numpy.typing import NDArray
 from scipy.signal import resample
 

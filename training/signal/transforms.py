@@ -46,7 +46,8 @@ def transpose(waveforms: Tensor, semitones: float) -> Tensor:
     ratio = Fraction(2 ** (semitones / 12)).limit_denominator(LARGEST_DENOMINATOR)
     length = waveforms.shape[-1]
     longer = stretch(waveforms, float(1 / ratio), math.ceil(length * ratio))
-    return resample_between(longer, ratio.numerator, ratio.denominator)[:, :length]
+    transposed: Tensor = resample_between(longer, ratio.numerator, ratio.denominator)[:, :length]
+    return transposed
 
 
 def noise_like(waveforms: Tensor, generator: torch.Generator) -> Tensor:
