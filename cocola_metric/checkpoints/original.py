@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..encoder import FRONT_ENDS, EncoderConfig
+from ..encoder import EncoderConfig, FrontEndModule
 from ..errors import CheckpointError, UsageError
 from .efficientnet_names import backbone_name
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
@@ -28,7 +28,7 @@ _HEAD = {
 }
 _BACKBONE_PREFIX = "encoder.encoder.model.0."
 _FRONT_END_PREFIX = "encoder.encoder.processor.0."  # constants that the 2024-04 mel models carry; ours are computed
-_CONSTANTS_TOLERANCE = 1e-5  # of the Hann window and the mel filters, between versions of torchaudio and powers of 10
+_CONSTANTS_TOLERANCE = 1e-6  # of the Hann window and the mel filters, between versions of torchaudio
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # those that float32 holds without rounding
 _safe_globals_lock = threading.Lock()  # torch keeps one list for the whole process
 
@@ -184,7 +184,7 @@ def _unfit(value: object) -> str:
 
 def _other_constants(constants: Mapping[str, Tensor]) -> list[str]:
     """List the front end constants of a file that are not those of our mel front end."""
-    computed = {key: torch.from_numpy(values) for key, values in FRONT_ENDS["mel"].constants().items()}
+    computed = dict(FrontEndModule("mel").named_buffers())
     ours = {"spectrogram.window": computed["window"], "mel_scale.fb": computed["filterbank"].T}
     problems = []
     for key, theirs in constants.items():

@@ -1,9 +1,21 @@
 """Front ends as torch modules: for GPUs, for gradients and for training."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from ..arrays import FloatArray
 from .front_ends import FRONT_ENDS
+from .mel import Elementary
+
+
+def _on_array(function: Callable[[Tensor], Tensor]) -> Callable[[FloatArray], FloatArray]:
+    return lambda values: function(torch.from_numpy(values)).numpy()
+
+
+OF_TORCH = Elementary(_on_array(torch.cos), _on_array(torch.exp), _on_array(lambda values: 10**values))
+"""Torch's own rounding, with which the authors' encoders were trained: mel images show the rounding of silence."""
 
 
 class FrontEndModule(nn.Module):
@@ -17,7 +29,7 @@ class FrontEndModule(nn.Module):
         super().__init__()
         self.kind = FRONT_ENDS[name]
         self.channels = self.kind.channels
-        for key, values in self.kind.constants().items():
+        for key, values in self.kind.constants(OF_TORCH).items():
             self.register_buffer(key, torch.from_numpy(values), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:

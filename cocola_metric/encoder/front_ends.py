@@ -12,7 +12,7 @@ from .constant_q import HOP_LENGTH as CONSTANT_Q_HOP
 from .constant_q import LEAST_SAMPLES as CONSTANT_Q_LEAST
 from .constant_q import ROWS as CONSTANT_Q_ROWS
 from .constant_q import constant_q_image
-from .mel import HOP_LENGTH, N_MELS, harmonic_percussive, log_mel, mel_constants
+from .mel import HOP_LENGTH, N_MELS, NEAREST, Elementary, harmonic_percussive, log_mel, mel_constants
 from .modes import Mode
 from .pitch_onset import HOP_LENGTH as PITCH_ONSET_HOP
 from .pitch_onset import ROWS, pitch_onset, pitch_onset_constants
@@ -29,7 +29,7 @@ class FrontEnd:
         channels: number of images, C.
         rows: of an image, M.
         hop: samples from one frame to the next.
-        constants: function that returns windows, filterbanks and the like by name, in float32.
+        constants: function of elementary functions that returns windows, filterbanks and the like by name, in float32.
         images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), written for
             arrays and tensors alike: `arrays` has what the two do differently.
         least_samples: of a waveform.
@@ -38,7 +38,7 @@ class FrontEnd:
     channels: int
     rows: int
     hop: int
-    constants: Callable[[], dict[str, FloatArray]]
+    constants: Callable[[Elementary], dict[str, FloatArray]]
     images: Callable[[AnyArray, Mapping[str, Any]], AnyArray]
     least_samples: int = MIN_SAMPLES
 
@@ -49,8 +49,8 @@ FRONT_ENDS: dict[str, FrontEnd] = {
     "hps_reflect": FrontEnd(
         2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), partial(harmonic_percussive, reflect=True)
     ),
-    "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, dict, constant_q_image, CONSTANT_Q_LEAST),
-    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, pitch_onset_constants, pitch_onset),
+    "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, lambda _: {}, constant_q_image, CONSTANT_Q_LEAST),
+    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, lambda _: pitch_onset_constants(), pitch_onset),
 }
 
 
@@ -64,7 +64,8 @@ class ArrayFrontEnd:
     def __init__(self, name: str) -> None:
         self.kind = FRONT_ENDS[name]
         self._constants = {
-            key: Filterbank(values) if values.ndim == 2 else values for key, values in self.kind.constants().items()
+            key: Filterbank(values) if values.ndim == 2 else values
+            for key, values in self.kind.constants(NEAREST).items()
         }
 
     def __call__(self, waveforms: FloatArray) -> FloatArray:

@@ -4,7 +4,8 @@ Each is written once, for NumPy arrays and for torch tensors; see `front_ends`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -105,29 +106,54 @@ def relative_decibels(powers: list[AnyArray]) -> AnyArray:
     return xp.clip(levels - xp.amax(levels, (2, 3), keepdims=True), -DYNAMIC_RANGE_DB, None)
 
 
-def mel_constants(*, slaney: bool) -> dict[str, FloatArray]:
+@dataclass(frozen=True)
+class Elementary:
+    """Elementary functions in float32, which libraries round differently in the last bit.
+
+    Attributes:
+        cos: the cosine.
+        exp: the exponential.
+        power_of_ten: 10 to the power of its argument.
+    """
+
+    cos: Callable[[FloatArray], FloatArray]
+    exp: Callable[[FloatArray], FloatArray]
+    power_of_ten: Callable[[FloatArray], FloatArray]
+
+
+def _rounded(function: Callable[[Any], Any]) -> Callable[[FloatArray], FloatArray]:
+    return lambda values: np.asarray(function(values.astype(np.float64)), np.float32)
+
+
+NEAREST = Elementary(_rounded(np.cos), _rounded(np.exp), _rounded(lambda values: 10**values))
+"""Rounded to the nearest float32, on every machine; torch's are up to 0.6 units in the last place away."""
+
+
+def mel_constants(elementary: Elementary = NEAREST, *, slaney: bool) -> dict[str, FloatArray]:
     """Return the Hann window, and the filterbank (M, N_FFT / 2 + 1) on the HTK or on Slaney's scale."""
     return {
-        "window": hann_window(WINDOW_LENGTH),
-        "filterbank": mel_filterbank(N_FFT, N_MELS, MEL_RANGE_HZ, slaney=slaney),
+        "window": hann_window(WINDOW_LENGTH, elementary),
+        "filterbank": mel_filterbank(N_FFT, N_MELS, MEL_RANGE_HZ, slaney=slaney, elementary=elementary),
     }
 
 
-def hann_window(size: int) -> FloatArray:
+def hann_window(size: int, elementary: Elementary = NEAREST) -> FloatArray:
     """Return a periodic Hann window, in float32 step by step, as ``torch.hann_window``."""
     angles = np.arange(size, dtype=np.float32) * np.float32(2 * math.pi / size)
-    return np.cos(angles.astype(np.float64)).astype(np.float32) * np.float32(-0.5) + np.float32(0.5)
+    return elementary.cos(angles) * np.float32(-0.5) + np.float32(0.5)
 
 
-def mel_filterbank(n_fft: int, rows: int, range_hz: tuple[float, float], *, slaney: bool) -> FloatArray:
+def mel_filterbank(
+    n_fft: int, rows: int, range_hz: tuple[float, float], *, slaney: bool, elementary: Elementary = NEAREST
+) -> FloatArray:
     """Return triangles on a mel scale, (M, n_fft / 2 + 1): HTK's, each of height 1, or Slaney's, each of area 1.
 
-    In float32 step by step, as torchaudio's: their rounding, 1e-5 of a filter, is part of trained encoders.
+    In float32 step by step, as torchaudio's: with torch's elementary functions, bit for bit.
     """
     bins = _even_steps(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
     to_mel, to_hertz = (_slaney_mel, _slaney_hertz) if slaney else (_htk_mel, _htk_hertz)
     low, high = range_hz
-    corners = to_hertz(_even_steps(to_mel(low), to_mel(high), rows + 2))
+    corners = to_hertz(_even_steps(to_mel(low), to_mel(high), rows + 2), elementary)
     widths, distances = np.diff(corners)[:, None], corners[:, None] - bins
     triangles: FloatArray = np.maximum(0, np.minimum(-distances[:-2] / widths[:-1], distances[2:] / widths[1:]))
     heights: FloatArray = np.divide(2, corners[2:] - corners[:-2])[:, None]
@@ -147,8 +173,8 @@ def _htk_mel(hertz: float) -> float:
     return 2595 * math.log10(1 + hertz / 700)
 
 
-def _htk_hertz(mel: FloatArray) -> FloatArray:
-    return 700 * ((10 ** (mel / 2595).astype(np.float64)).astype(np.float32) - 1)
+def _htk_hertz(mel: FloatArray, elementary: Elementary) -> FloatArray:
+    return 700 * (elementary.power_of_ten(mel / 2595) - 1)
 
 
 def _slaney_mel(hertz: float) -> float:
@@ -157,9 +183,8 @@ def _slaney_mel(hertz: float) -> float:
     return _LINEAR_MELS + math.log(hertz / _LINEAR_BELOW_HZ) / _LOG_STEP
 
 
-def _slaney_hertz(mel: FloatArray) -> FloatArray:
-    exponent = (_LOG_STEP * (mel - _LINEAR_MELS)).astype(np.float64)
-    above = _LINEAR_BELOW_HZ * np.exp(exponent).astype(np.float32)
+def _slaney_hertz(mel: FloatArray, elementary: Elementary) -> FloatArray:
+    above = _LINEAR_BELOW_HZ * elementary.exp(_LOG_STEP * (mel - _LINEAR_MELS))
     return np.where(mel < _LINEAR_MELS, mel * (_LINEAR_BELOW_HZ / _LINEAR_MELS), above)
 
 

@@ -9,14 +9,15 @@ import torchaudio
 from original_recipe import librosa_chain
 
 from cocola_metric.audio import read_audio
-from cocola_metric.encoder.front_end_modules import FrontEndModule
+from cocola_metric.encoder.front_end_modules import OF_TORCH, FrontEndModule
 from cocola_metric.encoder.front_ends import FRONT_ENDS, ArrayFrontEnd
-from cocola_metric.encoder.mel import mel_filterbank
+from cocola_metric.encoder.mel import hann_window, mel_filterbank
 
 PARITY_DB_HPS = 1e-2  # float32 FFT rounding near the -80 dB floor
 PARITY_DB_MEL = 1e-3  # where a mel band is within 40 dB of its clip's loudest; see test_mel_agrees_with_the_original
 AUDIBLE_RANGE_DB = 40.0
 SAME_MACHINE_DB = 1e-4
+NEAREST_FILTER_TOLERANCE = 1e-5  # one corner lies one bit from torch's: 2.6e-6 of a filter
 PARITY_DB_ARRAYS = 1e-3
 
 
@@ -36,12 +37,13 @@ def test_hps_equals_librosa(level: float) -> None:
 
 
 def test_mel_equals_torchaudio() -> None:
+    torch.manual_seed(0)
     waveform = 0.1 * torch.randn(2, 40_000)
     reference = torchaudio.transforms.MelSpectrogram(
         sample_rate=16_000, n_fft=1024, win_length=400, hop_length=160, n_mels=64, f_min=60.0, f_max=7800.0
     )
     expected = torchaudio.transforms.AmplitudeToDB()(reference(waveform))
-    assert (FrontEndModule("mel")(waveform)[:, 0] - expected).abs().max() < PARITY_DB_MEL
+    assert (FrontEndModule("mel")(waveform)[:, 0] - expected).abs().max() < SAME_MACHINE_DB
 
 
 def test_hps_agrees_with_the_original(parity) -> None:
@@ -132,5 +134,19 @@ def test_arrays_agree_with_the_original(parity, kind: str) -> None:
 def test_filterbanks_are_those_of_torchaudio(slaney: bool, n_fft: int, rows: int, range_hz: tuple) -> None:
     settings = {"norm": "slaney", "mel_scale": "slaney"} if slaney else {"norm": None, "mel_scale": "htk"}
     expected = torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, *range_hz, rows, 16_000, **settings).T.numpy()
+    assert np.array_equal(mel_filterbank(n_fft, rows, range_hz, slaney=slaney, elementary=OF_TORCH), expected)
     ours = mel_filterbank(n_fft, rows, range_hz, slaney=slaney)
-    assert np.abs(ours - expected).max() < 1e-5 * expected.max()
+    assert np.abs(ours - expected).max() < NEAREST_FILTER_TOLERANCE * expected.max()
+
+
+@pytest.mark.parametrize("size", [64, 400, 1024])
+def test_the_window_is_that_of_torch(size: int) -> None:
+    expected = torch.hann_window(size).numpy()
+    assert np.array_equal(hann_window(size, OF_TORCH), expected)
+    assert np.abs(hann_window(size) - expected).max() <= np.spacing(np.float32(0.5))  # one bit of the upper half
+
+
+def test_modules_have_the_constants_of_torch() -> None:
+    front_end = FrontEndModule("mel")
+    expected = torchaudio.functional.melscale_fbanks(513, 60.0, 7800.0, 64, 16_000).T
+    assert torch.equal(front_end.window, torch.hann_window(400)) and torch.equal(front_end.filterbank, expected)

@@ -15,10 +15,11 @@ EMBEDDING_TOLERANCE = 1e-5  # from the stored features; embeddings lie in -1..1
 SCORE_TOLERANCE = 1e-3  # from the stored features; scores reach 48
 EMBEDDING_TOLERANCE_FROM_AUDIO = 1e-3
 SCORE_TOLERANCE_FROM_AUDIO = 2e-2
-# Without a floor, mel images show the rounding of the FFT wherever these clips are silent between notes: one bit in 12
-# of the window's 400 numbers moves embeddings and scores by half of this.
-MEL_EMBEDDING_TOLERANCE_FROM_AUDIO = 1e-2
-MEL_SCORE_TOLERANCE_FROM_AUDIO = 0.2
+# Without a floor, mel images show the rounding of the FFT wherever clips are silent between notes, and NumPy's rounds
+# otherwise than torch's: measured 0.0143 and 0.300 between them, where the stored vectors, of another processor, are
+# 0.0141 and 0.288 from torch and 0.083 (scores) from NumPy.
+ARRAY_EMBEDDING_TOLERANCE_FROM_AUDIO = 2e-2
+ARRAY_SCORE_TOLERANCE_FROM_AUDIO = 0.4
 FOLDING_TOLERANCE = 1e-4
 
 CASES = [("mel", "both"), *(("hps", mode) for mode in MODES)]  # front end and mode
@@ -61,8 +62,10 @@ def test_mel_embeddings_and_scores_from_audio(parity) -> None:
         scores, expected_scores = similarity.matrix(embeddings, embeddings), similarity.matrix(expected, expected)
         on_arrays = encoder.embed_features(torch.from_numpy(ArrayFrontEnd("mel")(vectors.waveforms.numpy())))
         array_scores = similarity.matrix(on_arrays, on_arrays)
-    assert (embeddings - expected).abs().max() < MEL_EMBEDDING_TOLERANCE_FROM_AUDIO
-    assert (scores - expected_scores).abs().max() < MEL_SCORE_TOLERANCE_FROM_AUDIO
+    assert (embeddings - expected).abs().max() < EMBEDDING_TOLERANCE_FROM_AUDIO
+    assert (scores - expected_scores).abs().max() < SCORE_TOLERANCE_FROM_AUDIO
+    assert (on_arrays - expected).abs().max() < ARRAY_EMBEDDING_TOLERANCE_FROM_AUDIO
+    assert (array_scores - expected_scores).abs().max() < ARRAY_SCORE_TOLERANCE_FROM_AUDIO
     stored = vectors.cross_scores["both"]
     furthest = (expected_scores - stored).abs().max() + SCORE_TOLERANCE_FROM_AUDIO
     assert (scores - stored).abs().max() < furthest and (array_scores - stored).abs().max() < furthest

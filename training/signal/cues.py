@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.encoder import FRONT_ENDS
+from cocola_metric.encoder import FrontEndModule
 
 N_FFT, HOP_LENGTH = 1024, 256  # 16 ms
 SUBMIXES_AT_ONCE = 8  # their spectra stay in the cache
@@ -163,7 +163,7 @@ def _hear_few(waveforms: Tensor) -> SubmixCues:
 
 @functools.cache
 def _filterbank() -> Tensor:
-    return torch.from_numpy(FRONT_ENDS["mel"].constants()["filterbank"])
+    return FrontEndModule("mel").get_buffer("filterbank")
 
 
 def _power(waveforms: Tensor, n_fft: int, hop_length: int) -> Tensor:
