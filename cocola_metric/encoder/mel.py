@@ -174,7 +174,7 @@ def _htk_mel(hertz: float) -> float:
 
 
 def _htk_hertz(mel: FloatArray, elementary: Elementary) -> FloatArray:
-    return 700 * (elementary.power_of_ten(mel / 2595) - 1)
+    return 700 * (elementary.power_of_ten(mel / np.float32(2595)) - 1)
 
 
 def _slaney_mel(hertz: float) -> float:
