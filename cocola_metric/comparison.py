@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import UsageError
+from .intervals import LEVEL
 
-LEVEL = 0.95
 RESAMPLES = 10_000
 
 

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..comparison import LEVEL, Comparison, compare_scores
+from ..comparison import Comparison, compare_scores
 from ..errors import UsageError
+from ..intervals import LEVEL
 from ..json_files import json_text, parsed_json
 from ..names import csv_text, printable
 

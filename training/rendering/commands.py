@@ -17,7 +17,7 @@ def render(arguments: Sequence[str] | None = None) -> None:
     """Render training corpora: stems of music we can make ourselves from scores and SoundFonts."""
     parser = new_parser(PACKAGE, "render", render.__doc__)
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the rendered corpora; a render is resumed")
-    parser.add_argument("--sources", type=Path, default=Path("../shared"), help="folder of scores/ and stems/")
+    parser.add_argument("--sources", type=Path, default=Path("sources"), help="folder of scores/ and stems/ (sources)")
     parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
     parser.add_argument("--seed", type=int, default=0, help="decides the content of every track (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes; they change no sample (default: 2)")
