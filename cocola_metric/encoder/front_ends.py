@@ -43,14 +43,23 @@ class FrontEnd:
     least_samples: int = MIN_SAMPLES
 
 
+# Named functions and not lambdas: encoders, and metrics that hold them, are pickled.
+def _no_constants(_: Elementary) -> dict[str, FloatArray]:
+    return {}
+
+
+def _constants_of_pitch_onset(_: Elementary) -> dict[str, FloatArray]:
+    return pitch_onset_constants()
+
+
 FRONT_ENDS: dict[str, FrontEnd] = {
     "mel": FrontEnd(1, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=False), log_mel),
     "hps": FrontEnd(2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), harmonic_percussive),
     "hps_reflect": FrontEnd(
         2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), partial(harmonic_percussive, reflect=True)
     ),
-    "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, lambda _: {}, constant_q_image, CONSTANT_Q_LEAST),
-    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, lambda _: pitch_onset_constants(), pitch_onset),
+    "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, _no_constants, constant_q_image, CONSTANT_Q_LEAST),
+    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, _constants_of_pitch_onset, pitch_onset),
 }
 
 

@@ -1,5 +1,6 @@
 """The front ends: the paper's two against librosa, torchaudio and the original code's stored features."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_mel_agrees_with_the_original(parity) -> None:
 def test_silence_is_finite_and_flat(kind: str) -> None:
     features = FrontEndModule(kind)(torch.zeros(1, 16_000))
     assert features.unique().tolist() == [{"mel": -100.0, "cqt": -1.5}.get(kind, 0.0)]
+
+
+@pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
+def test_a_front_end_can_be_pickled(kind: str) -> None:
+    waveform = torch.randn(1, 16_000)
+    front_end = FrontEndModule(kind)
+    assert torch.equal(pickle.loads(pickle.dumps(front_end))(waveform), front_end(waveform))
 
 
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
