@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import UsageError
-from .intervals import LEVEL
+from .intervals import by_cluster, ratio_bootstrap
 
 RESAMPLES = 10_000
 
@@ -22,7 +22,7 @@ class Comparison:
         mean_baseline: Mean score of the first system.
         mean_system: Mean score of the second system.
         difference: Mean of the second minus mean of the first.
-        interval: 95 % interval of the difference, from groups drawn with replacement (percentiles).
+        interval: 95 % BCa interval of the difference, from groups drawn with replacement.
         p_bootstrap: p-value of the paired bootstrap: share of redrawn differences, centred on 0, at least as large.
         p_randomization: p-value of approximate randomisation: share of random swaps within groups that differ as much.
         wins: Number of pairs on which the second system scores higher.
@@ -77,12 +77,11 @@ def compare_scores(
     first, second = np.asarray(baseline, dtype=np.float64), np.asarray(system, dtype=np.float64)
     _check(first, second, groups)
     differences = second - first
-    sums, counts = _by_group(differences, groups)
+    sums, counts = by_cluster(differences, groups)
     observed = float(differences.mean())
-    random = np.random.default_rng(seed)
-    redrawn = _redrawn_means(sums, counts, resamples, random)
-    low, high = np.quantile(redrawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    swapped = random.choice([-1.0, 1.0], size=(resamples, len(sums))) @ sums / counts.sum()
+    interval, redrawn = ratio_bootstrap(sums, counts, resamples=resamples, seed=seed)
+    swaps = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(sums)))
+    swapped = swaps @ sums / counts.sum()
     spread = float(differences.std(ddof=1)) if len(differences) > 1 else float("nan")
     return Comparison(
         pairs=len(differences),
@@ -90,7 +89,7 @@ def compare_scores(
         mean_baseline=float(first.mean()),
         mean_system=float(second.mean()),
         difference=observed,
-        interval=(float(low), float(high)) if len(sums) > 1 else (float("nan"), float("nan")),
+        interval=interval,
         p_bootstrap=_p_value(redrawn - observed, observed),
         p_randomization=_p_value(swapped, observed),
         wins=int((differences > 0).sum()),
@@ -109,26 +108,6 @@ def _check(first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequ
         raise UsageError("a score is NaN or infinite: leave pairs without a score out, of both systems")
     if groups is not None and len(groups) != len(first):
         raise UsageError(f"{len(groups)} groups for {len(first)} pairs: pass one for each")
-
-
-def _by_group(
-    differences: NDArray[np.float64], groups: Sequence[Hashable] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum of the differences in each group and its size: (n,) -> (G,), (G,)."""
-    if groups is None:
-        return differences, np.ones(len(differences))
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    index = np.array([numbers[group] for group in groups])
-    return np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64)
-
-
-def _redrawn_means(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], resamples: int, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return the mean difference of groups drawn with replacement, each group as a whole: (G,) -> (resamples,)."""
-    times = random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples).astype(np.float64)
-    means: NDArray[np.float64] = times @ sums / (times @ counts)
-    return means
 
 
 def _p_value(under_chance: NDArray[np.float64], observed: float) -> float:

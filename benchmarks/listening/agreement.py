@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from cocola_metric.intervals import NO_INTERVAL, Interval, ratio_bootstrap
+
 from .tables import Item, Rating, mean_ratings
 
 RESAMPLES = 10_000
 SPLITS = 300  # of the raters into halves
 LEAST_ITEMS = 3  # fewer have no interval
-
-Interval = tuple[float, float]
-NO_INTERVAL = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -140,18 +139,8 @@ def _share(counts: NDArray[np.float64], seed: int) -> Share:
 
 
 def _interval(values: NDArray[np.float64], weights: NDArray[np.float64], seed: int) -> Interval:
-    """Return the 95 % interval of sum(values) / sum(weights), rows redrawn (percentile bootstrap)."""
+    """Return the 95 % interval of sum(values) / sum(weights), rows redrawn."""
     values, weights = values[weights > 0], weights[weights > 0]
     if len(values) < LEAST_ITEMS:
         return NO_INTERVAL
-    found = stats.bootstrap(
-        (values, weights),
-        lambda some, of, axis: some.sum(axis) / of.sum(axis),
-        n_resamples=RESAMPLES,
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        batch=1000,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    return ratio_bootstrap(values, weights, resamples=RESAMPLES, seed=seed)[0]

@@ -45,7 +45,7 @@ def report(scores_file: Path | None, ratings_file: Path | None, *, real: str, se
         f"{len(ratings)} ratings by {len({rating.rater for rating in ratings})} raters of {len(means)} items; "
         f"split-half reliability {reliability(ratings, seed=seed):.2f} (Spearman-Brown). Share of pairs of systems "
         "within an item that the scores order as the mean ratings do, in %; equal scores count half. In brackets 95 % "
-        "intervals, items redrawn."
+        "BCa intervals, items redrawn."
     )
     return "\n\n".join([about, table, *[_of_equal_scores(name, row) for name, row in ordered if row.equal]])
 

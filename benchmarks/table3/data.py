@@ -57,7 +57,7 @@ class Cell:
     Attributes:
         value: mean COCOLA score, or distance.
         deviation: standard deviation of the scores; None for a distance.
-        interval: 95 % bootstrap interval over tracks.
+        interval: 95 % bootstrap interval over tracks; BCa of a score, percentiles of a distance.
         n: scores, or embeddings.
         tracks: of music.
         silent: answers without a score because no window has sound on both sides.

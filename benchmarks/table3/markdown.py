@@ -48,7 +48,7 @@ def _legend(table: Table) -> str:
     return (
         "COCOLA: mean score of (conditioning, generated) ± standard deviation over queries; higher fits better. "
         "sub-FAD: distance of the mixtures to the real ones; lower is better. In brackets 95 % bootstrap intervals, "
-        f"whole tracks redrawn.{band}"
+        f"whole tracks redrawn: BCa of the scores, percentiles of sub-FAD.{band}"
     )
 
 

@@ -17,7 +17,7 @@ class Summary:
     Attributes:
         mean: of the scores.
         deviation: standard deviation of the scores, of a sample (n - 1); NaN for one score.
-        interval: 95 % bootstrap interval of the mean; NaN where there is one track only.
+        interval: 95 % BCa interval of the mean; NaN where there is one track only.
         n: scores.
         tracks: that they come from.
     """
@@ -32,8 +32,8 @@ class Summary:
 def summarize(scores: Sequence[float], tracks: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Summary:
     """Summarize scores of queries; the interval says where the mean would lie for other tracks like these.
 
-    Windows of one track are alike, so whole tracks are drawn with replacement, each with all of its scores
-    (percentile bootstrap): drawing queries one by one would make 200 windows of 12 songs look like 200 songs.
+    Windows of one track are alike, so whole tracks are drawn with replacement, each with all of its scores: drawing
+    queries one by one would make 200 windows of 12 songs look like 200 songs.
 
     Args:
         scores: finite, one for each query.

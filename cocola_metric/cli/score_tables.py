@@ -108,7 +108,8 @@ def report(table: SystemTable, kind: str) -> str:
         for row in [list(COLUMNS.values()), *rows]
     ]
     notes = [
-        f"difference: mean minus that of {table.baseline}; {LEVEL:.0%} interval and p-values: {_drawn(table)} redrawn"
+        f"difference: mean minus that of {table.baseline}; {LEVEL:.0%} BCa interval and p-values: "
+        f"{_drawn(table)} redrawn"
     ]
     for name, (first, second) in table.only_in.items():
         if first or second:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from ..intervals import NO_INTERVAL, percentiles, redraw
 from .frechet import Array, Statistics
 
 Indices = NDArray[np.intp]
-LEVEL = 0.95
 SIZES = 8
 """Numbers of tracks at which FAD-infinity looks, evenly spaced in 1/n from all of them to a quarter."""
 DRAWS = 8
@@ -81,6 +81,10 @@ def bootstrap_interval(
     out, so that the interval lies around the FAD and says by how much another set of as many tracks would differ. It
     says nothing about the bias that every FAD of so few tracks has: that is what `infinity` and `floor` are for.
 
+    The limits are percentiles, not BCa: where D is large, every redrawn FAD lies above the FAD itself, which leaves BCa
+    undefined. With the shift taken out, BCa held the expected FAD of drawn Gaussians no more often (91 to 99 % against
+    93 to 100 % in five settings of 150 sets), for one more FAD of every track.
+
     Args:
         generated: tracks to judge.
         reference: tracks to judge by, redrawn too; statistics alone stay as they are.
@@ -92,21 +96,17 @@ def bootstrap_interval(
         The interval; NaN for a single track, of which nobody can tell how much another would differ.
     """
     if len(generated) < 2:  # one track drawn again and again is always the same
-        return float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    distances = []
-    for _ in range(resamples):
-        first = generator.integers(len(generated), size=len(generated))
-        second = reference
-        if isinstance(reference, TrackSet):
-            redrawn = first if paired else generator.integers(len(reference), size=len(reference))
-            second = reference.chosen(redrawn)
-        assert isinstance(second, Statistics)
-        distances.append(_distance(generated.chosen(first), second))
-    fad = generated.all().distance(_statistics(reference))
-    values = np.array(distances) - np.nanmean(distances) + fad
-    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return max(0.0, float(low)), float(high)
+        return NO_INTERVAL
+    fixed = reference.all() if isinstance(reference, TrackSet) and len(reference) < 2 else reference
+
+    def distance(first: Indices, second: Indices | None = None) -> float:
+        others = fixed.chosen(first if second is None else second) if isinstance(fixed, TrackSet) else fixed
+        return _distance(generated.chosen(first), others)
+
+    apart = (len(fixed),) if isinstance(fixed, TrackSet) and not paired else ()
+    distances = redraw(distance, len(generated), *apart, resamples=resamples, seed=seed)
+    low, high = percentiles(distances - np.nanmean(distances) + generated.all().distance(_statistics(reference)))
+    return max(0.0, low), high
 
 
 def infinity(generated: TrackSet, reference: TrackSet | Statistics, *, paired: bool, seed: int) -> Limit | None:

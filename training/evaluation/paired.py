@@ -35,8 +35,8 @@ TITLES = {
 }
 NOTE = """\
 Share of windows (%), all encoders on the same windows; behind it the difference from the first encoder, in brackets its
-95 % interval, resampling tracks. Others are all other windows of the test set; K windows are drawn among them in all
-ways at once."""
+95 % BCa interval, resampling tracks. Others are all other windows of the test set; K windows are drawn among them in
+all ways at once."""
 
 
 @dataclass

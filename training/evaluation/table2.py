@@ -29,7 +29,7 @@ TITLES = {
     "window": "stems split anew per window, as in the paper",
 }
 NOTE = """\
-In brackets: 95 % interval, resampling tracks. In italics: logistic regressions on a few cues of the same sub-mixes,
+In brackets: 95 % BCa interval, resampling tracks. In italics: logistic regressions on a few cues of the same sub-mixes,
 cross-validated by track. Loudness (its contour: all levels are equal) and spectral shape are shortcuts that tell
 nothing of coherence."""
 

@@ -10,7 +10,7 @@ from .validity import CUES, GAIN_DB, PITCHED, GainEffect, Validity
 
 NOTE = """\
 Share of windows (%) in which the coherent pair beats the same pair made wrong; chance is 50, in brackets the 95 %
-interval, resampling tracks. Behind it the share of tracks (%) in which the mean of the windows does, which is how a
+BCa interval, resampling tracks. Behind it the share of tracks (%) in which the mean of the windows does, which is how a
 whole file is scored. The gain test is passed where the median change of a score is at most a quarter of the
 standard deviation of coherent scores. In italics: logistic regressions on a few cues of the same sub-mixes, fitted to
 each test and cross-validated by track. Loudness or spectral shape far above 50 would mean that the processing gives
