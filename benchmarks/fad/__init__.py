@@ -1,1 +1,1 @@
-"""How Fréchet distances behave on real music: bias, and answers made worse by degrees."""
+"""How Fréchet distances behave on real music: their bias, and their rise with known damage to the sound."""

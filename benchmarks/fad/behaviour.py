@@ -1,4 +1,4 @@
-"""What sub-FAD and the COCOLA score say of the same accompaniments: `benchmarks fad-behaviour FOLDER`.
+"""Sub-FAD and the COCOLA score of the same accompaniments, real and damaged: the command fad-behaviour.
 
 FOLDER holds one folder of stems a song. From each song excerpts are cut, and their stems dealt into conditioning and
 accompaniment. The real accompaniment is then damaged in known ways, or replaced by one of another song: whole and real,
@@ -30,7 +30,7 @@ COLOURS = {"noise": "#1f5f8b", "low-pass": "#c06c3e", "MP3": "#4f8a4f"}
 
 @dataclass(frozen=True)
 class Query:
-    """An excerpt: what is given, and what was played to it; mono at 16 kHz, (L,) each."""
+    """An excerpt: conditioning and accompaniment, mono at 16 kHz, (L,) each."""
 
     song: str
     conditioning: Tensor
@@ -39,7 +39,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Row:
-    """What is said of one kind of accompaniment."""
+    """Sub-FAD and mean score of one kind of accompaniment."""
 
     kind: str
     strength: str
@@ -48,7 +48,7 @@ class Row:
 
 
 def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> list[Query]:
-    """Cut excerpts at even distances from every song, and deal the stems that sound in two non-empty parts.
+    """Cut excerpts at even distances from every song, and deal the stems that sound into two non-empty parts.
 
     Raises:
         UsageError: there are fewer than two songs of at least two stems.
@@ -62,7 +62,11 @@ def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> l
         for start in np.linspace(0, length - seconds, count) if count > 1 else [0.0] * count:
             queries += _dealt(song.name, stems, float(start), seconds, generator)
     if len({query.song for query in queries}) < 2:
-        raise UsageError(f"{folder}: needs two folders or more, with two stems or more of {seconds:g} s in each")
+        found = len({query.song for query in queries})
+        raise UsageError(
+            f"{folder}: needs two folders or more, each with two stems or more that sound in {seconds:g} s; found "
+            f"{found}; name a folder of more songs, or pass shorter --seconds"
+        )
     return queries
 
 
@@ -89,13 +93,13 @@ def measure(queries: Sequence[Query], metric: SubFAD, scorer: CocolaScorer, *, s
 
 
 def strangers(queries: Sequence[Query], generator: np.random.Generator) -> list[int]:
-    """Draw, for every query, one of another song."""
+    """Draw for every query the index of a query of another song."""
     songs = [query.song for query in queries]
     return [int(generator.choice([j for j, other in enumerate(songs) if other != song])) for song in songs]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows in Markdown, with what they were measured by below."""
+    """Return the rows in Markdown, with the signatures of both measures below."""
     lines = ["| accompaniment | | sub-FAD | 95 % interval | COCOLA score |", "|---|---|---|---|---|"]
     for row in rows:
         low, high = row.fad.interval

@@ -1,4 +1,4 @@
-"""What a FAD says where there is nothing to say: two samples of one Gaussian, so that the truth is 0."""
+"""The bias of a FAD: its value for two samples of one Gaussian, whose true distance is 0."""
 
 import argparse
 

@@ -10,7 +10,7 @@ PACKAGE = "cocola_metric.benchmarks"
 
 
 def fad_bias(arguments: Sequence[str] | None = None) -> None:
-    """Print what a FAD says where there is nothing to say: two samples of one Gaussian, so that the truth is 0."""
+    """Print the bias of a FAD: its value for two samples of one Gaussian, whose true distance is 0."""
     parser = new_parser(PACKAGE, "fad-bias", fad_bias.__doc__)
     parser.add_argument("--repeats", type=int, default=6, help="draws of which means are printed (default: 6)")
     options = parser.parse_args(arguments)
@@ -21,7 +21,7 @@ def fad_bias(arguments: Sequence[str] | None = None) -> None:
 
 
 def fad_behaviour(arguments: Sequence[str] | None = None) -> None:
-    """Print what sub-FAD and the COCOLA score say of the same accompaniments, as a Markdown table.
+    """Print sub-FAD and the COCOLA score of the same accompaniments, real and damaged, as a Markdown table.
 
     FOLDER holds one folder of stems a song. From each song excerpts are cut, and their stems dealt into conditioning
     and accompaniment. The real accompaniment is then damaged in known ways, or replaced by one of another song: whole
@@ -29,11 +29,13 @@ def fad_behaviour(arguments: Sequence[str] | None = None) -> None:
     """
     parser = new_parser(PACKAGE, "fad-behaviour", fad_behaviour.__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of stems a song")
-    parser.add_argument("--embedder", choices=EMBEDDERS, default="cocola", help="of the sub-FAD (default: cocola)")
+    parser.add_argument(
+        "--embedder", choices=EMBEDDERS, default="cocola", help="embedder of the sub-FAD (default: cocola)"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="length of an excerpt (default: 10)")
     parser.add_argument("--per-song", type=int, default=8, help="most excerpts of a song (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw it, too (extra [plot])")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="also draw the table (extra [plot])")
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .behaviour import run

@@ -1,4 +1,4 @@
-"""Known damage to a clip, from weak to strong: what a measure of quality should notice more and more."""
+"""Known damage to a clip, from weak to strong, which a measure of quality should punish more and more."""
 
 import io
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from cocola_metric.audio import SAMPLE_RATE
 
 Damage = Callable[[Tensor, np.random.Generator], Tensor]
-"""A clip (L,) at 16 kHz, and the source of what is random -> the damaged clip (L,)."""
+"""Function of a clip (L,) at 16 kHz and a random generator, which returns the damaged clip (L,)."""
 MP3_RATES = (8, 160)
 """kbit/s at 16 kHz (MPEG-2 layer III), to which libsndfile maps its compression levels 1 and 0."""
 MP3_DELAY = 576 + 529
@@ -27,7 +27,7 @@ def add_noise(clip: Tensor, generator: np.random.Generator, *, decibels: float) 
 
 
 def low_pass(clip: Tensor, _: np.random.Generator, *, hertz: float) -> Tensor:
-    """Take away what is above a frequency, with the magnitude of a Butterworth filter of order 4 and no delay."""
+    """Remove what is above a frequency, with the magnitude of a Butterworth filter of order 4 and no delay."""
     frequencies = torch.fft.rfftfreq(len(clip), 1 / SAMPLE_RATE)
     spectrum = torch.fft.rfft(clip) / (1 + (frequencies / hertz) ** 8).sqrt()
     filtered: Tensor = torch.fft.irfft(spectrum, len(clip))

@@ -13,7 +13,7 @@ from .protocol import Generator
 
 
 class BestOf:
-    """Any generator asked several times: of its answers the one with the largest L2 norm is taken.
+    """A generator that asks another one several times, and keeps the answer with the largest L2 norm.
 
     MSDM tends to play silence, so the paper takes the best of 12 of its answers (section 5.2), and of no other system.
     The norm is that of the accompaniment alone, within the query's window; all norms are kept.
@@ -23,19 +23,19 @@ class BestOf:
         """Wrap a generator.
 
         Raises:
-            UsageError: not even one candidate.
+            UsageError: ``candidates`` is below 1.
         """
         if candidates < 1:
-            raise UsageError(f"{candidates} candidates: pass one or more")
+            raise UsageError(f"candidates must be 1 or more; got {candidates}")
         self.generator, self.candidates = generator, candidates
         self.name, self.content = generator.name, generator.content
 
     def unsupported(self, query: Query) -> str | None:
-        """Ask the generator."""
+        """Return the generator's own reason, or None."""
         return self.generator.unsupported(query)
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Add the number of candidates."""
+        """Return the generator's recipe with the number of candidates."""
         return {**self.generator.recipe(query, audio), "candidates": self.candidates}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:

@@ -12,14 +12,14 @@ PACKAGE = "cocola_metric.benchmarks"
 
 
 def export(arguments: Sequence[str] | None = None) -> None:
-    """Export the queries of a manifest for any external system: what it is given, what it is asked, how to answer.
+    """Export the queries of a manifest for an external system: the audio that is given, and the prompt.
 
     Each query becomes a folder <query id>/ with conditioning.wav, stems/<tag>.wav, prompt.txt and query.json. Answers
     go into another folder, as <query id>.wav, with the generated.json exported here.
     """
     parser = new_parser(PACKAGE, "export", export.__doc__)
     parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
-    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
+    parser.add_argument("--corpus", help="folder of its music (default: the one it was drawn on)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the queries")
     parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default: that of the files")
     parser.add_argument("--seconds", type=float, help="more context than the query's window, from the same start on")
@@ -33,14 +33,14 @@ def export(arguments: Sequence[str] | None = None) -> None:
 
 
 def generate(arguments: Sequence[str] | None = None) -> None:
-    """Let a generator answer the queries of a manifest, into a folder: the first stage of Table 3.
+    """Let a generator answer the queries of a manifest: the first stage of Table 3.
 
     A run that was stopped goes on when the same command is given again; an answer is made anew only if its query, its
     audio, the generator or the seed has changed.
     """
     parser = new_parser(PACKAGE, "generate", generate.__doc__)
     parser.add_argument("--queries", type=Path, required=True, metavar="JSONL", help="the manifest")
-    parser.add_argument("--corpus", help="where its music lies; by default where it was drawn on")
+    parser.add_argument("--corpus", help="folder of its music (default: the one it was drawn on)")
     parser.add_argument(
         "--generator", required=True, help=f"{', '.join(GENERATORS)}; folder:DIR for WAVs made elsewhere"
     )
@@ -51,7 +51,7 @@ def generate(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     options = parser.parse_args(arguments)
     if Path(options.generator.partition(":")[2] or ".").expanduser().resolve() == options.out.resolve():
-        parser.error("--out is the folder that is read: give another one")
+        parser.error("--out is the folder that the answers are read from; give another one")
     with reporting(parser, interrupted="the same command goes on from here"):
         from .generate import run
 

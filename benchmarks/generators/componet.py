@@ -1,4 +1,4 @@
-"""CompoNet as a generator of Table 3: it hears the conditioning as one mix, and the tags of both sides."""
+"""CompoNet as a generator of Table 3: it is given the conditioning as one mix, and the tags of both sides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,18 +24,19 @@ ADAPTER_FILE = "componet.safetensors"
 
 @dataclass(frozen=True)
 class Answering:
-    """How CompoNet answers.
+    """The settings by which CompoNet answers.
 
     Attributes:
-        steps: of DDIM; "official" stands for 150, as in the released code's example.
-        seconds: that are heard and made, from the query's start on; 0, the query's own. The paper trained on 10.24 s
-            and answers queries of about 6 s (MUSDB18-HQ).
-        gain: by how much the model heard music louder in training than queries have it; the answer is made softer by
-            as much. 2 for the released MUSDB18-HQ checkpoint: left and right were summed, here they are averaged.
-        posterior: 1 draws w from the VAE's posterior, as the released code does; 0 takes its mode.
-        guidance: scale of COCOLA guidance (`training.componet_guidance`); 0, none.
-        encoder: of COCOLA guidance, as for ``checkpoints.load``. Not the one that is to judge the answers.
-        bfloat16: 1 computes in bfloat16.
+        steps: number of steps of DDIM; "official" stands for 150, the number in the released code's example.
+        seconds: length of audio that is read and generated, in seconds from the query's start; 0 stands for the query's
+            own. The paper trained on 10.24 s and answers queries of about 6 s (MUSDB18-HQ).
+        gain: factor by which music was louder in training than in queries; the answer is made softer by as much. It is
+            2 for the released MUSDB18-HQ checkpoint: there left and right were summed, here they are averaged.
+        posterior: source of w: 1 draws it from the VAE's posterior, as the released code does; 0 takes the mode.
+        guidance: scale of COCOLA guidance (``training/componet/guidance.py``); 0 switches it off.
+        encoder: encoder of COCOLA guidance, as for ``checkpoints.load``; it must not be the one that judges the
+            answers.
+        bfloat16: switch: 1 computes in bfloat16, 0 in float32.
     """
 
     steps: int = 200
@@ -48,17 +49,20 @@ class Answering:
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.seconds < 0 or self.gain <= 0 or self.guidance < 0:
-            raise UsageError("componet: steps is 1 or more, gain above 0, seconds and guidance 0 or more")
+            raise UsageError(
+                "componet: steps must be 1 or more, gain above 0, seconds and guidance 0 or more; got "
+                f"steps={self.steps}, gain={self.gain:g}, seconds={self.seconds:g}, guidance={self.guidance:g}"
+            )
 
 
 class CompoNetGenerator:
     """CompoNet on AudioLDM2, or on a small model of its shape.
 
     Attributes:
-        base: pipeline and text encoders, where it computes.
-        componet: what predicts the noise.
-        weights: identity of base and adapter.
-        answering: how it answers.
+        base: pipeline and text encoders, on the device that computes.
+        componet: network that predicts the noise.
+        weights: hashes of base and adapter.
+        answering: settings of the answers.
     """
 
     name = "CompoNet"
@@ -67,20 +71,20 @@ class CompoNetGenerator:
     def __init__(
         self, base: Any, componet: Any, weights: Mapping[str, str], answering: Answering, encoder: Any = None
     ) -> None:
-        """Take what answers.
+        """Make a generator of loaded networks.
 
         Args:
             base: pipeline and text encoders.
-            componet: what predicts the noise.
-            weights: identity of all weights.
-            answering: how.
-            encoder: a `CocolaModel` for guidance.
+            componet: network that predicts the noise.
+            weights: hashes of all weights.
+            answering: settings of the answers.
+            encoder: `CocolaModel` for guidance; None without guidance.
         """
         self.base, self.componet, self.weights, self.answering = base, componet, dict(weights), answering
         self.encoder = encoder
 
     def unsupported(self, query: Query) -> str | None:
-        """Say whether the model does not know a tag, or nothing is asked for."""
+        """Return a reason if the model lacks a tag, takes fewer of them or fewer seconds, or nothing is asked for."""
         from cocola_metric.training.componet import SLOTS
 
         known, asked = self.base.tags, {*query.conditioning.tags, *query.accompaniment.tags}
@@ -93,7 +97,7 @@ class CompoNetGenerator:
         return None if query.accompaniment.parts else "nothing is asked for"
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on weights, sampling and all that is heard of the conditioning."""
+        """Return weights, settings and the hash of all that is read of the conditioning."""
         heard = audio.fingerprint(query, seconds=self._seconds(query)) if query.conditioning.parts else ""
         return {"weights": self.weights, "answering": asdict(self.answering), "conditioning": heard}
 
@@ -132,7 +136,7 @@ class CompoNetGenerator:
         return [Generated(samples, SAMPLE_RATE) for samples in (waveforms / how.gain).float().cpu().numpy()]
 
     def _predictor(self, given: Tensor) -> Any:
-        """Return what predicts the noise, towards what fits the given mixes (B, L) where guidance is asked for."""
+        """Return the network that predicts the noise, guided towards the given mixes (B, L) if guidance is on."""
         if self.encoder is None:
             return self.componet
         from cocola_metric.training.componet import Guided
@@ -144,19 +148,19 @@ def make_componet(argument: str, device: str = "cpu") -> CompoNetGenerator:
     """Make the generator from what follows the colon in "componet:BASE,adapter=FILE,steps=200".
 
     Args:
-        argument: folder or Hub repository of AudioLDM2, or a folder of ``training.componet_small``, which holds its
-            adapter; then ``adapter=FILE``, a released .ckpt or a file of ``training.train_componet``, and fields of
-            `Answering`.
-        device: as torch names it.
+        argument: folder or Hub repository of AudioLDM2, or folder of a small model
+            (``training/componet/small_files.py``), which holds its adapter; then ``adapter=FILE``, a released .ckpt or
+            a file of the training command ``componet``, and fields of `Answering`.
+        device: device, in torch's words.
 
     Raises:
         CheckpointError: the weights cannot be loaded.
         MissingExtraError: diffusers or transformers is not installed.
-        UsageError: no weights are named, or a setting is no good.
+        UsageError: no weights are named, or a setting is unknown or out of range.
     """
     place, *texts = argument.split(",")
     if not place:
-        raise UsageError("the generator componet needs a base: write componet:DIR or componet:BASE,adapter=FILE")
+        raise UsageError("the generator componet needs weights; write componet:DIR or componet:BASE,adapter=FILE")
     settings = dict(_setting(text) for text in texts)
     base_path = Path(place).expanduser()
     adapter = Path(settings.pop("adapter", base_path / ADAPTER_FILE)).expanduser()
@@ -186,11 +190,11 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, kinds[name](value)
     except (KeyError, ValueError):
         known = ", ".join(f"{name}=…" for name in kinds)
-        raise UsageError(f"componet: {text!r} is no setting; write {known}") from None
+        raise UsageError(f"componet: a setting must be one of {known}; got {text!r}") from None
 
 
 def _identity(folder: Path, place: str) -> str:
-    """Return the hashes of the weights in a folder; of a repository its name, which is all that is known here."""
+    """Return the hashes of the weights in a folder; for a repository, its name, since its files are not at hand."""
     files = sorted(file for file in folder.rglob("*.safetensors") if file.name != ADAPTER_FILE)
     if not folder.is_dir():
         return place

@@ -1,4 +1,4 @@
-"""Controls: answers that a system has to beat before its score says that it listens to the conditioning."""
+"""Controls: simple answers that a system must beat before its score shows that it uses the conditioning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from .folder import Generated, GeneratedFolder, open_generated
 
 @dataclass(frozen=True)
 class Noise:
-    """White noise, as loud as what was really played: it fits nothing, and offends nothing.
+    """White noise as loud as the real accompaniment; it neither fits nor clashes.
 
-    A score that it reaches is within reach of any system that plays no music.
+    Any system that plays no music can reach its score.
     """
 
     audio: QueryAudio
@@ -31,7 +31,7 @@ class Noise:
         """Every query has an answer."""
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the loudness of the target."""
+        """Return the hash of the target, whose loudness the noise has."""
         return {"target": self.audio.target_fingerprint(query)}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
@@ -48,20 +48,20 @@ class Noise:
 
 @dataclass(frozen=True)
 class Echo:
-    """The conditioning itself, played back: it fits in time and key, and is not what was asked for.
+    """The conditioning itself, played back: it fits in time and key, but is not the accompaniment asked for.
 
-    A system whose answers score well may have done no more: compare how like its conditioning they are.
+    A system that copies its conditioning reaches the same score; check how similar its answers are to the conditioning.
     """
 
     name: str = "Echo"
     content: Content = "accompaniment"
 
     def unsupported(self, query: Query) -> str | None:
-        """Leave out what has no conditioning."""
+        """Return a reason if there is no conditioning to play."""
         return None if query.conditioning.parts else "there is no conditioning to play back"
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the conditioning."""
+        """Return the hash of the conditioning."""
         return {"conditioning": audio.fingerprint(query)}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
@@ -71,10 +71,10 @@ class Echo:
 
 
 class Swapped:
-    """Somebody's answers, each given to another query: of another track, and of tags as like as there are.
+    """A system's answers, each given to a query of another track with tags as similar as possible.
 
-    It sounds as the system does, and plays what the system plays; only what it plays to is another song. A system that
-    does not score above this does not listen to its conditioning.
+    Sound and music are the system's own; only the song it accompanies is another one. A system that does not score
+    above this makes no use of its conditioning.
     """
 
     content: Content
@@ -89,23 +89,25 @@ class Swapped:
         self.name = f"{self.folder.about.get('generator') or root.name}, swapped"
         self.content = self.folder.content
         if self.content != "accompaniment":
-            raise UsageError(f"{root}: full mixes cannot be swapped, since the conditioning is in them")
+            raise UsageError(
+                f"{root}: full mixes hold their conditioning and cannot be swapped; pass accompaniments alone"
+            )
         answered = [query for query in queries if self.folder.path(query)]
         if len({query.accompaniment.track for query in answered}) < 2:
-            raise UsageError(f"{root}: answers to queries of two tracks are needed: let it be generated first")
+            raise UsageError(f"{root}: answers to queries of two tracks are needed; got fewer; generate them first")
         self._others = {query.id: _most_alike(query, number, answered) for number, query in enumerate(answered)}
 
     def unsupported(self, query: Query) -> str | None:
-        """Leave out what the system has not answered itself, so that both rows are of the same queries."""
+        """Return a reason if the system has not answered the query itself, so that both rows have the same queries."""
         return None if query.id in self._others else "not answered by the system whose answers are swapped"
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the other answer."""
+        """Return the hash of the answer to the other query."""
         path = self.folder.path(self._others[query.id])
         return {"file": file_sha256(path) if path else None}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
-        """Read the other answers."""
+        """Read the answers to the other queries."""
         return [self.folder.read(self._others[query.id]) for query in queries]
 
 

@@ -1,4 +1,4 @@
-"""A generator that plays the right notes with a bad sound: COCOLA should like it, a Fréchet distance should not."""
+"""A generator with the right notes and a bad sound: it should have a high score and a large Fréchet distance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -16,11 +16,11 @@ from .folder import Generated
 
 @dataclass(frozen=True)
 class Artefacts:
-    """What is done to the sound.
+    """Damage that is done to the sound.
 
     Attributes:
-        band: Hz above which nothing is left, as an encoder at a low bit rate leaves it.
-        snr: level of the music above that of noise, which is white up to the band, in dB, over the whole window.
+        band: highest frequency that is kept, in Hz, as by an encoder at a low bit rate.
+        snr: level of the music above that of the noise, in dB over the whole window; the noise is white up to the band.
     """
 
     band: float = 4_000.0
@@ -28,12 +28,14 @@ class Artefacts:
 
     def __post_init__(self) -> None:
         if not self.band > 0 or not np.isfinite(self.snr):
-            raise UsageError(f"degraded: band={self.band:g}, snr={self.snr:g}: pass Hz above 0 and dB")
+            raise UsageError(
+                f"degraded: band must be above 0 Hz, and snr a number of dB; got band={self.band:g}, snr={self.snr:g}"
+            )
 
 
 @dataclass(frozen=True)
 class Degraded:
-    """What was really played, through `Artefacts`: perfectly coherent, and audibly not a recording."""
+    """The real accompaniment with `Artefacts`: perfectly coherent, but audibly damaged."""
 
     audio: QueryAudio
     artefacts: Artefacts = Artefacts()
@@ -44,7 +46,7 @@ class Degraded:
         """Every query has an answer."""
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the target and the artefacts."""
+        """Return the hash of the target, and the artefacts."""
         return {"target": self.audio.target_fingerprint(query), **asdict(self.artefacts)}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
@@ -59,7 +61,7 @@ class Degraded:
 def degrade(
     samples: NDArray[np.float32], sample_rate: int, artefacts: Artefacts, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Cut off the high end of audio and add noise; the same at every sample rate that holds the band.
+    """Cut off the high end of audio and add noise; the result is the same at every sample rate that holds the band.
 
     Shape:
         (L,) -> (L,).
@@ -77,7 +79,7 @@ def make_degraded(argument: str, audio: QueryAudio) -> Degraded:
     """Make the generator from what follows the colon in "degraded:band=4000,snr=0"; nothing means the defaults.
 
     Raises:
-        UsageError: a setting is no good.
+        UsageError: a setting is unknown or out of range.
     """
     known = {field.name for field in fields(Artefacts)}
     settings: dict[str, float] = {}
@@ -88,6 +90,6 @@ def make_degraded(argument: str, audio: QueryAudio) -> Degraded:
                 raise ValueError(name)
             settings[name] = float(value)
         except ValueError:
-            raise UsageError(f"degraded: {text!r} is no setting; write band=HZ,snr=DB") from None
+            raise UsageError(f"degraded: a setting must be band=HZ or snr=DB; got {text!r}") from None
     name = f"Degraded ({argument})" if argument else "Degraded"
     return Degraded(audio, replace(Artefacts(), **settings), name)

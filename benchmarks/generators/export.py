@@ -1,4 +1,4 @@
-"""Export the queries of a manifest for any external system: what it hears, what it is asked, how to answer.
+"""Export the queries of a manifest for an external system: the audio that is given, and the prompt.
 
 Each query becomes a folder ``<query id>/`` with ``conditioning.wav``, ``stems/<tag>.wav``, ``prompt.txt`` and
 ``query.json``. Answers go into another folder, as ``<query id>.wav``, with the ``generated.json`` exported here.
@@ -21,14 +21,15 @@ from .folder import write_about, write_wav_whole
 def export_query(
     query: Query, audio: ConditioningAudio, out: Path, *, sample_rate: int | None = None, seconds: float | None = None
 ) -> Path:
-    """Write the folder of a query; nothing in it tells how the accompaniment really was, but for its tags.
+    """Write the folder of a query; of the real accompaniment it holds the tags only.
 
     Args:
-        query: of a manifest.
-        audio: of the queries.
-        out: folder of the folders.
-        sample_rate: in Hz; None means that of the files.
-        seconds: of audio, for systems that want more than the query's window; answers are cut to it.
+        query: query of a manifest.
+        audio: audio of the queries.
+        out: folder of all queries' folders.
+        sample_rate: rate of the output, in Hz; None keeps that of the files.
+        seconds: length of audio to write, in seconds, for systems that want more than the query's window; answers are
+            cut to the window.
 
     Returns:
         The folder, ``<out>/<query id>``.

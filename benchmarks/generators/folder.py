@@ -1,4 +1,4 @@
-"""A folder of generated audio: ``<query id>.wav`` and a ``generated.json`` that says what they answer."""
+"""A folder of generated audio: ``<query id>.wav``, and a ``generated.json`` that names the manifest they answer."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ from .content import CONTENTS, Content
 ABOUT_FILE = "generated.json"
 SUFFIXES = (".wav", ".flac")
 SHORTFALL = 0.1
-"""Seconds by which audio may be shorter than its query: it is padded with silence."""
+"""Seconds by which audio may be shorter than its query; silence fills them."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Generated:
     """Audio that a generator made for a query.
 
     Attributes:
-        samples: mono, (L,).
-        sample_rate: in Hz.
+        samples: mono audio, (L,).
+        sample_rate: sample rate, in Hz.
         norms: L2 norms of all candidates among which it was chosen; empty where there was no choice.
     """
 
@@ -45,9 +45,9 @@ class GeneratedFolder:
     """A folder of generated audio that belongs to a manifest of queries.
 
     Attributes:
-        root: the folder.
-        content: of all its files.
-        about: all that ``generated.json`` says: generator, seed, …
+        root: path of the folder.
+        content: content of all its files.
+        about: content of ``generated.json``: generator, seed and more.
     """
 
     root: Path
@@ -67,22 +67,22 @@ class GeneratedFolder:
         """Read the answer to a query: mono, at the rate of its file, cut to the length of the query.
 
         Raises:
-            AudioError: there is none, or it is damaged or too short.
+            AudioError: there is no file, or it is damaged or too short.
         """
         path = self.path(query)
         if path is None:
-            raise AudioError(f"{self.root}: no {query.id}.wav: generate it")
+            raise AudioError(f"{self.root}: no {query.id}.wav; generate it")
         file = open_file(path)
         samples = np.concatenate(list(file.blocks()))
         return Generated(fit_length(samples, query, file.rate, str(path)), file.rate)
 
 
 def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:
-    """Open a folder of generated audio, and see that it answers the queries of a manifest.
+    """Open a folder of generated audio, and check that it answers the queries of a manifest.
 
     Args:
-        root: the folder.
-        queries_sha256: of the manifest's file.
+        root: path of the folder.
+        queries_sha256: SHA-256 of the manifest's file.
 
     Raises:
         UsageError: ``generated.json`` is missing or incomplete, or names another manifest.
@@ -95,19 +95,21 @@ def open_generated(root: Path, queries_sha256: str) -> GeneratedFolder:
         about = read_json(file)
         content, answered = about["content"], about["queries_sha256"]
     except (UsageError, KeyError) as error:
-        raise UsageError(f"{file}: not an object with content and queries_sha256 ({error})") from error
+        raise UsageError(
+            f"{file}: must be an object with content and queries_sha256 ({error}); write it as the command export does"
+        ) from error
     if content not in CONTENTS:
-        raise UsageError(f"{file}: content {content!r} is unknown: write {' or '.join(CONTENTS)}")
+        raise UsageError(f"{file}: content must be {' or '.join(CONTENTS)}; got {content!r}")
     if answered != queries_sha256:
         raise UsageError(
-            f"{file}: answers the queries {str(answered)[:12]}…, not {queries_sha256[:12]}…: "
+            f"{file}: answers the queries {str(answered)[:12]}…, not {queries_sha256[:12]}…; "
             "generate for this manifest, or pass the one it was made for"
         )
     return GeneratedFolder(root, content, about)
 
 
 def write_about(root: Path, queries_sha256: str, content: Content, details: Mapping[str, Any]) -> None:
-    """Write ``generated.json``: which queries a folder answers, and whatever else is to be known."""
+    """Write ``generated.json``: the manifest that a folder answers, and any details."""
     about = {"queries_sha256": queries_sha256, "content": content, **details}
     write_text_whole(root / ABOUT_FILE, json_text(about, indent=2) + "\n")
 
@@ -119,12 +121,12 @@ def fit_length(samples: NDArray[np.float32], query: Query, sample_rate: int, nam
         (L',) -> (L,), L = round(seconds * sample_rate).
 
     Raises:
-        AudioError: it is shorter than the query by more than 0.1 s.
+        AudioError: the audio is shorter than the query by more than 0.1 s.
     """
     length = round(query.seconds * sample_rate)
     if length - len(samples) > SHORTFALL * sample_rate:
         raise AudioError(
-            f"{name} lasts {len(samples) / sample_rate:.3f} s, the query {query.id} {query.seconds:g} s: "
+            f"{name} lasts {len(samples) / sample_rate:.3f} s, and the query {query.id} {query.seconds:g} s; "
             "generate at least as much"
         )
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
@@ -135,8 +137,8 @@ def accompaniment_of(
 ) -> NDArray[np.float32]:
     """Return what was generated without the conditioning, as the COCOLA score takes it (Eq. 4).
 
-    A full mix minus its conditioning is the accompaniment only where the system leaves the conditioning as it was, to
-    the sample; ask a system that does not for the accompaniment instead.
+    A full mix minus its conditioning is the accompaniment only if the system leaves every sample of the conditioning as
+    it was. Ask any other system for the accompaniment alone.
 
     Shape:
         (L,), (L,) -> (L,), at one rate.
@@ -161,9 +163,9 @@ def write_wav_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) 
 
 @contextmanager
 def wav_written_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Iterator[Path]:
-    """Write 32-bit float WAV under a temporary name, and give that; the file is there when the block ends.
+    """Write 32-bit float WAV under a temporary name, which is yielded; it gets its own name when the block ends.
 
-    It is not waited for until the disk has it: a torn answer is found out by its checksum, and made again.
+    Nothing waits until the disk has the file: an incomplete answer is recognised by its checksum, and made again.
     """
     with written_whole(path, durable=False) as unfinished:
         wavfile.write(unfinished, sample_rate, np.ascontiguousarray(samples, np.float32))  # soundfile adds the time

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GenerateCounts:
-    """How many queries were answered now, had been before, or cannot be."""
+    """Numbers of queries that were answered now, had been answered before, or cannot be answered."""
 
     generated: int
     kept: int
@@ -49,26 +49,26 @@ def generate_answers(
     seed: int = 0,
     batch_size: int = 1,
 ) -> GenerateCounts:
-    """Write ``<out>/<query id>.wav`` for every query, and ``<query id>.json``, which says what it was made from.
+    """Write ``<out>/<query id>.wav`` for every query, and ``<query id>.json`` with all that the answer depends on.
 
-    Each file is written whole or not at all. A batch is a run of the manifest's queries, whatever exists already, and
-    its randomness comes from the seed and its queries: where a run was stopped does not tell in its results.
+    Each file is written whole or not at all. Batches are the same whatever exists already, and a batch's randomness
+    comes from the seed and its queries. So a run that was stopped and went on has the same results.
 
     Args:
-        queries: of a manifest.
-        audio: that the generator may hear.
-        generator: to answer.
-        out: folder.
-        queries_sha256: of the manifest's file.
-        seed: of the answers.
-        batch_size: queries at a time.
+        queries: queries of a manifest.
+        audio: audio that the generator may read.
+        generator: generator to answer.
+        out: folder of the answers.
+        queries_sha256: SHA-256 of the manifest's file.
+        seed: seed of the answers.
+        batch_size: number of queries that are answered together.
 
     Raises:
         AudioError: audio is missing, damaged or too short.
-        UsageError: no batch, or the folder holds audio from elsewhere.
+        UsageError: ``batch_size`` is below 1, or the folder holds audio from elsewhere.
     """
     if batch_size < 1:
-        raise UsageError(f"a batch of {batch_size}: pass one or more")
+        raise UsageError(f"batch_size must be 1 or more; got {batch_size}")
     out.mkdir(parents=True, exist_ok=True)
     _refuse_foreign(queries, out)
     reasons = {query.id: reason for query in queries if (reason := generator.unsupported(query)) is not None}
@@ -94,7 +94,7 @@ def generate_answers(
 
 @dataclass(frozen=True)
 class _Batch:
-    """Queries that are answered together, a key of what each answer depends on, and whether it is there already."""
+    """Queries that are answered together, each with a key of what its answer depends on and whether it exists."""
 
     queries: list[Query]
     keys: list[str]
@@ -104,7 +104,7 @@ class _Batch:
 def _refuse_foreign(queries: Sequence[Query], out: Path) -> None:
     foreign = [query.id for query in queries if _wav(out, query).exists() and not _note(out, query).exists()]
     if foreign:
-        raise UsageError(f"{out}: {foreign[0]}.wav was not written by this stage: give another folder for the answers")
+        raise UsageError(f"{out}: {foreign[0]}.wav was not written by this stage; give another folder for the answers")
 
 
 def _plan(
@@ -127,7 +127,7 @@ def _plan(
 
 
 def _remove_outdated(queries: Sequence[Query], batches: Sequence[_Batch], out: Path) -> int:
-    """Leave nothing that is out of date beside what is not; return how many answers stay."""
+    """Remove answers that are out of date; return how many stay."""
     stay = {query.id for batch in batches for query in compress(batch.queries, batch.current)}
     for query in queries:
         if query.id not in stay:
@@ -164,7 +164,7 @@ def _note(out: Path, query: Query) -> Path:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Generate as the options of the command say."""
+    """Generate with the options of the command."""
     queries, sha256 = read_queries(options.queries), file_sha256(options.queries)
     audio = QueryAudio(find_tracks(options.queries, queries, options.corpus))
     setting = Setting(audio, sha256, options.device, queries)

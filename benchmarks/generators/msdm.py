@@ -1,4 +1,4 @@
-"""MSDM as a generator of Table 3: the stems of the conditioning are given, those asked for are summed."""
+"""MSDM as a generator of Table 3: it is given the stems of the conditioning; those it draws are summed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -22,14 +22,14 @@ from .msdm_sampler import PARTIAL, Sampling, generate_stems
 class MSDMGenerator:
     """Partial generation by MSDM.
 
-    The model hears the stems of the conditioning one by one, and more of them than the query lasts: its own length,
-    from the same start. Stems that are neither given nor asked for are drawn as well, and left out of the answer. The
-    paper takes the best of 12 answers: wrap it in `generators.BestOf`.
+    The model reads the stems of the conditioning one by one, from the query's start on, as long as the model's own
+    window, which is longer than the query. It also draws stems that are neither given nor asked for; they are left out
+    of the answer. The paper takes the best of 12 answers: wrap it in `BestOf`.
 
     Attributes:
-        model: in evaluation mode, where it computes.
-        weights_sha256: identity of its weights.
-        sampling: schedule.
+        model: network in evaluation mode, on the device that computes.
+        weights_sha256: hash of its weights.
+        sampling: schedule of the sampler.
     """
 
     model: MSDM
@@ -39,7 +39,7 @@ class MSDMGenerator:
     content: Content = "accompaniment"
 
     def unsupported(self, query: Query) -> str | None:
-        """Say whether a query is too long, names other stems, or asks for a stem that is given already."""
+        """Return a reason if a query is too long, names other stems, or asks for a stem that is given already."""
         config = self.model.config
         given, wanted = _instruments(query.conditioning), _instruments(query.accompaniment)
         foreign = sorted((given | wanted) - set(config.stems))
@@ -52,7 +52,7 @@ class MSDMGenerator:
         return None
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on weights, sampling and all that is heard of the conditioning."""
+        """Return weights, schedule and the hash of all that is read of the conditioning."""
         heard = replace(query, conditioning=replace(query.conditioning, seconds=self.model.config.seconds))
         return {
             "weights": self.weights_sha256,
@@ -61,7 +61,7 @@ class MSDMGenerator:
         }
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
-        """Draw one answer to each query, of the model's length, at the model's rate."""
+        """Draw one answer to each query, at the length and the rate of the model."""
         config = self.model.config
         device = next(self.model.parameters()).device
         heard = [self._given(query, audio) for query in queries]
@@ -91,16 +91,16 @@ def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
     """Make the generator from what follows the colon in "msdm:WEIGHTS,steps=64,resamples=4".
 
     Args:
-        argument: a released .ckpt file or a folder of `msdm_checkpoint.save_msdm`; then fields of `Sampling`.
-        device: as torch names it.
+        argument: released .ckpt file, or folder that ``training.msdm.save_msdm`` wrote; then fields of `Sampling`.
+        device: device, in torch's words.
 
     Raises:
         CheckpointError: the weights cannot be loaded.
-        UsageError: no weights are named, or a setting is no good.
+        UsageError: no weights are named, or a setting is unknown or out of range.
     """
     place, *settings = argument.split(",")
     if not place:
-        raise UsageError("the generator msdm needs weights: write msdm:FILE.ckpt or msdm:DIR")
+        raise UsageError("the generator msdm needs weights; write msdm:FILE.ckpt or msdm:DIR")
     sampling = replace(PARTIAL, **dict(_setting(text) for text in settings))
     path = Path(place).expanduser()
     return MSDMGenerator(load_msdm(path).to(device), msdm_sha256(path), sampling)
@@ -112,7 +112,8 @@ def _setting(text: str) -> tuple[str, Any]:
     try:
         return name, kinds[name](value)
     except (KeyError, ValueError):
-        raise UsageError(f"msdm: {text!r} is no setting; write {', '.join(f'{name}=…' for name in kinds)}") from None
+        known = ", ".join(f"{name}=…" for name in kinds)
+        raise UsageError(f"msdm: a setting must be one of {known}; got {text!r}") from None
 
 
 def _instruments(submix: Submix) -> set[str]:

@@ -1,7 +1,6 @@
 """Sampling from a denoiser of several stems: partial and unconditional generation, source separation (Table 1).
 
-Nothing here knows a network: a denoiser is any function of noisy stems and a noise level, such as the exact one of a
-Gaussian.
+No network is assumed: a denoiser is any function of noisy stems and a noise level, such as the exact one of a Gaussian.
 """
 
 import math
@@ -23,12 +22,12 @@ class Sampling:
     """How stems are drawn; the defaults are those that MSDM publishes for partial generation.
 
     Attributes:
-        steps: from noise to music.
+        steps: number of steps from noise to music.
         sigma_max: noise level of the first step.
         sigma_min: noise level of the last step; it leads to 0.
         rho: curvature of the schedule.
-        churn: noise added anew in all steps together, S_churn of EDM.
-        resamples: how often each step is made; with one, what is given is under-used (see docs/msdm.md).
+        churn: noise that is added anew, in all steps together; S_churn of EDM.
+        resamples: number of times that each step is made; with 1, the given stems are under-used (see docs/msdm.md).
     """
 
     steps: int = 256
@@ -40,16 +39,16 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.steps < 2 or self.resamples < 1:
-            raise UsageError(f"steps={self.steps}, resamples={self.resamples}: pass at least 2 and 1")
+            raise UsageError(f"steps must be 2 or more, resamples 1 or more; got {self.steps} and {self.resamples}")
         if not 0 < self.sigma_min < self.sigma_max or self.rho <= 0 or self.churn < 0:
             raise UsageError(
-                f"sigma_min={self.sigma_min}, sigma_max={self.sigma_max}, rho={self.rho}, churn={self.churn}: "
-                "pass 0 < sigma_min < sigma_max, a positive rho, no negative churn"
+                "sigma_min must lie between 0 and sigma_max, rho be above 0, churn 0 or more; got "
+                f"sigma_min={self.sigma_min}, sigma_max={self.sigma_max}, rho={self.rho}, churn={self.churn}"
             )
 
     @property
     def gamma(self) -> float:
-        """By how much the noise level rises before each step, in relation to itself."""
+        """Relative rise of the noise level before each step."""
         return min(self.churn / self.steps, math.sqrt(2) - 1)
 
     def sigmas(self) -> list[float]:
@@ -67,27 +66,28 @@ SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=20.0)
 def generate_stems(
     denoise: Denoiser, given: Tensor, mask: Tensor, sampling: Sampling = PARTIAL, *, rng: torch.Generator
 ) -> Tensor:
-    """Draw the stems that are not given: accompaniment of those that are, or a whole band where none is.
+    """Draw the stems that are not given: an accompaniment, or all stems of a song where none is given.
 
-    In each step the given stems take part with fresh noise of the step's level, and the network hears them beside the
-    others; in the end they are put back as they were. Every item of the batch has noise of its own.
+    In each step the network gets the given stems, with fresh noise of the step's level, beside the others. In the end
+    they are put back as they were. Every item of the batch has noise of its own.
 
     Args:
-        denoise: of all stems.
-        given: stems; what it holds where ``mask`` is False is not heard.
-        mask: which stems are given. One that is not asked for is not silent either: it is drawn too.
+        denoise: denoiser of all stems.
+        given: stems; where ``mask`` is False their content is ignored.
+        mask: choice of the given stems. All others are drawn, whether they are asked for or not.
         sampling: schedule.
-        rng: of all noise, on the CPU, so that a seed means the same on every device.
+        rng: generator of all noise, on the CPU, so that a seed gives the same noise on every device.
 
     Shape:
-        given: (B, N, L); mask: (B, N), bool
-        output: (B, N, L)
+        (B, N, L), (B, N) of booleans -> (B, N, L).
 
     Raises:
-        UsageError: the mask does not fit.
+        UsageError: the mask is not boolean, or not of the shape (B, N).
     """
     if mask.shape != given.shape[:2] or mask.dtype != torch.bool:
-        raise UsageError(f"mask {tuple(mask.shape)} of {mask.dtype}: pass booleans of shape {tuple(given.shape[:2])}")
+        raise UsageError(
+            f"mask must hold booleans of shape {tuple(given.shape[:2])}; got {mask.dtype} of {tuple(mask.shape)}"
+        )
     sigmas, known = sampling.sigmas(), mask[..., None].to(given.device)
     x = sigmas[0] * _noise(given, rng)
     for sigma, following in pairwise(sigmas):
@@ -113,25 +113,25 @@ def separate_stems(
 ) -> Tensor:
     """Separate a mixture into stems that sum to it exactly: MSDM's sampler with a Dirac likelihood.
 
-    One stem is what the others leave of the mixture, so the score of another stem is its own minus that one's.
+    One stem, the dependent one, is the mixture minus all others. The slope of every other stem is its own, minus the
+    slope of the dependent one.
 
     Args:
-        denoise: of all stems.
+        denoise: denoiser of all stems.
         mixture: sum of all stems.
-        stems: how many there are.
+        stems: number of stems.
         sampling: schedule.
-        rng: of all noise, on the CPU.
-        dependent: index of the stem that is the rest.
+        rng: generator of all noise, on the CPU.
+        dependent: index of the stem that is the mixture minus all others.
 
     Shape:
-        mixture: (B, L)
-        output: (B, N, L)
+        (B, L) -> (B, N, L).
 
     Raises:
-        UsageError: there is no such stem, or fewer than two.
+        UsageError: there is no stem of that index, or there are fewer than two.
     """
     if stems < 2 or not -stems <= dependent < stems:
-        raise UsageError(f"stem {dependent} of {stems}: pass at least two stems, and the index of one")
+        raise UsageError(f"stems must be at least two, and dependent the index of one; got {stems} and {dependent}")
     shares = mixture[:, None].expand(-1, stems, -1)
 
     def close(free: Tensor) -> Tensor:

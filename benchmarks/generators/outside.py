@@ -1,4 +1,4 @@
-"""Systems outside: their answers are read from a folder of WAVs."""
+"""A system outside this package: its answers are read from a folder of WAVs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ from .folder import Generated, open_generated
 
 
 class Folder:
-    """Somebody else's system: WAV or FLAC files named after the queries, made elsewhere."""
+    """An external system: WAV or FLAC files named after the queries, made elsewhere."""
 
     def __init__(self, root: Path, queries_sha256: str) -> None:
         """Open a folder that answers the queries of a manifest.
 
         Args:
-            root: holds ``<query id>.wav`` and ``generated.json``, which ``export_queries`` prepares.
-            queries_sha256: of the manifest's file.
+            root: folder of ``<query id>.wav`` and ``generated.json``; the command ``export`` writes the latter.
+            queries_sha256: SHA-256 of the manifest's file.
 
         Raises:
             UsageError: the folder does not belong to the manifest.
@@ -31,7 +31,7 @@ class Folder:
         self.content = self.folder.content
 
     def unsupported(self, query: Query) -> str | None:
-        """Take the word of ``generated.json``, {"unsupported": {query id: reason}}; other files have to be there.
+        """Return the reason in ``generated.json``, {"unsupported": {query id: reason}}; all other queries need a file.
 
         Raises:
             AudioError: there is neither a file nor a reason.
@@ -45,7 +45,7 @@ class Folder:
         return None if reason is None else str(reason)
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the file."""
+        """Return the hash of the file, and its content."""
         path = self.folder.path(query)
         return {"file": file_sha256(path) if path else None, "content": self.content}
 

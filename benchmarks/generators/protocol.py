@@ -1,4 +1,4 @@
-"""What a generator is, and what one is made from."""
+"""The protocol of a generator, and the setting that one is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from .folder import Generated
 
 
 class Generator(Protocol):
-    """A system that plays an accompaniment to what it hears.
+    """A system that makes an accompaniment to given music.
 
     Attributes:
-        name: of its row in Table 3.
-        content: what its audio holds, "accompaniment" or "full_mix".
+        name: name of its row in Table 3.
+        content: content of its audio, "accompaniment" or "full_mix".
     """
 
     @property
@@ -25,37 +25,37 @@ class Generator(Protocol):
 
     @property
     def content(self) -> Content:
-        """What the audio holds."""
+        """Content of the audio."""
 
     def unsupported(self, query: Query) -> str | None:
-        """Say why a query cannot be answered (a tag the system has never heard of, …), or None."""
+        """Return why a query cannot be answered (a tag that the system does not know, …), or None."""
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Return, as plain data, all that an answer depends on but query and seed.
+        """Return, as plain data, all that an answer depends on, except for query and seed.
 
-        Weights by their hash, steps, ``audio.fingerprint(query)`` of the conditioning (over what is heard).
-        As long as it stays the same, nothing is generated again.
+        For example weights by their hash, steps, and ``audio.fingerprint(query)`` of the conditioning that is read.
+        As long as the recipe stays the same, nothing is generated again.
         """
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Answer queries, at any sample rate, each at least as long as its query.
 
         Args:
-            queries: one batch, all supported.
-            audio: the conditioning, at any rate, as a sub-mix or stem by stem.
-            rng: the only source of randomness.
+            queries: queries of one batch, all supported.
+            audio: conditioning of the queries, at any rate, as a sub-mix or stem by stem.
+            rng: only source of randomness.
         """
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What generators are made from.
+    """All that generators are made from.
 
     Attributes:
-        audio: of the queries.
-        queries_sha256: of the manifest's file.
-        device: as torch names it, for generators that compute.
-        queries: of the manifest.
+        audio: audio of the queries.
+        queries_sha256: SHA-256 of the manifest's file.
+        device: device in torch's words, for generators that compute.
+        queries: queries of the manifest.
     """
 
     audio: QueryAudio

@@ -1,4 +1,4 @@
-"""Generators that answer with real music: what was really played, and what was played elsewhere."""
+"""Generators that answer with real music: the real accompaniment, and a sub-mix of another track."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .folder import Generated
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What was really played: the upper bound of the COCOLA score (section 5.2)."""
+    """The real accompaniment: the upper bound of the COCOLA score (section 5.2)."""
 
     audio: QueryAudio
     name: str = "Ground Truth"
@@ -23,7 +23,7 @@ class GroundTruth:
         """Every query has an answer."""
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the target."""
+        """Return the hash of the target."""
         return {"target": self.audio.target_fingerprint(query)}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
@@ -47,7 +47,7 @@ class Random:
         """Every query has an answer."""
 
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
-        """Depend on the donor."""
+        """Return the hash of the donor."""
         return {"donor": self.audio.donor_fingerprint(query)}
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:

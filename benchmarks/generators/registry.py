@@ -44,7 +44,7 @@ def _folder(argument: str, setting: "Setting") -> "Generator":
     from .outside import Folder
 
     if not argument:
-        raise UsageError("the generator folder needs a folder: write folder:DIR")
+        raise UsageError("the generator folder needs a folder; write folder:DIR")
     return Folder(Path(argument).expanduser(), setting.queries_sha256)
 
 
@@ -52,7 +52,7 @@ def _swapped(argument: str, setting: "Setting") -> "Generator":
     from .controls import Swapped
 
     if not argument:
-        raise UsageError("the generator swapped needs answers to the same queries: write swapped:DIR")
+        raise UsageError("the generator swapped needs answers to the same queries; write swapped:DIR")
     return Swapped(Path(argument).expanduser(), setting.queries, setting.queries_sha256)
 
 
@@ -79,23 +79,23 @@ GENERATORS: dict[str, Callable[[str, "Setting"], "Generator"]] = {
     "msdm": _msdm,
     "componet": _componet,
 }
-"""Name -> make(argument, setting); the argument is what follows the colon in "folder:DIR"."""
+"""Constructors by name, called with argument and setting; the argument follows the colon in "folder:DIR"."""
 
 
 def open_generator(spec: str, setting: "Setting", *, candidates: int = 1) -> "Generator":
     """Make a generator from "name" or "name:argument".
 
     Args:
-        spec: with a name of `GENERATORS`.
-        setting: what it is made from.
-        candidates: how often it answers each query; see `BestOf`.
+        spec: name of `GENERATORS`, with an argument after a colon where it takes one.
+        setting: audio, manifest and device.
+        candidates: number of answers to each query, of which the loudest is kept; see `BestOf`.
 
     Raises:
-        UsageError: there is no such generator, or its argument is no good.
+        UsageError: there is no such generator, or its argument cannot be used.
     """
     name, _, argument = spec.partition(":")
     if name not in GENERATORS:
-        raise UsageError(f"no generator {name!r}: pass {', '.join(GENERATORS)}")
+        raise UsageError(f"the generator must be one of {', '.join(GENERATORS)}; got {name!r}")
     generator = GENERATORS[name](argument, setting)
     if candidates == 1:
         return generator

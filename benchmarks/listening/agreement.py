@@ -1,4 +1,4 @@
-"""How well scores order the systems of an item as their mean ratings do, with intervals over items."""
+"""Agreement of the order of systems by score with their order by mean rating, with intervals over items."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ LEAST_ITEMS = 3  # fewer have no interval
 
 @dataclass(frozen=True)
 class Share:
-    """A share of pairs ordered as people order them.
+    """A share of pairs that scores order as people do.
 
     Attributes:
-        value: the share; a pair that the scores call equal counts half; NaN where there is no pair.
+        value: share of pairs; a pair of equal scores counts half; NaN without a pair.
         pairs: number of pairs whose mean ratings differ.
-        interval: 95 % interval, items redrawn; NaN where they are too few.
+        interval: 95 % interval, items redrawn; NaN if they are too few.
     """
 
     value: float
@@ -34,17 +34,17 @@ class Share:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well one metric agrees with people.
+    """The agreement of one metric with people.
 
     Attributes:
         every: share of all pairs of systems within an item.
         against_real: share of the pairs in which one is the real stem.
         generated: share of the pairs of two generators.
-        correlation: mean over items of Spearman's rank correlation; items that either side calls all equal left out.
+        correlation: mean over items of Spearman's rank correlation, without items that either side gives one value.
         correlation_interval: 95 % interval, items redrawn.
         items: number of items with ratings and scores.
         equal: number of all pairs whose scores are equal, which count half in the shares.
-        equal_by_name: share of all pairs if, of two equal scores, the system whose name comes later has the higher one.
+        equal_by_name: share of all pairs if, of two equal scores, the system with the later name has the higher one.
     """
 
     every: Share
@@ -68,9 +68,9 @@ def agreement(
 
     Args:
         ratings: mean rating of each system, by item.
-        scores: score of each system, by item; what was not rated is left out.
+        scores: score of each system, by item; systems without a rating are left out.
         real: name of the system that is the real stem.
-        seed: of the intervals.
+        seed: seed of the intervals.
     """
     items = sorted(item for item in ratings if len(ratings[item].keys() & scores.get(item, {}).keys()) > 1)
     counts = np.array([_wins(ratings[item], scores[item], real) for item in items]).reshape(len(items), 2, 4)
@@ -91,7 +91,7 @@ def agreement(
 
 
 def reliability(ratings: Sequence[Rating], *, seed: int = 0) -> float:
-    """Return how well one half of the raters predicts the other, stepped up to all of them (Spearman-Brown)."""
+    """Return the correlation of the raters' random halves, stepped up to all of them (Spearman-Brown)."""
     raters = sorted({rating.rater for rating in ratings})
     rng = np.random.default_rng(seed)
     correlations = []
@@ -111,7 +111,8 @@ def reliability(ratings: Sequence[Rating], *, seed: int = 0) -> float:
 def _wins(ratings: Mapping[str, float], scores: Mapping[str, float], real: str) -> NDArray[np.float64]:
     """Count the pairs of an item, against the real stem and between generators, (2, 4).
 
-    Of each kind: those ordered right, all of them, those of equal scores, and of these the ones that names order right.
+    The columns of each kind: pairs ordered right, all pairs, pairs of equal scores, and those among them that names
+    order right.
     """
     counts = np.zeros((2, 4))
     for first, second in itertools.combinations(sorted(ratings.keys() & scores.keys()), 2):

@@ -13,24 +13,25 @@ COLUMNS = ("metric", "all pairs", "against the real stem", "between generators",
 
 
 def report(scores_file: Path | None, ratings_file: Path | None, *, real: str, seed: int) -> str:
-    """Return the table of the published metrics, or of a file's beside them.
+    """Return the table of the published metrics, with the metrics of a file beside them if one is given.
 
     Args:
-        scores_file: scores to be judged; None, the published ones alone.
-        ratings_file: ratings to judge by; None, the published ones. Published metrics stand only beside those.
+        scores_file: scores to be judged; None for the published ones alone.
+        ratings_file: ratings to judge by; None for the published ones. The published metrics are shown only beside
+            those.
         real: name of the system that is the real stem.
-        seed: of intervals and split halves.
+        seed: seed of intervals and split halves.
 
     Raises:
-        UsageError: a file cannot be used, or nothing that was rated has scores.
+        UsageError: a file cannot be used, or no rated system has scores.
     """
     if ratings_file is not None and scores_file is None:
-        raise UsageError("--ratings needs --scores: the published metrics know no other audio than their own")
+        raise UsageError("--ratings needs --scores: the published metrics were computed on their own audio only")
     ratings = read_ratings(ratings_file or RATINGS_FILE)
     means = mean_ratings(ratings)
     if not any(real in systems for systems in means.values()):
         systems = sorted({system for item in means.values() for system in item})
-        raise UsageError(f"--real {real}: no system of that name was rated; systems are {', '.join(systems)}")
+        raise UsageError(f"--real must be one of the rated systems {', '.join(systems)}; got {real}")
     metrics = read_scores(METRICS_FILE) if ratings_file is None else {}
     if scores_file is not None:
         metrics |= read_scores(scores_file)
@@ -51,7 +52,7 @@ def report(scores_file: Path | None, ratings_file: Path | None, *, real: str, se
 
 
 def _of_equal_scores(name: str, found: Agreement) -> str:
-    """Say what becomes of a metric that gives many systems the same score."""
+    """Return a note on a metric that gives many systems the same score."""
     wrong, half = (100 * (found.every.value - share * found.equal / found.every.pairs) for share in (0.5, 0))
     return (
         f"{name} gives {found.equal} of {found.every.pairs} pairs equal scores: {half:.1f} % if these count half, "

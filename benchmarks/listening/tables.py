@@ -1,4 +1,4 @@
-"""The two tables of a listening test: who rated what, and what metrics say of it."""
+"""The two tables of a listening test: ratings by people, and scores by metrics."""
 
 import csv
 import math
@@ -14,18 +14,18 @@ RATINGS_FILE = DATA / "ratings.csv"
 METRICS_FILE = DATA / "metrics.csv"
 
 Item = tuple[str, str]
-"""Song and stem: what several systems were asked to accompany, and with what."""
+"""Song that several systems were asked to accompany, and the stem they were asked for."""
 
 
 @dataclass(frozen=True)
 class Rating:
-    """What one rater said of one system's stem.
+    """One rater's opinion of one system's stem.
 
     Attributes:
         rater: name or number of the person.
-        item: song and stem.
-        system: who made the stem.
-        value: higher fits better.
+        item: song and stem, see `Item`.
+        system: name of the system that made the stem.
+        value: rating; a higher one means a better fit.
     """
 
     rater: str
@@ -38,7 +38,7 @@ def read_ratings(file: Path) -> list[Rating]:
     """Read a CSV file of the columns rater, song, stem, system, rating.
 
     Raises:
-        UsageError: the file is missing, lacks a column, or holds something that is no number.
+        UsageError: the file is missing, lacks a column, or holds a rating that is no number.
     """
     return [
         Rating(row["rater"], (row["song"], row["stem"]), row["system"], value)
@@ -50,10 +50,10 @@ def read_scores(file: Path) -> dict[str, dict[Item, dict[str, float]]]:
     """Read a CSV file of the columns song, stem, system, score and, for several metrics in one file, metric.
 
     Returns:
-        By metric and item, the score of each system. Without a column "metric", the metric has the file's name.
+        Scores of each system, by metric and item. Without a column "metric", the metric has the file's name.
 
     Raises:
-        UsageError: the file is missing, lacks a column, holds something that is no number, or scores something twice.
+        UsageError: the file is missing, lacks a column, or holds a score that is no number or a second score of a stem.
     """
     scores: dict[str, dict[Item, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for row, value in _rows(file, ("song", "stem", "system"), "score"):
@@ -84,7 +84,7 @@ def _rows(file: Path, names: tuple[str, ...], number: str) -> list[tuple[Mapping
     if not rows:
         raise UsageError(f"{file}: no rows; it needs the columns {', '.join((*names, number))}")
     if absent := [name for name in (*names, number) if name not in rows[0]]:
-        raise UsageError(f"{file}: no column {', '.join(map(repr, absent))}; columns are {', '.join(rows[0])}")
+        raise UsageError(f"{file}: the columns must include {', '.join(absent)}; got {', '.join(rows[0])}")
     return [(row, _number(file, line, row, number)) for line, row in enumerate(rows, start=2)]
 
 

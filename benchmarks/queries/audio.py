@@ -1,4 +1,4 @@
-"""The audio of queries: what is given, what was really played, what Random answers."""
+"""The audio of queries: conditioning, real accompaniment, and the answer of the row Random."""
 
 import json
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from .stem_windows import fingerprint, limit_band, native_rate, read_mix
 
 
 class ConditioningAudio:
-    """What a generator may hear: the conditioning Y of every query, and never more."""
+    """The audio that a generator may read: the conditioning Y of every query, and nothing else."""
 
     def __init__(self, tracks: Sequence[Track], *, band: float | None = None) -> None:
         """Give access to the tracks that queries are about.
 
         Args:
-            tracks: of the corpus.
-            band: Hz above which nothing is left in any audio; None leaves it whole.
+            tracks: tracks of the corpus.
+            band: highest frequency that is kept in any audio, in Hz; None keeps all of it.
         """
         self.tracks = tuple(tracks)
         self.band = band
@@ -35,10 +35,11 @@ class ConditioningAudio:
         """Return the sub-mix that is given, m_Y: (L,), L = round(seconds * sample_rate).
 
         Args:
-            query: of the manifest.
-            sample_rate: in Hz.
-            seconds: for systems that want more context, the length to read from the same start on; by default, and in
-                every number, that of the query. Past the end of the track there is silence.
+            query: query of the manifest.
+            sample_rate: rate of the output, in Hz.
+            seconds: length to read from the query's start on, in seconds, for systems that want more context; None
+                stands for the query's own length, which every published number uses. The audio is silent past the end
+                of the track.
         """
         return self._read(query.conditioning, sample_rate, seconds)
 
@@ -57,7 +58,7 @@ class ConditioningAudio:
         return self._rate(query.conditioning)
 
     def fingerprint(self, query: Query, *, seconds: float | None = None) -> str:
-        """Return a hash of the conditioning as it sounds in its files, over as many seconds as are heard."""
+        """Return a hash of the conditioning's samples in its files, over as many seconds as are read."""
         return self._fingerprint(query.conditioning, seconds)
 
     def _read(self, submix: Submix, sample_rate: int, seconds: float | None = None) -> NDArray[np.float32]:
@@ -74,15 +75,17 @@ class ConditioningAudio:
     def _find(self, submix: Submix) -> tuple[Stem, ...]:
         track = self._tracks.get(submix.track)
         if track is None:
-            raise AudioError(f"no track {submix.track!r} in the corpus: pass the corpus that the queries were drawn on")
+            raise AudioError(
+                f"track {submix.track!r} is not in the corpus; pass the corpus that the queries were drawn on"
+            )
         return tuple(stem for part in submix.parts for stem in find_stems(track, part))
 
 
 class QueryAudio(ConditioningAudio):
-    """All audio of queries, also what a generator may not hear: for scores, and for the rows of real music."""
+    """All audio of queries, for scores and for the rows of real music; a generator may read the conditioning only."""
 
     def target(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
-        """Return the sub-mix that is asked for as it really was, m_X: (L,)."""
+        """Return the real sub-mix of the parts that are asked for, m_X: (L,)."""
         return self._read(query.accompaniment, sample_rate)
 
     def donor(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
@@ -98,11 +101,11 @@ class QueryAudio(ConditioningAudio):
         return self._rate(query.donor)
 
     def target_fingerprint(self, query: Query) -> str:
-        """Return a hash of the target as it sounds in its files."""
+        """Return a hash of the target's samples in its files."""
         return self._fingerprint(query.accompaniment)
 
     def donor_fingerprint(self, query: Query) -> str:
-        """Return a hash of the donor as it sounds in its files."""
+        """Return a hash of the donor's samples in its files."""
         return self._fingerprint(query.donor)
 
 
@@ -115,7 +118,9 @@ def find_stems(track: Track, part: Part) -> tuple[Stem, ...]:
     named = {canonical_name(stem.name): stem for stem in track.stems}
     missing = [name for name in part.stems if name not in named]
     if missing:
-        raise AudioError(f"{track.name}: no stem {', '.join(missing)}: the corpus is not that of the queries")
+        raise AudioError(
+            f"{track.name}: the corpus lacks stem {', '.join(missing)}; pass the corpus that the queries were drawn on"
+        )
     return tuple(named[name] for name in part.stems)
 
 
@@ -123,9 +128,9 @@ def open_tracks(corpus: str, split: str = "test") -> list[Track]:
     """List the tracks that queries are about.
 
     Args:
-        corpus: "musdb18hq:/data/musdb18hq", with a name of ``training.corpora.CORPORA``, or a folder of stems; for the
-            split test, a folder that is not divided is read whole.
-        split: train, validation or test.
+        corpus: reader and folder, "musdb18hq:/data/musdb18hq", with a name of ``training.corpora.CORPORA``; or a folder
+            of stems. For the split test, a folder without splits is read whole.
+        split: name of the split: train, validation or test.
 
     Raises:
         AudioError: there is no track that can be used.
@@ -134,7 +139,7 @@ def open_tracks(corpus: str, split: str = "test") -> list[Track]:
 
 
 def note_corpus(manifest: Path, corpus: str) -> None:
-    """Note beside a manifest, which names no folder, on which one of this machine it was drawn."""
+    """Write beside a manifest the folder of this machine that it was drawn on; the manifest itself names none."""
     write_text_whole(_corpus_note(manifest), json.dumps({"corpus": _absolute(corpus)}) + "\n")
 
 
@@ -148,11 +153,13 @@ def find_tracks(manifest: Path, queries: Sequence[Query], corpus: str | None = N
     if corpus is None:
         noted = _corpus_note(manifest)
         if not noted.is_file():
-            raise UsageError(f"{manifest}: drawn on another machine; pass --corpus, where its music lies here")
+            raise UsageError(
+                f"{manifest}: no note of where its music lies on this machine; pass --corpus with the folder"
+            )
         remedy = "delete it, and pass --corpus"
         corpus = read_json(noted, remedy=remedy).get("corpus")
         if not isinstance(corpus, str):
-            raise UsageError(f"{noted}: names no corpus; {remedy}")
+            raise UsageError(f"{noted}: holds no text under 'corpus'; {remedy}")
     return open_tracks(corpus, queries[0].split)
 
 

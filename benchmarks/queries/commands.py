@@ -29,7 +29,9 @@ def queries(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
     parser.add_argument(
-        "--instruments", nargs="+", help="only these, each summed to one stem (Slakh2100: bass drums guitar piano)"
+        "--instruments",
+        nargs="+",
+        help="instruments to keep, each summed to one stem (Slakh2100: bass drums guitar piano)",
     )
     options = parser.parse_args(arguments)
     with reporting(parser):

@@ -60,24 +60,24 @@ def draw_queries(
 ) -> list[Query]:
     """Draw queries, spread evenly over the tracks; a larger count begins with the queries of a smaller one.
 
-    Of the parts that sound in a window (above -45 dBFS) Y is a random non-empty subset, X one of the rest; any size of
-    each is as likely as any other (as in section 3.1).
+    Y is a random non-empty subset of the parts that sound in a window (above -45 dBFS), and X is one of the rest. Any
+    size of each is as likely as any other (as in section 3.1).
 
     Args:
-        tracks: of one split of one data set.
-        dataset: its name.
-        split: of the data set.
+        tracks: tracks of one split of one data set.
+        dataset: name of the data set.
+        split: name of the split.
         count: number of queries.
-        seconds: length of the windows.
-        seed: of all draws.
-        instruments: if given, all stems of one of these instruments are summed to one part, and others are left out.
+        seconds: length of the windows, in seconds.
+        seed: seed of all draws.
+        instruments: instruments to keep, the stems of each summed to one part; None keeps all stems.
 
     Raises:
         AudioError: fewer than two tracks have a window in which two parts sound.
-        UsageError: no queries, or no length.
+        UsageError: ``count`` is below 1, or ``seconds`` is not above 0.
     """
     if count < 1 or not seconds > 0:
-        raise UsageError(f"{count} queries of {seconds} s: pass at least one, longer than 0 s")
+        raise UsageError(f"count must be 1 or more and seconds above 0; got {count} queries of {seconds} s")
     seconds = float(seconds)  # 10 and 10.0 are one length, and have to be one in the manifest
     candidates = [Candidate(track, parts_of(track, instruments)) for track in tracks]
     usable = [one for one in candidates if len(one.parts) >= 2 and one.track.seconds >= seconds]
@@ -94,7 +94,7 @@ def draw_queries(
             draws = HashedDraws(seed, "query", chosen.name, len(earlier))
             window = _draw_window(chosen, seconds, draws, earlier, least=2)
             if window is None:
-                logger.warning("%s: left out: two stems were not found to sound together in it", chosen.name)
+                logger.warning("%s left out: no window found in which two stems sound", chosen.name)
                 continue
             earlier.append(window[0])
             conditioning, accompaniment = _draw_sides(chosen, window, seconds, draws)
@@ -119,9 +119,9 @@ def parts_of(track: Track, instruments: Sequence[str] | None = None) -> tuple[Pa
     """Return what queries treat as the stems of a track.
 
     Args:
-        track: to be queried.
-        instruments: None makes every stem a part of its own, but all drums one; else the stems of each instrument are
-            summed to one.
+        track: track to be queried.
+        instruments: instruments to keep, the stems of each summed to one part; None makes one part of all drums, and
+            one of every other stem.
     """
     stems = sorted(track.stems, key=lambda stem: canonical_name(stem.name))
     if instruments is not None:
@@ -146,7 +146,7 @@ Window = tuple[float, list[Part]]
 def _draw_window(
     candidate: Candidate, seconds: float, draws: HashedDraws, earlier: Sequence[float], least: int
 ) -> Window | None:
-    """Draw a window in which so many parts sound, overlapping an earlier one too much only if no other is found."""
+    """Draw a window in which so many parts sound; it overlaps an earlier one too much only if no other is found."""
     last = int((candidate.track.seconds - seconds) * STARTS_PER_SECOND + 1e-6)
     fallback: Window | None = None
     for _ in range(ATTEMPTS):

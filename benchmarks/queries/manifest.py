@@ -19,7 +19,7 @@ ID_DIGITS = 8
 COUNT = 200
 """Queries per data set in Table 3 (section 5.2)."""
 LONGEST_SECONDS = 86_400.0
-"""Of a window, and of where it begins: a day."""
+"""The longest window and the latest start, in seconds: a day."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Part:
     """What a query treats as one stem: one or more stems of a track, summed.
 
     Attributes:
-        tag: instrument and number in lower case, as CompoNet's prompts have it ("guitar_1"); unique in its track.
+        tag: instrument and number in lower case, in the form of CompoNet's prompts ("guitar_1"); unique in its track.
         stems: names of the track's stems.
     """
 
@@ -43,10 +43,10 @@ class Submix:
     """A sum of parts of a track in a window (Eq. 1).
 
     Attributes:
-        track: name in its corpus.
-        start: seconds from the beginning of the track.
-        seconds: length of the window.
-        parts: one or more.
+        track: name of the track in its corpus.
+        start: start of the window, in seconds from the beginning of the track.
+        seconds: length of the window, in seconds.
+        parts: parts that are summed, one or more.
     """
 
     track: str
@@ -56,7 +56,10 @@ class Submix:
 
     def __post_init__(self) -> None:
         if not (0 <= self.start <= LONGEST_SECONDS and 0 < self.seconds <= LONGEST_SECONDS):
-            raise UsageError(f"track {self.track!r}: no window of {self.seconds} s at {self.start} s")
+            raise UsageError(
+                f"track {self.track!r}: a window begins at 0 s or later, lasts longer than 0 s, and neither exceeds "
+                f"{LONGEST_SECONDS:.0f} s; got {self.seconds} s at {self.start} s; draw the manifest again"
+            )
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -71,12 +74,12 @@ class Query:
     Attributes:
         id: number in the manifest, and a hash of everything else: two queries of one id are the same.
         dataset: name of the data set.
-        split: of the data set.
-        seed: of the draws.
+        split: name of the split.
+        seed: seed of the draws.
         gain: convention of level, "mean".
-        conditioning: Y, what the generator hears.
-        accompaniment: X, which has no part of Y; how it really was.
-        donor: what Random answers: a sub-mix of a window of another track.
+        conditioning: Y, the sub-mix that the generator is given.
+        accompaniment: X, the real accompaniment, which shares no part with Y.
+        donor: sub-mix of a window of another track, the answer of the row Random.
     """
 
     id: str
@@ -99,7 +102,7 @@ class Query:
 
     @property
     def prompt(self) -> str:
-        """What is asked for in CompoNet's words (Eq. 7): "in: other_1, vocals_1; out: drums_1"."""
+        """The query as a prompt of CompoNet (Eq. 7): "in: other_1, vocals_1; out: drums_1"."""
         return prompt(self.conditioning.tags, self.accompaniment.tags)
 
 
@@ -107,8 +110,8 @@ def make_query(number: int, fields: Mapping[str, Any]) -> Query:
     """Return a query, whose id is its number and the hash of its content.
 
     Args:
-        number: in the manifest.
-        fields: those of a ``Query``, except for its id.
+        number: number of the query in the manifest.
+        fields: fields of a ``Query``, except for its id.
     """
     draft = Query(id="", **fields)
     content = json.dumps(query_as_json(draft), sort_keys=True).encode()

@@ -24,12 +24,12 @@ def read_mix(stems: Iterable[Stem], start: float, seconds: float, sample_rate: i
 
     Args:
         stems: one or more stems of a track.
-        start: seconds from the beginning.
-        seconds: length of the window.
+        start: start of the window, in seconds from the beginning of the track.
+        seconds: length of the window, in seconds.
         sample_rate: rate of the output, in Hz; any.
 
     Shape:
-        output: (L,), L = round(seconds * sample_rate).
+        -> (L,), L = round(seconds * sample_rate).
 
     Raises:
         AudioError: a file is missing or damaged.
@@ -41,7 +41,7 @@ def read_mix(stems: Iterable[Stem], start: float, seconds: float, sample_rate: i
 
 
 def fingerprint(stems: Iterable[Stem], start: float, seconds: float) -> str:
-    """Return a hash of what a window of some stems sounds like, which no copying of files changes.
+    """Return a hash of the samples of some stems in a window; copies of the files have the same.
 
     The samples are hashed as they are in the files: for PCM they are the same on every machine.
     """
@@ -54,7 +54,7 @@ def fingerprint(stems: Iterable[Stem], start: float, seconds: float) -> str:
 
 
 def resample_to(samples: NDArray[np.float32], from_rate: int, sample_rate: int) -> NDArray[np.float32]:
-    """Resample to any rate by the resampler of the metric.
+    """Resample to any rate with the resampler of the metric.
 
     Shape:
         (L,) -> (ceil(L * sample_rate / from_rate),).
@@ -64,10 +64,10 @@ def resample_to(samples: NDArray[np.float32], from_rate: int, sample_rate: int) 
 
 
 def limit_band(samples: NDArray[np.float32], sample_rate: int, band: float) -> NDArray[np.float32]:
-    """Take away what lies above ``band`` Hz, as resampling to twice that rate and back does.
+    """Remove what lies above ``band`` Hz by resampling to twice that rate and back.
 
-    CompoNet's output ends at 8 kHz, MSDM's at 11 kHz, and the music they are compared with does not: a distance between
-    embeddings may hear that first. Audio whose rate is too low for the band comes back as it is.
+    CompoNet's output ends at 8 kHz and MSDM's at 11 kHz, but the music they are compared with goes on above. Without a
+    limit, a distance between embeddings can be mostly that difference. Audio whose rate is too low comes back as it is.
 
     Shape:
         (L,) -> (L,).

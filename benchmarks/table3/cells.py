@@ -21,7 +21,7 @@ from .statistics import summarize
 
 
 def measure_cell(manifest: Manifest, one: Answered, metric: Metric, engine: Engine) -> Cell:
-    """Compute a cell, or say why it is empty.
+    """Return a cell: a number, or the reason why there is none.
 
     Args:
         manifest: queries that are answered.

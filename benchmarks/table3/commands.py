@@ -24,18 +24,24 @@ def table3(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--queries", type=Path, action="append", required=True, metavar="JSONL", help="a manifest; may be repeated"
     )
-    parser.add_argument("--corpus", action="append", help="where its music lies, one for each --queries; else as drawn")
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        help="folder of its music, one for each --queries (default: the one it was drawn on)",
+    )
     systems = ", ".join(name.lower() for name in SYSTEMS)
     parser.add_argument(
         "--generators",
         nargs="+",
         default=["ground_truth", "random"],
-        help=f"{', '.join(GENERATORS)}; folder:DIR; or {systems} alone, for a row that says why it has no numbers",
+        help=f"{', '.join(GENERATORS)}; folder:DIR; or {systems} alone, for a row with the reason it has no numbers",
     )
     parser.add_argument(
-        "--encoders", nargs="*", default=["embedded"], help="of COCOLA: name, path, repository, or NAME=PLACE"
+        "--encoders", nargs="*", default=["embedded"], help="encoders of COCOLA: name, path, repository, or NAME=PLACE"
     )
-    parser.add_argument("--embedders", nargs="*", default=["cocola"], help=f"of sub-FAD: {', '.join(EMBEDDERS)}")
+    parser.add_argument(
+        "--embedders", nargs="*", default=["cocola"], help=f"embedders of sub-FAD: {', '.join(EMBEDDERS)}"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for answers, scores and table")
     parser.add_argument(
         "--candidates", nargs="*", default=[], metavar="NAME=N", help="take the loudest of N answers (msdm=12)"
@@ -46,7 +52,10 @@ def table3(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=1, help="queries that a generator answers at a time")
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     parser.add_argument(
-        "--engine", choices=ENGINES, default="in-process", help="of COCOLA scores: here, or over machines through Ray"
+        "--engine",
+        choices=ENGINES,
+        default="in-process",
+        help="place of COCOLA scoring: this process, or machines through Ray",
     )
     parser.add_argument("--workers", type=int, default=2, help="processes of --engine ray, one for each machine")
     parser.add_argument("--audio-megabytes", type=float, default=3.0, help="most audio in the page (default: 3)")

@@ -1,4 +1,4 @@
-"""Table 3 as data: generators x columns for every data set, and why a cell is empty where it is."""
+"""Table 3 as data: generators x columns for every data set, and the reason for every empty cell."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,9 +20,9 @@ PUBLISHED_COLUMNS = {
     ("sub-FAD", "encodec"): "FAD EnCodec",
     ("sub-FAD", "vggish"): "FAD VGGish",
 }
-"""The columns of the paper by kind and name of ours."""
+"""The paper's column for each kind and name of our columns."""
 PUBLISHED_DATASETS = {"slakh2100": "Slakh2100", "musdb18hq": "MUSDB18-HQ", "moisesdb": "MoisesDB"}
-"""The data sets of the paper by the name that queries give them."""
+"""The paper's name of a data set by the name in queries."""
 _SYSTEM_NAMES = {name.lower(): name for name in SYSTEMS}
 
 
@@ -32,10 +32,10 @@ class Column:
 
     Attributes:
         kind: "COCOLA", higher is better, or "sub-FAD", lower is better.
-        name: of the encoder or embedder.
-        signature: the recipe of its numbers; empty where it has none.
-        missing: why there are none, or empty.
-        detail: the same at length, with the way out.
+        name: name of the encoder or embedder.
+        signature: recipe of its numbers; empty if it has none.
+        missing: reason why it has no numbers; empty if it has some.
+        detail: reason at length, with the way out.
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class Column:
 
     @property
     def label(self) -> str:
-        """What stands above it."""
+        """Heading of the column."""
         return f"{self.kind} {self.name}"
 
 
@@ -58,13 +58,13 @@ class Cell:
         value: mean COCOLA score, or distance.
         deviation: standard deviation of the scores; None for a distance.
         interval: 95 % bootstrap interval over tracks; BCa of a score, percentiles of a distance.
-        n: scores, or embeddings.
-        tracks: of music.
-        silent: answers without a score because no window has sound on both sides.
-        missing: the reason.
-        published: the paper's value for the same row, column and data set.
-        circumstances: more about a distance, `FadResult.as_json`.
-        scores: the file with the score of every query, beside the table.
+        n: number of scores or embeddings.
+        tracks: number of tracks.
+        silent: number of answers without a score because no window has sound on both sides.
+        missing: reason why there is no number; empty if there is one.
+        published: value of the paper for the same row, column and data set.
+        circumstances: details of a distance, `FadResult.as_json`.
+        scores: file with the score of every query, relative to the table's folder.
     """
 
     value: float | None = None
@@ -84,12 +84,12 @@ class Row:
     """A generator and its cells by the label of their column.
 
     Attributes:
-        generator: name.
-        spec: as it was asked for.
-        candidates: of which the loudest answer was taken.
-        answered: queries with an answer.
-        unsupported: reason -> queries that it cannot answer.
-        cells: by label.
+        generator: name of the generator.
+        spec: generator as it was asked for on the command line.
+        candidates: number of answers to each query, of which the loudest was kept.
+        answered: number of queries with an answer.
+        unsupported: number of queries that it cannot answer, by reason.
+        cells: cells by the label of their column.
     """
 
     generator: str
@@ -123,9 +123,9 @@ class Table:
     """Everything that was measured, as `table3.json` has it.
 
     Attributes:
-        columns: of all sections.
-        sections: one for each manifest.
-        band: Hz to which all audio was limited, or None.
+        columns: columns of all sections.
+        sections: sections, one for each manifest.
+        band: highest frequency of all audio that was scored, in Hz; None without a limit.
     """
 
     columns: Sequence[Column]
@@ -138,19 +138,19 @@ class Table:
 
 
 def published_value(dataset: str, generator: str, column: Column) -> float | None:
-    """Return what the paper has for a cell, or None."""
+    """Return the paper's value for a cell, or None."""
     rows = PUBLISHED_TABLE_3.get(PUBLISHED_DATASETS.get(dataset, ""), {})
     name = PUBLISHED_COLUMNS.get((column.kind, column.name), "")
     return rows.get(generator, {}).get(name)
 
 
 def system_without_weights(spec: str) -> str | None:
-    """Return the name of the paper's system that a bare word such as "msdm" asks for, without saying where it is."""
+    """Return the paper's system that a bare word such as "msdm" names, which says nothing of its weights; or None."""
     return _SYSTEM_NAMES.get(spec.lower())
 
 
 def why_missing(system: str, dataset: str) -> str:
-    """Say why a system of the paper has no row of numbers for a data set.
+    """Return why a system of the paper has no row of numbers for a data set.
 
     >>> why_missing("MSDM", "musdb18hq"), why_missing("MSDM", "slakh2100")
     ('not released', 'weights not on this machine')

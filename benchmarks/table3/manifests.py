@@ -1,4 +1,4 @@
-"""What a table is made of: queries with their music, generators, and their answers."""
+"""The parts of a table: queries with their music, generators, and answers."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from .scoring import RememberingAudio
 
 @dataclass(frozen=True)
 class Manifest:
-    """The queries of a data set, and where everything about them is kept.
+    """The queries of a data set, their audio, and the folder of all results.
 
     Attributes:
-        queries: of the file.
-        sha256: of the file.
-        audio: whole, for generators.
-        heard: limited to the band, for scores.
+        queries: queries of the file.
+        sha256: SHA-256 of the file.
+        audio: audio without a limit, for generators.
+        heard: audio limited to the band, for scores.
         root: folder of answers and scores.
     """
 
@@ -35,14 +35,14 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Entry:
-    """A generator in a table: "random", "msdm:FILE", or the bare name of a system whose weights are not here."""
+    """A generator in a table: "random", "msdm:FILE", or the bare name of a system without weights here."""
 
     spec: str
     candidates: int = 1
 
     @property
     def place(self) -> str:
-        """Name of its folders: its own, and a hash of what its argument is."""
+        """Name of its folders: its own name, and a hash of its argument."""
         name, _, argument = self.spec.partition(":")
         if not argument and self.candidates == 1:
             return name
@@ -67,7 +67,7 @@ def open_manifests(
 
     Raises:
         AudioError: there is no music.
-        UsageError: two would be kept in one folder, or a manifest is no good.
+        UsageError: two manifests have one name, or a manifest cannot be used.
     """
     manifests = []
     for file, corpus in zip(files, corpora, strict=True):
@@ -81,6 +81,6 @@ def open_manifests(
     for one, other in pairwise(sorted(manifests, key=lambda manifest: manifest.root)):
         if one.root == other.root:
             raise UsageError(
-                f"{one.root.name}: two manifests of this name; make a table of each, with --out of its own"
+                f"manifests must differ in name; got {one.root.name} twice; make a table of each, with its own --out"
             )
     return manifests

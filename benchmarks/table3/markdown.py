@@ -1,4 +1,4 @@
-"""Table 3 as Markdown: our numbers, the published ones beside them, and what each number is made of."""
+"""Table 3 as Markdown: our numbers, the published ones beside them, and the recipe of each."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def table_3_markdown(table: Table) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a number with its interval, or why there is none.
+    """Return a number with its interval, or the reason why there is none.
 
     >>> cell_text(Cell(10.114, 2.5, (9.7, 10.5), 200, 12)), cell_text(Cell(missing="not released"))
     ('10.11 ± 2.50 [9.70, 10.50]', 'not released')
@@ -35,7 +35,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def digits(value: float) -> str:
-    """Return a number with two digits after the point, or three where it is small.
+    """Return a number with two digits after the point, or three if it is small.
 
     >>> digits(92.813), digits(0.0642), digits(-0.0)
     ('92.81', '0.064', '0.00')
@@ -85,7 +85,7 @@ def _has_published(section: Section, column: Column) -> bool:
 
 
 def _notes(section: Section) -> Iterator[str]:
-    """Say what a number does not: answers left out, and whether a distance stands out of its noise."""
+    """Yield notes on the numbers: answers that were left out, and distances beside their noise."""
     notes = []
     for row in section.rows:
         notes += [

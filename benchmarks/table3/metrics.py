@@ -1,4 +1,4 @@
-"""The columns of a table: encoders and embedders, opened, or why they are missing."""
+"""The columns of a table: encoders and embedders, each opened or with the reason why it is missing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from .data import NO_WEIGHTS, Column
 
 @dataclass(frozen=True)
 class Metric:
-    """A column, and what computes it: a scorer, an embedder, or neither where it is missing."""
+    """A column, and the scorer or embedder that computes it; a missing column has neither."""
 
     column: Column
     scorer: CocolaScorer | None = None
@@ -21,22 +21,22 @@ class Metric:
 
 
 def open_metrics(encoders: Sequence[str], embedders: Sequence[str], device: str, band: float | None) -> list[Metric]:
-    """Load encoders and embedders; a column whose weights cannot be had says so.
+    """Load encoders and embedders; a column whose weights cannot be had carries the reason.
 
     Args:
         encoders: names or places, as for `CocolaScorer.from_pretrained`, or NAME=PLACE.
         embedders: names of `EMBEDDERS`.
-        device: of the encoders.
-        band: that is part of a recipe.
+        device: device of the encoders.
+        band: highest frequency of the audio, in Hz, which belongs to the recipe; None without a limit.
 
     Raises:
-        UsageError: there is no embedder of a name, or a column is asked for twice.
+        UsageError: an embedder's name is unknown, or a column is asked for twice.
     """
     metrics = [_open_encoder(spec, device, band) for spec in encoders]
     metrics += [_open_embedder(name, band) for name in embedders]
     twice = [label for label, times in Counter(metric.column.label for metric in metrics).items() if times > 1]
     if twice:
-        raise UsageError(f"{twice[0]}: asked for twice; tell encoders apart by NAME=PLACE")
+        raise UsageError(f"columns must differ; got {twice[0]} twice; tell encoders apart by NAME=PLACE")
     return metrics
 
 

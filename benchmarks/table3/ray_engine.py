@@ -19,36 +19,36 @@ from ..queries import Query
 from .scoring import Accompaniments, score_in_process
 
 AT_ONCE = 4
-"""Queries sent to a worker together: what is scored again if it dies."""
+"""Queries sent to a worker together; they are scored again if it dies."""
 STORE_BYTES = 200_000_000
-"""Memory for what processes of one machine share: the encoder, and scores."""
+"""Bytes of memory that the processes of one machine share, for the encoder and scores."""
 
 
 class RayEngine:
-    """Scores queries in worker processes, on the cluster at RAY_ADDRESS, or on one of its own on this machine.
+    """Engine that scores in worker processes, on the cluster at RAY_ADDRESS or on a new one on this machine.
 
     Ray is started when there is something to score, and shut down when the engine is left; a cluster is only left. A
     worker that dies is replaced, and its queries are scored again. Audio is read by the workers, so corpora and
     answers have to lie at the same place on every machine.
 
     Attributes:
-        workers: processes, each with a scorer of its own.
-        scored: queries that came back.
-        processes: machine and number of all processes that sent some.
-        seconds: from asking for scores to the last of them.
-        waited: seconds of these until the first came.
-        steady: queries that came after the first batch.
+        workers: number of processes, each with a scorer of its own.
+        scored: number of queries that came back.
+        processes: machine and process number of every process that sent some.
+        seconds: time from the request to the last score, in seconds.
+        waited: time from the request to the first score, in seconds.
+        steady: number of queries that came after the first batch.
     """
 
     def __init__(self, workers: int) -> None:
-        """Get ready to start so many workers.
+        """Prepare so many workers; none is started yet.
 
         Raises:
             MissingExtraError: Ray Data is not installed.
-            UsageError: there would be no worker.
+            UsageError: ``workers`` is below 1.
         """
         if workers < 1:
-            raise UsageError(f"--workers {workers}: pass at least 1")
+            raise UsageError(f"--workers must be 1 or more; got {workers}")
         self.workers = workers
         self._ray = _import_ray()
         self._started = False
@@ -56,7 +56,7 @@ class RayEngine:
         self.processes: set[str] = set()
 
     def __enter__(self) -> "RayEngine":
-        """Start nothing yet."""
+        """Return the engine; workers start with the first query."""
         return self
 
     def __exit__(
@@ -70,7 +70,7 @@ class RayEngine:
     def __call__(
         self, scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, keys: Mapping[str, str]
     ) -> Iterator[dict[str, Any]]:
-        """Yield a row for each query, as `score.score_in_process` does, but in the order they become ready.
+        """Yield a row for each query, as `scoring.score_in_process` does, but in the order they become ready.
 
         Raises:
             AudioError: an answer is missing or damaged.
@@ -79,7 +79,7 @@ class RayEngine:
         if not queries:
             return
         if scorer.device != "cpu":
-            raise UsageError(f"--engine ray scores on CPUs, not on {scorer.device}: leave --device at cpu")
+            raise UsageError(f"--engine ray scores on CPUs; got --device {scorer.device}; leave it at cpu")
         self._start()
         begun = last = time.monotonic()
         first = 0.0
@@ -104,7 +104,7 @@ class RayEngine:
 
     @property
     def summary(self) -> str:
-        """What was done, and how fast."""
+        """Sentence with the number of queries, processes and seconds."""
         rate = f", then {self.steady / (self.seconds - self.waited):.1f} a second" if self.steady else ""
         plural = "" if self.workers == 1 else "s"
         return (
@@ -139,20 +139,20 @@ class RayEngine:
 
 
 class ScoringWorker:
-    """What runs in a worker process: one scorer, and the queries by number."""
+    """A worker process: one scorer, and the queries by number."""
 
     def __init__(self, tasks: Sequence[Any]) -> None:
-        """Fetch what all batches need: scorer, queries, answers and keys.
+        """Fetch scorer, queries, answers and keys, which all batches share.
 
         Args:
-            tasks: a reference to them; one that is not in a sequence Ray would copy into the call.
+            tasks: sequence of one reference to them; Ray would copy a reference outside a sequence into the call.
         """
         ray = _import_ray()
         self.scorer, self.queries, self.answers, self.keys = ray.get(tasks[0])
         self.process = f"{socket.gethostname()}:{os.getpid()}"
 
     def __call__(self, batch: Mapping[str, NDArray[np.int64]]) -> dict[str, list[str]]:
-        """Return a row of JSON for each query; in place of the first that cannot be scored, and the rest, why."""
+        """Return a row of JSON for each query, up to the first that cannot be scored: its row holds the error."""
         wanted = [self.queries[number] for number in batch["number"]]
         rows = []
         try:

@@ -1,6 +1,6 @@
-"""Table 3 as one page that needs nothing else: sortable table, score distributions, and examples to listen to.
+"""Table 3 as one page that needs no other file: sortable table, score distributions, and examples to listen to.
 
-What is shown is laid out by the templates in `page/`, in which everything is text, never markup.
+The templates in `page/` lay it out. They treat every name and message as text, never as markup.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,19 @@ from .markdown import digits
 from .report_examples import Example, Scores, data_uri
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src data:; img-src data:"
-"""The browser is told to load nothing from anywhere."""
+"""Content security policy: the browser loads nothing from anywhere."""
 BINS = 40
 WIDTH, STRIP, LABELS = 760, 54, 180
-"""Of a picture of distributions, in pixels: all of it, a generator's part of it, and the names to the left."""
+"""Sizes of a picture of distributions, in pixels: its width, a generator's height, the width of the names."""
 
 
 def html_page(table: Table, scores: Scores, examples: Sequence[Example]) -> str:
     """Return the page.
 
     Args:
-        table: to be shown.
-        scores: of its queries, for the distributions.
-        examples: with their audio.
+        table: table to be shown.
+        scores: scores of its queries, for the distributions.
+        examples: examples with their audio.
     """
     sections = [_section(table, number, scores, examples) for number in range(len(table.sections))]
     return _templates().get_template("report.html").render(policy=POLICY, table=table, sections=sections)
@@ -112,11 +112,11 @@ def _has_published(section: Section, column: Column) -> bool:
 
 
 def draw_distributions(label: str, rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """Return histograms of scores, one below the other on one axis, as SVG that a template takes as it is.
+    """Return histograms of scores, one below the other on one axis, as SVG for a template.
 
     Args:
-        label: of the column.
-        rows: generator and its scores, at least one each.
+        label: label of the column.
+        rows: name of each generator with its scores, at least one.
     """
     everything = np.concatenate([np.asarray(values) for _, values in rows])
     low, high = float(everything.min()), float(everything.max())

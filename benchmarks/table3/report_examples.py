@@ -1,4 +1,4 @@
-"""The best and the worst answers of every generator, short enough to be carried inside a page."""
+"""The best and the worst answers of every generator, short enough to be embedded in a page."""
 
 import base64
 import io
@@ -17,15 +17,15 @@ from .manifests import Answered, Manifest
 from .scoring import Answers, Samples
 
 RATE = 22_050
-"""Hz of the audio in a page."""
+"""Sample rate of the audio in a page, in Hz."""
 PER_SIDE = 2
-"""Best answers, and worst ones, of a generator."""
+"""Number of best answers of a generator, and of worst ones."""
 PEAK = 0.9
 LOWEST_GAIN_PEAK = 1e-4
-"""Below this, audio is silence and is not made louder."""
+"""Peak below which audio is silence, and is not made louder."""
 
 Scores = Mapping[tuple[int, str, str], Mapping[str, float]]
-"""(section, generator as asked for, label of the column) -> query id -> score."""
+"""Score by query id, by section, generator as it was asked for, and label of the column."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Example:
 
     Attributes:
         section: number of its data set in the table.
-        spec: of its generator.
-        generator: name.
+        spec: generator as it was asked for.
+        generator: name of the generator.
         verdict: "best" or "worst".
-        column: by which.
-        score: its own.
-        query: what was asked.
+        column: label of the column that ranks the answers.
+        score: score of the answer in that column.
+        query: query that it answers.
         together: conditioning and answer, OGG.
-        alone: the answer, OGG, as loud as in the mix.
+        alone: answer without the conditioning, OGG, as loud as in the mix.
     """
 
     section: int
@@ -56,7 +56,7 @@ class Example:
 
     @property
     def size(self) -> int:
-        """Bytes in the page."""
+        """Number of bytes in the page."""
         return len(data_uri(self.together)) + len(data_uri(self.alone))
 
 
@@ -85,11 +85,11 @@ def choose_examples(
     """Return the best and worst answers of every generator by its first COCOLA column, as many as fit.
 
     Args:
-        table: whose rows they are.
-        scores: of its queries.
-        manifests: one for each section.
-        answered: generators of each.
-        limit: bytes of all audio as it stands in the page. The extremes of every generator come first.
+        table: table whose rows are illustrated.
+        scores: scores of its queries.
+        manifests: manifests, one for each section.
+        answered: generators of each section.
+        limit: most bytes of audio in the page; the extremes of every generator come first.
     """
     groups = []
     for number, (manifest, group) in enumerate(zip(manifests, answered, strict=True)):
@@ -118,7 +118,7 @@ def data_uri(audio: bytes) -> str:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where an example comes from; its audio is read when it is needed."""
+    """An example before its audio is read."""
 
     section: int
     one: Answered
@@ -147,7 +147,7 @@ class _Source:
 
 
 def _ranked(scores: Mapping[str, float], section: int, one: Answered, manifest: Manifest, column: str) -> list[_Source]:
-    """Return best, worst, second best, second worst, …; no answer twice."""
+    """Return best, worst, second best, second worst and so on; no answer twice."""
     queries = {query.id: query for query in one.queries}
     order = sorted((name for name in scores if name in queries), key=lambda name: (-scores[name], name))
     best, worst = order[:PER_SIDE], order[::-1][: min(PER_SIDE, max(0, len(order) - PER_SIDE))]

@@ -1,7 +1,7 @@
-"""The second stage of Table 3: what every answer is worth, kept on disk query by query.
+"""The second stage of Table 3: scores and embeddings of every answer, kept on disk query by query.
 
-A row of numbers is kept with a key of everything it depends on: the audio of both sides as it sounds, what the
-answer holds, the band, and the recipe of the encoder. Only what has another key is computed again.
+A row of numbers is kept with a key of everything it depends on: the samples of both sides, the content of the answer,
+the band, and the recipe of the encoder. A row is computed again only if its key has changed.
 """
 
 import hashlib
@@ -30,12 +30,12 @@ from ..generators import GeneratedFolder, accompaniment_of, mix_of
 from ..queries import ConditioningAudio, Query, QueryAudio, Submix, limit_band, resample_to
 
 AT_ONCE = 16
-"""Queries whose audio is in memory together."""
+"""Number of queries whose audio is in memory together."""
 Samples = NDArray[np.float32]
 
 
 class RememberingAudio(QueryAudio):
-    """Audio of queries whose fingerprints are taken once, for all generators and columns of a run."""
+    """Audio of queries; each fingerprint is computed once for all generators and columns of a run."""
 
     def __init__(self, tracks: Sequence[Track], *, band: float | None = None) -> None:
         """Give access to tracks, as `QueryAudio` does."""
@@ -49,7 +49,7 @@ class RememberingAudio(QueryAudio):
 
 
 class Accompaniments(Protocol):
-    """What accompanies the conditioning of queries: answers of a generator, or what was really played."""
+    """Accompaniments to the conditioning of queries: answers of a generator, or the real ones."""
 
     def identity(self, query: Query) -> str:
         """Return a hash of all that the audio of both sides depends on."""
@@ -62,7 +62,7 @@ class Accompaniments(Protocol):
 
 
 Engine = Callable[[CocolaScorer, Sequence[Query], Accompaniments, Mapping[str, str]], Iterator[dict[str, Any]]]
-"""What computes rows of scores, in any order: here (`score_in_process`), or on other machines."""
+"""Function that computes rows of scores, in any order: in this process (`score_in_process`), or on other machines."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Answers:
     """The answers of a generator beside the conditioning they were made for.
 
     Attributes:
-        folder: of the answers.
-        audio: of the queries; its band limits the answers too.
+        folder: folder of the answers.
+        audio: audio of the queries; its band limits the answers too.
     """
 
     folder: GeneratedFolder
@@ -79,19 +79,19 @@ class Answers:
 
     @property
     def whole(self) -> ConditioningAudio:
-        """The conditioning as generators heard it, without a limit."""
+        """The conditioning as generators were given it, without a limit."""
         return self.audio if self.audio.band is None else ConditioningAudio(self.audio.tracks)
 
     def identity(self, query: Query) -> str:
-        """Hash the file, the conditioning, what the file holds, and the band."""
+        """Return a hash of the file, its content, the conditioning and the band."""
         path = self.folder.path(query)
         if path is None:
-            raise AudioError(f"{self.folder.root}: no {query.id}.wav: generate it")
+            raise AudioError(f"{self.folder.root}: no {query.id}.wav; generate it")
         heard = self.audio.fingerprint(query)
         return _hash([file_sha256(path), heard, self.folder.content, self.audio.band, query.seconds])
 
     def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
-        """Return conditioning and answer; the conditioning is taken out of a full mix, at the rate of its file."""
+        """Return conditioning and answer; the conditioning is subtracted from a full mix, at the rate of its file."""
         generated = self.folder.read(query)
         alone = generated.samples
         if self.folder.content == "full_mix":
@@ -117,12 +117,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class RealMusic:
-    """What was really played: the reference of sub-FAD."""
+    """The real accompaniments: the reference of sub-FAD."""
 
     audio: QueryAudio
 
     def identity(self, query: Query) -> str:
-        """Hash both sides and the band."""
+        """Return a hash of both sides and the band."""
         given, target = self.audio.fingerprint(query), self.audio.target_fingerprint(query)
         return _hash(["real", given, target, self.audio.band, query.seconds])
 
@@ -138,12 +138,12 @@ class RealMusic:
 
 @dataclass(frozen=True)
 class Scored:
-    """COCOLA scores of answers, and how much work it was.
+    """COCOLA scores of answers, and how many of them were computed.
 
     Attributes:
-        scores: query id -> mean over windows; NaN where no window has sound on both sides.
-        computed: queries that were scored now.
-        kept: that had been before.
+        scores: score by query id, the mean over windows; NaN if no window has sound on both sides.
+        computed: number of queries that were scored now.
+        kept: number of queries that had been scored before.
     """
 
     scores: Mapping[str, float]
@@ -157,10 +157,10 @@ def score_in_process(
     """Yield a row for each query, in order, as it becomes ready.
 
     Args:
-        scorer: of all.
-        queries: that have an answer.
-        answers: to be scored.
-        keys: query id -> key of its row.
+        scorer: scorer of all queries.
+        queries: queries with an answer.
+        answers: answers to be scored.
+        keys: key of each query's row, by query id.
 
     Raises:
         AudioError: an answer is missing or damaged.
@@ -188,15 +188,15 @@ def score_answers(
     """Return the COCOLA score of (conditioning, answer), in this order, for every query (Eq. 4).
 
     Each line of the file is a query: id, key, score, and the scores of its windows (null where there is silence). It
-    is written as scores become ready, so that a run that was stopped goes on; a line that was cut short is made anew.
+    is written as scores become ready, so a run that was stopped goes on. A line that was cut short is computed again.
 
     Args:
-        scorer: whose signature is part of every key.
-        queries: that have an answer.
-        answers: to be scored.
-        file: JSON lines, made or completed.
-        name: for the progress bar.
-        engine: that computes the rows.
+        scorer: scorer whose signature is part of every key.
+        queries: queries with an answer.
+        answers: answers to be scored.
+        file: JSON lines, created or completed.
+        name: text of the progress bar.
+        engine: function that computes the rows.
 
     Raises:
         AudioError: an answer is missing or damaged.
@@ -236,11 +236,12 @@ def embed_mixes(
     """Return the embeddings (n, D) of every mixture of conditioning and accompaniment, from the cache or anew.
 
     Args:
-        embedder: of sub-FAD.
-        queries: that have an accompaniment.
-        music: to be embedded, at the embedder's rate.
-        cache: one file a query, named after recipe, identity, and the version of this package, which resamples.
-        name: for the progress bar.
+        embedder: embedder of sub-FAD.
+        queries: queries with an accompaniment.
+        music: mixtures to be embedded, at the embedder's rate.
+        cache: cache with one file a query, named after recipe, identity, and the version of this package, which
+            resamples.
+        name: text of the progress bar.
 
     Raises:
         AudioError: audio is missing, damaged, or gives no embeddings.
@@ -253,14 +254,17 @@ def embed_mixes(
             made = embedder.embed(music.mix(query, embedder.sample_rate))
             kept = made.astype(np.float32).astype(np.float64)  # as it will be read next time
             if kept.ndim != 2 or not len(kept) or not np.isfinite(kept).all():
-                raise AudioError(f"{query.id}: the embedder {embedder.name} gave no finite embeddings: listen to it")
+                raise AudioError(
+                    f"{query.id}: the embedder {embedder.name} gave no finite embeddings; listen to the audio, and "
+                    "leave the query out if it is damaged"
+                )
             cache.write(place, kept)
         embedded.append(kept)
     return embedded
 
 
 def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Array]:
-    """Join the embeddings of each track, which belong together when sets are redrawn; tracks by name."""
+    """Return the embeddings of each track, which are redrawn together, in the order of the tracks' names."""
     tracks: dict[str, list[Array]] = {}
     for query, rows in zip(queries, embeddings, strict=True):
         tracks.setdefault(query.conditioning.track, []).append(rows)

@@ -1,4 +1,4 @@
-"""The stages behind Table 3: generate, score, and put together what is on disk; nothing is done twice."""
+"""The stages behind Table 3: generate, score, and lay out what is on disk; nothing is done twice."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -51,10 +51,10 @@ def score_stage(
     """Compute every cell of a manifest; return them by "<folder of the generator>/<label of the column>".
 
     Args:
-        manifest: of the queries.
-        answered: by generators.
-        metrics: columns.
-        engine: of the COCOLA columns.
+        manifest: manifest of the queries.
+        answered: generators with their answers.
+        metrics: columns of the table.
+        engine: engine of the COCOLA columns.
 
     Raises:
         AudioError: an answer is missing or damaged.
@@ -73,7 +73,7 @@ def table_stage(
     metrics: Sequence[Metric],
     cells: Mapping[str, Cell],
 ) -> Section:
-    """Put together the rows of a data set, those without numbers too."""
+    """Return the rows of a data set, including those without numbers."""
     first = manifest.queries[0]
     known = {one.entry: one for one in answered}
     rows = []

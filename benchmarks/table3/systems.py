@@ -1,4 +1,4 @@
-"""The systems of Table 1: what each can do, and how it is evaluated here."""
+"""The systems of Table 1: the tasks of each, and how it is evaluated here."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ class System:
     """A system of the paper, and how it is evaluated here.
 
     Attributes:
-        published: its row of Table 1.
-        route: "in process", or "folder": its output is read from a folder of WAVs.
-        weights: the data sets for which trained weights were published.
-        reason: why it goes this way.
+        published: row of Table 1.
+        route: way of evaluation: "in process", or "folder" of WAVs from elsewhere.
+        weights: data sets with published trained weights.
+        reason: reason for the route.
     """
 
     published: PublishedSystem
@@ -24,7 +24,7 @@ class System:
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """What it can do, according to the paper."""
+        """Tasks that it can do, according to the paper."""
         return tuple(Task[name] for name in self.published.tasks)
 
 

@@ -29,15 +29,15 @@ MEGABYTE = 1_000_000
 
 
 def make_table(options: argparse.Namespace) -> dict[str, object]:
-    """Run the stages asked for; return what was made, as plain data.
+    """Run the stages asked for; return a summary as plain data.
 
     Raises:
-        CocolaError: something cannot be read, generated or scored.
+        CocolaError: music, weights or answers cannot be read, generated or scored.
     """
     entries = _entries(options.generators, options.candidates)
     corpora = options.corpus or [None] * len(options.queries)
     if len(corpora) != len(options.queries):
-        raise UsageError(f"{len(corpora)} corpora for {len(options.queries)} manifests: pass one for each, or none")
+        raise UsageError(f"pass --corpus for each --queries, or none; got {len(corpora)} for {len(options.queries)}")
     manifests = open_manifests(options.queries, corpora, options.out, options.band)
     opened = RayEngine(options.workers) if options.engine == "ray" else nullcontext(score_in_process)
     scoring = options.until != "generate"
@@ -75,15 +75,16 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
 
 def _entries(specs: Sequence[str], candidates: Sequence[str]) -> list[Entry]:
     if len(set(specs)) < len(specs):
-        raise UsageError("a generator is asked for twice: name each once")
+        raise UsageError("--generators must differ; one is named twice; name each once")
     unknown = [spec for spec in specs if spec.partition(":")[0] not in GENERATORS and not system_without_weights(spec)]
     if unknown:
-        raise UsageError(f"no generator {unknown[0]!r}: pass {', '.join(GENERATORS)} or a system of the paper")
+        known = ", ".join(GENERATORS)
+        raise UsageError(f"a generator must be one of {known}, or a system of the paper; got {unknown[0]!r}")
     counts: dict[str, int] = {}
     for text in candidates:
         name, _, number = text.partition("=")
         if not number.isdecimal() or name not in {spec.partition(":")[0] for spec in specs}:
-            raise UsageError(f"--candidates {text}: write NAME=N with the name of a generator of this table")
+            raise UsageError(f"--candidates must be NAME=N with the name of a generator of this table; got {text}")
         counts[name] = int(number)
     return [replace(Entry(spec), candidates=counts.get(spec.partition(":")[0], 1)) for spec in specs]
 

@@ -176,7 +176,7 @@ def test_the_recipe_knows_weights_and_settings(small: Path, queries: list[Query]
 def test_errors_name_the_way_out(small: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="componet:DIR"):
         make_componet("")
-    with pytest.raises(UsageError, match="no setting"):
+    with pytest.raises(UsageError, match=r"a setting must be one of adapter=.*; got 'stepps=3'"):
         make_componet(f"{small},stepps=3")
     with pytest.raises(CheckpointError, match="adapter=FILE"):
         make_componet(str(tmp_path))

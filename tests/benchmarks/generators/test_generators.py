@@ -186,7 +186,7 @@ def test_a_folder_may_leave_queries_out_with_a_reason(bench: Benchmark, tmp_path
     ("about", "message"),
     [
         (None, "no generated.json"),
-        ("[1]", "not an object"),
+        ("[1]", "must be an object with content and queries_sha256"),
         ('{"content": "accompaniment"}', "queries_sha256"),
         ('{"content": "accompaniment", "queries_sha256": "0000"}', "answers the queries 0000"),
         ('{"content": "mix", "queries_sha256": "0000"}', "accompaniment or full_mix"),
@@ -259,7 +259,7 @@ def test_norms_are_kept_on_disk(bench: Benchmark, tmp_path: Path) -> None:
     assert len(note["norms"]) == 3
     loudest = soundfile.read(tmp_path / f"{bench.queries[0].id}.wav")[0]
     assert np.linalg.norm(loudest) == pytest.approx(max(note["norms"]), rel=1e-5)
-    with pytest.raises(UsageError, match="0 candidates"):
+    with pytest.raises(UsageError, match="candidates must be 1 or more; got 0"):
         BestOf(Noise(), 0)
 
 
@@ -353,8 +353,8 @@ def test_the_command_line_generates(bench: Benchmark, tmp_path: Path, capsys: py
         with pytest.raises(SystemExit):
             commands.generate([*again, "--generator", wrong])
     errors = capsys.readouterr().err
-    assert "no generator 'nothing': pass ground_truth, random, " in errors
-    assert "write folder:DIR" in errors and "--out is the folder that is read" in errors
+    assert "the generator must be one of ground_truth, random, " in errors
+    assert "write folder:DIR" in errors and "--out is the folder that the answers are read from" in errors
 
 
 def test_candidates_of_the_command_line(bench: Benchmark) -> None:

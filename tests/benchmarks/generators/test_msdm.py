@@ -172,7 +172,8 @@ def test_weights_and_settings_come_from_one_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [(",tempo=3", "tempo=3"), (",steps=few", "steps=few"), (",steps=1", "steps=1")]
+    ("settings", "message"),
+    [(",tempo=3", "tempo=3"), (",steps=few", "steps=few"), (",steps=1", "steps must be 2 or more, .*; got 1 and 1")],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, settings: str, message: str) -> None:
     save_msdm(tiny_msdm(), tmp_path / "model")

@@ -154,11 +154,11 @@ def test_schedules_that_make_no_sense_are_refused(changes: dict[str, float]) -> 
 
 @pytest.mark.parametrize("mask", [torch.ones(1, 3, dtype=torch.bool), torch.ones(1, STEMS)])
 def test_masks_that_do_not_fit_are_refused(mask: Tensor) -> None:
-    with pytest.raises(UsageError, match="mask"):
+    with pytest.raises(UsageError, match="mask must hold booleans of shape"):
         generate_stems(denoise, band(), mask, rng=rng())
 
 
 @pytest.mark.parametrize(("stems", "dependent"), [(1, 0), (4, 4)])
 def test_separation_needs_a_stem_that_is_the_rest(stems: int, dependent: int) -> None:
-    with pytest.raises(UsageError, match="at least two stems"):
+    with pytest.raises(UsageError, match="stems must be at least two, and dependent the index of one"):
         separate_stems(denoise, torch.zeros(1, 10), stems, rng=rng(), dependent=dependent)

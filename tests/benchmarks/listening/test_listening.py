@@ -107,7 +107,7 @@ def test_another_test(tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["song,stem,score", "s,b,1"], "no column 'system'; columns are song, stem, score"),
+        (["song,stem,score", "s,b,1"], "the columns must include system; got song, stem, score"),
         (["song,stem,system,score", "s,b,og,x"], "line 2: score must be a finite number; got 'x'"),
         (["song,stem,system,score", "s,b,og,1", "s,b,og,2"], "scores og of s / b twice"),
         (["song,stem,system,score", "s,b,og,1"], "no item with two rated systems"),
@@ -124,7 +124,7 @@ def test_files_that_are_not_there(tmp_path: Path, capsys) -> None:
     for arguments, message in (
         (["--scores", str(tmp_path / "no.csv")], "cannot be read as a CSV file in UTF-8 (FileNotFoundError)"),
         (["--ratings", str(RATINGS_FILE)], "--ratings needs --scores"),
-        (["--real", "truth"], "--real truth: no system of that name was rated; systems are moises, og, sac, stage"),
+        (["--real", "truth"], "--real must be one of the rated systems moises, og, sac, stage; got truth"),
     ):
         with pytest.raises(SystemExit):
             listening(arguments)

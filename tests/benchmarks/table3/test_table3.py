@@ -420,7 +420,7 @@ def test_published_values_stand_beside_ours_and_never_in_their_place() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--generators", "nobody"], "no generator"),
+        (["--generators", "nobody"], "or a system of the paper; got 'nobody'"),
         (["--generators", "random", "random"], "twice"),
         (["--candidates", "random"], "NAME=N"),
         (["--encoders", "embedded", "embedded"], "twice"),
