@@ -36,14 +36,14 @@ NO_STEM = -1
 
 @dataclass(frozen=True)
 class BankTrack:
-    """Where the stems of a track lie in the bank, one after the other, all of one length.
+    """The place of a track's stems in the bank, one after the other, all of one length.
 
     Attributes:
-        name: of the track.
-        first: sample at which the first stem begins.
-        length: of every stem, samples.
+        name: name of the track.
+        first: first sample of the first stem, counted through the bank.
+        length: length of every stem, in samples.
         powers: mean square of every block, full scale 1, (N, length / BLOCK).
-        beat: period of the beat as `cues.beat_period` hears it in the full mix, seconds.
+        beat: period of the beat in seconds, from `cues.beat_period` of the full mix.
     """
 
     name: str
@@ -63,11 +63,11 @@ class BankTrack:
 
 
 class StemBank:
-    """A corpus in a few arrays: in the memory of a GPU where there is one, else mapped from files.
+    """A corpus in a few arrays: in the memory of a GPU if there is one, else mapped from files.
 
     Attributes:
-        arrays: every stem of every track, int16, (n,) each; places are counted through all of them.
-        tracks: where they are.
+        arrays: samples of all stems of all tracks, int16, (n,) each; places are counted through all arrays.
+        tracks: places of the tracks.
     """
 
     def __init__(self, arrays: Sequence[Tensor], tracks: Sequence[BankTrack]) -> None:
@@ -75,7 +75,7 @@ class StemBank:
 
     @property
     def device(self) -> torch.device:
-        """Where the samples are."""
+        """Device of the samples."""
         return self.arrays[0].device
 
     @classmethod
@@ -94,8 +94,8 @@ class StemBank:
         """Sum stems to sub-mixes (Eq. 1).
 
         Args:
-            offsets: sample at which each stem's window begins, on the host; ``NO_STEM`` fills up rows of fewer stems.
-            length: of the windows, samples.
+            offsets: place in the bank of each stem's window, on the host; ``NO_STEM`` fills up rows of fewer stems.
+            length: length of the windows, in samples.
 
         Shape:
             (..., S) -> (..., length), float32.
@@ -116,9 +116,9 @@ class StemBank:
 
 
 def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -> list[StemBank]:
-    """Map the bank of a split of each corpus, under ``cache``; `corpora.open_corpora` says what a corpus may be.
+    """Map the bank of a split of each corpus, under ``cache``; the corpora are as for `open_corpora`.
 
-    A corpus that was changed since, or another one of the same name, has a bank of its own (`identity.cache_name`).
+    A corpus that has changed, or another one of the same name, has a bank of its own (`identity.cache_name`).
     """
     banks = []
     for spec in specs:
@@ -127,7 +127,7 @@ def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -
 
 
 def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, workers: int) -> StemBank:
-    """Map the bank in ``folder``, decoding the tracks into it if it is not there yet; of several runs one does."""
+    """Map the bank in ``folder``. If there is none, decode the tracks into it; of several runs only one does."""
     if not (folder / TRACKS).exists():
         folder.mkdir(parents=True, exist_ok=True)
         with _turn(folder):
@@ -170,7 +170,9 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
         places.append((tracks[len(places) + damaged].name, first, length, count, beat))
         first = end
     if not places:
-        raise AudioError(f"{folder}: none of {len(tracks)} tracks could be read; the messages above say why")
+        raise AudioError(
+            f"{folder}: none of {len(tracks)} tracks could be read; the messages above say why; replace the files"
+        )
     if damaged:
         logger.warning("%d of %d tracks left out", damaged, len(tracks))
     samples.flush()
@@ -180,10 +182,10 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
 
 
 def _read_places(file: Path) -> list[tuple[str, int, int, int, float]]:
-    """Read where the tracks of a bank lie.
+    """Read the places of the tracks of a bank.
 
     Raises:
-        UsageError: The file is damaged.
+        UsageError: the file is damaged.
     """
     remedy = f"delete {file.parent}, and the corpus is decoded again"
     places = read_json(file, kind=list, most_bytes=2**28, remedy=remedy)
@@ -196,7 +198,7 @@ def _read_places(file: Path) -> list[tuple[str, int, int, int, float]]:
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """Keep other runs from writing into a folder; say so where another one is at it."""
+    """Keep other runs from writing into a folder; wait, with a message, for a run that is writing."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
@@ -210,7 +212,7 @@ def _turn(folder: Path) -> Iterator[None]:
 
 
 class _Decoder(Dataset[tuple[Tensor, float, str]]):
-    """The stems of a track as int16 samples (N, L) and its beat period in seconds, or why they cannot be had."""
+    """The stems of a track as int16 samples (N, L) and its beat period in seconds, or a text that says what failed."""
 
     def __init__(self, tracks: Sequence[Track], lengths: Sequence[int]) -> None:
         self.tracks, self.lengths = tracks, lengths

@@ -15,14 +15,14 @@ def index_cocochorales(root: Path, split: str, *, ensembles: Collection[str] = E
     """Index ``main_dataset/<train|valid|test>/<ensemble>_track<number>/stems_audio/<voice>_<instrument>.wav``.
 
     The tiny and the full version have the same layout: tiny is 12 + 4 + 4 of the full version's archives of 2000 tracks
-    (``data_format.md`` and ``data_download/`` of its generator). ``mix.wav`` lies a folder above the stems. The
-    root may be ``main_dataset`` or what holds it. A stem that is shorter than the others is silent from its end on:
-    `tracks.keep_usable`.
+    (``data_format.md`` and ``data_download/`` of its generator). ``mix.wav`` lies in the folder above the stems. The
+    root may be ``main_dataset`` or the folder that holds it. A stem that is shorter than the others is silent after its
+    end (`tracks.keep_usable`).
 
     Args:
-        root: the folder of the data set.
-        split: train, validation or test.
-        ensembles: those to read; COCOLA All was trained on "random" alone (section 5).
+        root: folder of the data set.
+        split: name of the split: train, validation or test.
+        ensembles: names of the ensembles to read; COCOLA All was trained on "random" alone (section 5).
 
     Raises:
         AudioError: no track can be used.

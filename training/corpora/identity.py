@@ -1,4 +1,4 @@
-"""What tells a corpus from others, and from itself before it was changed: where it is, and the state of its files."""
+"""The identity of a corpus, which changes with its place and with any of its files."""
 
 import hashlib
 import os
@@ -11,13 +11,13 @@ _DIGITS = 8
 
 
 def cache_name(spec: str) -> str:
-    """Return the name of a folder that keeps what was made of a corpus: readable, its own, and of this state.
+    """Return a readable name for the cache folder of a corpus; no other corpus and no other state of it has it.
 
-    Two corpora of one name in two places have two; so has a corpus before and after a file was added, removed or
+    Corpora of one name in two places have two folders. So has a corpus before and after a file was added, removed or
     changed, as far as names, sizes and times tell.
 
     Args:
-        spec: The corpus, as `open_corpora` takes it.
+        spec: corpus, as for `open_corpora`.
     """
     kind, colon, folder = spec.partition(":")
     root = Path(spec).expanduser()

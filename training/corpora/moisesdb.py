@@ -20,14 +20,15 @@ def index_moisesdb(root: Path, split: str, *, by_type: bool = False) -> list[Tra
 
     ``data.json`` beside the stem folders lists them: ``stems``, each with a ``stemName`` of the 11 (drums, guitar, …)
     and ``tracks``, the files, each with ``id``, ``extension`` and a finer ``trackType`` (kick drum, overheads, …). A
-    stem name may come twice; its files are gathered. MoisesDB has no splits of its own: they are drawn with a fixed
+    stem name may occur twice; its files are gathered. MoisesDB has no splits of its own: they are drawn with a fixed
     seed, 0.8/0.1/0.1 as in section 4.1 of the paper, unless tracks already lie in ``train``, ``valid`` and ``test``.
 
     Args:
-        root: the folder of the data set, with or without the provider's folder.
-        split: train, validation or test.
-        by_type: make a stem of each track type. By default a stem is one of the 11: its files, such as the microphones
-            of one drum kit, hear each other, so two of them on either side of a pair would give the answer away.
+        root: folder of the data set, with or without the provider's folder.
+        split: name of the split: train, validation or test.
+        by_type: choice of the stems: one of each track type, or one of each of the 11 kinds (default). Files of one
+            kind, such as the microphones of a drum kit, pick up each other; on two sides of a pair they would give the
+            answer away.
 
     Raises:
         AudioError: no track can be used.

@@ -24,11 +24,11 @@ VALIDATION = frozenset(
         "Young Griffo - Pennies",
     }
 )
-"""The tracks of ``train`` that the package musdb (``configs/mus.yaml``) and most who use the data set keep for it."""
+"""Validation tracks, from ``train``: the choice of the package musdb (``configs/mus.yaml``) and of most users."""
 
 
 def index_musdb18hq(root: Path, split: str) -> list[Track]:
-    """Index ``<root>/<train|test>/<artist - title>/<stem>.wav``; ``mixture.wav`` beside the stems is none of them.
+    """Index ``<root>/<train|test>/<artist - title>/<stem>.wav``; ``mixture.wav`` beside the stems is left out.
 
     Validation is 14 tracks of ``train``, so training is the other 86.
 

@@ -1,4 +1,4 @@
-"""What tracks and stems are called: one Unicode form, one word for a kind of stem, numbered tags."""
+"""The names of tracks and stems: one Unicode form, one word for a kind of stem, numbered tags."""
 
 import re
 import unicodedata
@@ -10,16 +10,16 @@ from cocola_metric.errors import UsageError
 from .tracks import Stem
 
 MERGED = "drums"
-"""Stems of this kind are one stem: the kits of a song, in the released code of CompoNet."""
+"""Kind whose stems are one stem, such as several drum kits of a song; the released code of CompoNet does so."""
 
 
 def canonical_name(name: str) -> str:
-    """Return a name of a file in the one Unicode form (NFC) that we keep; some systems store another."""
+    """Return the name of a file in the Unicode form NFC; some systems store another form."""
     return unicodedata.normalize("NFC", name)
 
 
 def tag_word(name: str) -> str:
-    """Return a name as a tag: lower case, every run of other signs an underscore.
+    """Return a name as a tag: lower case, with an underscore for every run of other characters.
 
     >>> tag_word("Chromatic Percussion")
     'chromatic_percussion'
@@ -28,7 +28,7 @@ def tag_word(name: str) -> str:
 
 
 def instrument_of(stem: Stem) -> str:
-    """Return the kind of a stem: the data set's word for what plays, or else the stem's own name, as a tag.
+    """Return the kind of a stem as a tag: the data set's word for its instrument, or else the stem's own name.
 
     >>> instrument_of(Stem("S03", (), "Chromatic Percussion"))
     'chromatic_percussion'
@@ -43,13 +43,13 @@ def stem_tags(kinds: Sequence[str]) -> tuple[str, ...]:
     ('guitar_1', 'drums_1', 'guitar_2', 'drums_1')
 
     Raises:
-        UsageError: a kind is empty or holds a separator of the prompt (Eq. 7).
+        UsageError: a kind is empty, or holds a separator of the prompt (Eq. 7).
     """
     counts: Counter[str] = Counter()
     tags = []
     for kind in (kind.strip().lower() for kind in kinds):
         if not kind or "," in kind or ";" in kind:
-            raise UsageError(f"{kind!r} is no kind of stem: pass a word without comma or semicolon")
+            raise UsageError(f"a kind of stem must be a word without comma or semicolon; got {kind!r}")
         counts[kind] += 1
         tags.append(f"{kind}_{1 if kind == MERGED else counts[kind]}")
     return tuple(tags)

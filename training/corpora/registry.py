@@ -25,22 +25,23 @@ CORPORA: dict[str, Callable[[Path, str], list[Track]]] = {
     "stem_folder": index_stem_folder,
     "rendered": index_rendered,
 }
-"""Name -> index(root, split), which gives the tracks of a split in a fixed order."""
+"""Index functions by the name of their corpus; index(root, split) returns the tracks in a fixed order."""
 
 
 def open_corpora(specs: Sequence[str], split: str) -> list[Track]:
     """List the tracks of a split of several corpora, one corpus after the other.
 
     Args:
-        specs: "moisesdb:/data/moisesdb", with a name of `CORPORA`, or a folder, which is read as ``stem_folder``.
-        split: train, validation or test.
+        specs: corpora, each as "moisesdb:/data/moisesdb" with a name of `CORPORA`, or as a folder that is read as
+            ``stem_folder``.
+        split: name of the split: train, validation or test.
 
     Raises:
-        AudioError: a corpus has no track that can be used.
-        UsageError: no specs, an unknown corpus or an unknown split.
+        AudioError: a corpus has no usable track.
+        UsageError: there are no specs, or a corpus or the split is unknown.
     """
     if not specs:
-        raise UsageError(f"no corpora: pass folders, or name:folder with a name of {', '.join(CORPORA)}")
+        raise UsageError(f"no corpora given; pass folders, or name:folder with a name of {', '.join(CORPORA)}")
     return [track for spec in specs for track in _open_corpus(spec, split)]
 
 
@@ -49,5 +50,5 @@ def _open_corpus(spec: str, split: str) -> list[Track]:
     if colon and folder and name in CORPORA:
         return CORPORA[name](Path(folder).expanduser(), split)
     if not Path(spec).expanduser().exists() and (colon or name in CORPORA):
-        raise UsageError(f"{spec!r} is no corpus: pass a folder, or name:folder with a name of {', '.join(CORPORA)}")
+        raise UsageError(f"a corpus must be a folder, or name:folder with a name of {', '.join(CORPORA)}; got {spec!r}")
     return index_stem_folder(Path(spec).expanduser(), split)

@@ -26,9 +26,9 @@ def index_slakh2100(root: Path, split: str) -> list[Track]:
     others to ``omitted``. A folder without splits, as BabySlakh, is split by the official numbers: training ends at
     1500, validation at 1875, test at 2100.
 
-    ``metadata.yaml`` lists the stems, with ``inst_class`` ("Guitar") and ``audio_rendered``, false where a stem has no
-    file. Its ``audio_dir`` is not trusted: in track 616 of redux it names a folder of the authors' machine. A listed
-    stem without a file is named and left out, and the track stays: the others still belong together.
+    ``metadata.yaml`` lists the stems, with ``inst_class`` ("Guitar") and ``audio_rendered``, which is false if a stem
+    has no file. Its ``audio_dir`` is ignored: in track 616 of redux it names a folder of the authors' machine. A listed
+    stem without a file is left out with a warning. The track stays, because its other stems still belong together.
 
     Raises:
         AudioError: no track can be used.
@@ -71,7 +71,7 @@ def _read_track(folder: Path) -> Track:
     files = {file.stem: file for file in (list_audio(stems) if stems.is_dir() else []) if file.stem.startswith("S")}
     missing = sorted(set(rendered) - set(files))
     if missing:
-        logger.warning("%s: %s listed, but not there: left out", stems, ", ".join(missing))
+        logger.warning("%s: listed stems without a file are left out: %s", stems, ", ".join(missing))
     return Track(
         folder.name,
         tuple(Stem(name, (files[name],), rendered[name]) for name in sorted(rendered) if name in files),

@@ -1,4 +1,4 @@
-"""Which tracks are for training, validation and test: by folder, or by a seeded draw where a data set does not say."""
+"""The tracks of training, validation and test: by folder, or by a seeded draw if a data set has no splits."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,17 +14,17 @@ ALL_FOLDERS = tuple(name for names in FOLDERS.values() for name in names)
 
 
 def check_split(split: str) -> None:
-    """Refuse a split of another name.
+    """Check the name of a split.
 
     Raises:
-        UsageError: naming those there are.
+        UsageError: there is no split of that name.
     """
     if split not in SPLITS:
-        raise UsageError(f"no split {split!r}: pass {', '.join(SPLITS)}")
+        raise UsageError(f"the split must be one of {', '.join(SPLITS)}; got {split!r}")
 
 
 def find_home(root: Path, *landmarks: str) -> Path:
-    """Return the folder in which one of the landmarks lies: the root, or the one folder in it that has some.
+    """Return the folder in which one of the landmarks lies: the root, or the one folder in it that has a landmark.
 
     An archive unpacks into a folder of its own, so a root may be given with or without it.
 
@@ -37,7 +37,10 @@ def find_home(root: Path, *landmarks: str) -> Path:
     for home in homes:
         if any(next(home.glob(landmark), None) for landmark in landmarks):
             return home
-    raise AudioError(f"{root}: neither it nor a folder in it holds {' or '.join(landmarks)}")
+    raise AudioError(
+        f"{root}: neither it nor a folder in it holds {' or '.join(landmarks)}; give the folder that the data set was "
+        "unpacked into"
+    )
 
 
 def split_folder(home: Path, split: str) -> Path | None:

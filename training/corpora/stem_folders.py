@@ -15,7 +15,7 @@ GROUPS_FILE = "GROUPS.json"
 def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     """Index ``<root>/<track>/<stem>.<ext>``, sorted by name; tracks of fewer than two stems are left out.
 
-    A mixture beside the stems (``mix``, ``mixture``, ``mixdown``, ``master``) is none of them.
+    A mixture beside the stems (``mix``, ``mixture``, ``mixdown``, ``master``) is left out.
 
     A ``GROUPS.json`` beside the tracks, {track: {file: stem name}}, gathers files into coarser stems. With a split,
     tracks are read from its folder, ``<root>/<split>/<track>/<stem>.<ext>``; where the root has no such folders, the
@@ -37,7 +37,7 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     ]
     tracks = [track for track in tracks if len(track.stems) >= 2]
     if not tracks:
-        raise AudioError(f"{root}: no track with two stems; expected <track>/<stem>.<wav|flac|ogg|mp3|aiff>")
+        raise AudioError(f"{root}: no track with two stems; put the files at <track>/<stem>.<wav|flac|ogg|mp3|aiff>")
     if split is not None:
         chosen = draw_split((track.name for track in tracks), split)
         count = len(tracks)
@@ -48,15 +48,15 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
 
 
 def _read_groups(file: Path) -> dict[str, dict[str, str]]:
-    """Read which files of a track are one stem: track -> file -> stem.
+    """Read the stem of each file of each track.
 
     Raises:
-        UsageError: The file is damaged, or says something else.
+        UsageError: the file is damaged, or not of this form.
     """
     groups: dict[str, dict[str, str]] = read_json(file, most_bytes=2**26, remedy="mend or delete it")
     for track, files in groups.items():
         if not isinstance(files, dict) or not all(isinstance(stem, str) for stem in files.values()):
-            raise UsageError(f"{file}: {track!a} is no object of file names and the names of their stems; mend it")
+            raise UsageError(f"{file}: {track!a} must be an object of file names and stem names; correct it")
     return groups
 
 
@@ -67,12 +67,14 @@ def index_rendered(root: Path, split: str) -> list[Track]:
         AudioError: there is no such corpus.
     """
     if not root.is_dir():
-        raise AudioError(f"{root}: no such folder; give what was rendered into")
+        raise AudioError(f"{root}: no such folder; give the folder that the command render wrote")
     if _is_divided(root):
         return index_stem_folder(root, split)
     corpora = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and split_folder(folder, split)]
     if not corpora:
-        raise AudioError(f"{root}: no rendered corpus; expected <corpus>/{split}/<track>/<stem>.flac")
+        raise AudioError(
+            f"{root}: no rendered corpus, which has <corpus>/{split}/<track>/<stem>.flac; render one first"
+        )
     return [
         Track(f"{corpus.name}/{track.name}", track.stems)
         for corpus in corpora
@@ -87,7 +89,8 @@ def _is_divided(root: Path) -> bool:
 def _existing_split(root: Path, split: str) -> Path:
     folder = split_folder(root, split)
     if folder is None:
-        raise AudioError(f"{root}: no folder {' or '.join(FOLDERS[split])} beside its other splits")
+        names = " or ".join(FOLDERS[split])
+        raise AudioError(f"{root}: no folder {names} beside its other splits; put tracks of that split there")
     return folder
 
 
@@ -99,7 +102,7 @@ def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
         members = files.setdefault(groups.get(file.name, file.stem), [])
         if members and file.name not in groups:
             raise AudioError(
-                f"{folder}: {members[0].name} and {file.name} are the same stem: remove one, or, if they are to be "
+                f"{folder}: {members[0].name} and {file.name} are the same stem; remove one, or, if they are to be "
                 f"summed, name both in {GROUPS_FILE}"
             )
         members.append(file)

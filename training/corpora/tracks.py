@@ -1,4 +1,4 @@
-"""Tracks and their stems, and which of them can be read."""
+"""Tracks and their stems, and the check whether they can be read."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EARLY_END = 1.0
-"""Seconds by which a stem may end before its track without a word being said."""
+"""Seconds by which a stem may end before its track without a message."""
 READERS = 8  # threads that open files: on a network disk they wait, mostly
 
 
@@ -25,9 +25,9 @@ class Stem:
     """One instrument of a track: one or several files that are summed.
 
     Attributes:
-        name: unique in its track.
-        files: what is summed.
-        instrument: what plays, in the words of the data set ("Guitar", "violin"); empty where it does not say.
+        name: name of the stem, unique in its track.
+        files: files that are summed.
+        instrument: instrument in the words of the data set ("Guitar", "violin"); empty if it has none.
     """
 
     name: str
@@ -61,11 +61,11 @@ class Track:
 
 
 def keep_usable(tracks: Iterable[Track], corpus: str) -> list[Track]:
-    """Keep the tracks of two stems or more whose files are all there and whole; name and count the others.
+    """Return the tracks of two stems or more whose files all exist and are whole; warn of the others.
 
-    Headers are read, and the last sample of FLAC files: it alone tells that a FLAC file was cut. A track with a stem
-    that ends more than a second before the others is kept: what there is of the stem belongs to the music, and behind
-    its end it is as silent as a stem that rests. CocoChorales has such a track (`string_track001353`).
+    Headers are read, and the last sample of FLAC files, which alone shows that a FLAC file was cut. A track with a stem
+    that ends more than a second before the others is kept: after its end the stem is silent, like a stem that rests.
+    CocoChorales has such a track (`string_track001353`).
 
     Raises:
         AudioError: no track is left.
@@ -92,7 +92,7 @@ def keep_usable(tracks: Iterable[Track], corpus: str) -> list[Track]:
 
 
 def find_problem(track: Track) -> str | None:
-    """Say why a track cannot be used, or None."""
+    """Return why a track cannot be used, or None."""
     if len(track.stems) < 2:
         return f"it has {len(track.stems)} of the two stems that a track needs"
     try:
@@ -106,10 +106,10 @@ def find_problem(track: Track) -> str | None:
 
 
 def _check_end(file: "AudioFile") -> None:
-    """Read the last sample of a FLAC file, whose header is no evidence that it is there.
+    """Read the last sample of a FLAC file; the header does not show whether the file is whole.
 
     Raises:
-        AudioError: It is not.
+        AudioError: the file ends before its last sample.
     """
     if file.path.suffix.lower() == ".flac":
         for _ in file.blocks(file.frames - 1):
@@ -119,7 +119,7 @@ def _check_end(file: "AudioFile") -> None:
 def _report_doubts(tracks: Sequence[Track], corpus: str) -> None:
     doubts = [file.doubt for track in tracks for stem in track.stems for file in stem.opened if file.doubt]
     if doubts:
-        logger.warning("%s: %d files of which something is not known; the first: %s", corpus, len(doubts), doubts[0])
+        logger.warning("%s: %d files raise doubts; the first: %s", corpus, len(doubts), doubts[0])
 
 
 def _report_early_ends(tracks: Sequence[Track], corpus: str) -> None:

@@ -1,4 +1,4 @@
-"""Windows of a track, read where they lie on the disk and resampled as the whole file would be."""
+"""Windows of a track, read from the disk without the rest of the file, and resampled like the whole file."""
 
 import math
 from functools import lru_cache
@@ -12,7 +12,7 @@ from cocola_metric.audio import SAMPLE_RATE, AudioFile, open_file, resample_betw
 from .tracks import Stem, Track
 
 CONTEXT = 0.01
-"""Seconds read to either side of a window: the resampler sees 6.1 samples of the lower rate, below 1 ms."""
+"""Seconds read to either side of a window; the resampler needs 6.1 samples of the lower rate, less than 1 ms."""
 
 
 def read_window(track: Track, start: float, seconds: float, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
@@ -20,12 +20,12 @@ def read_window(track: Track, start: float, seconds: float, sample_rate: int = S
 
     Args:
         track: track from an index function of the corpora.
-        start: seconds from the beginning, 0 or more.
-        seconds: length of the window.
+        start: start of the window, in seconds from the beginning, 0 or more.
+        seconds: length of the window, in seconds.
         sample_rate: rate of the output, in Hz.
 
     Shape:
-        output: (N, L), one row per stem, L = round(seconds * sample_rate).
+        -> (N, L), one row per stem, L = round(seconds * sample_rate).
 
     Raises:
         AudioError: a file is missing or damaged.
@@ -46,16 +46,16 @@ def read_excerpt(path: Path, first: int, length: int, sample_rate: int = SAMPLE_
     """Read a piece of a file: mono (channels averaged), silent past the end of the file.
 
     Only the piece and a little to either side are decoded. A file at another rate is resampled by the one resampler of
-    the metric; the samples are those of the whole file, resampled.
+    the metric; the samples are the same as those of the whole file, resampled.
 
     Args:
         path: file to read.
-        first: sample to begin with, at ``sample_rate``.
+        first: first sample to read, counted at ``sample_rate``.
         length: number of samples.
         sample_rate: rate of the output, in Hz.
 
     Shape:
-        output: (L,).
+        -> (L,).
 
     Raises:
         AudioError: the file is missing, damaged, or below 8 kHz.

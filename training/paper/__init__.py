@@ -1,4 +1,4 @@
-"""What the paper published: its tables as data, and the tasks of Figure 3."""
+"""The paper's published results: Tables 1 to 3 as data, and the tasks of Figure 3."""
 
 import lazy_loader
 

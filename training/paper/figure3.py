@@ -7,7 +7,7 @@ from cocola_metric.errors import UsageError
 
 
 class Task(StrEnum):
-    """What is asked of a system that is given the stems Y and has to make the stems X; X is never empty."""
+    """A task: the stems Y are given, and the stems X are to be made; X is never empty."""
 
     UG = "unconditional generation"  # Y empty
     AG = "accompaniment generation"  # Y and X have nothing in common
@@ -18,17 +18,17 @@ class Task(StrEnum):
 
 
 def task_of(given: Collection[object], wanted: Collection[object]) -> Task:
-    """Return the task that asks for the stems ``wanted``, X, of one who hears the stems ``given``, Y (Figure 3).
+    """Return the task in which the stems ``given``, Y, lead to the stems ``wanted``, X (Figure 3).
 
     >>> task_of({"bass"}, {"drums"}).name, task_of({"bass", "drums"}, {"drums"}).name
     ('AG', 'SS')
 
     Raises:
-        UsageError: nothing is wanted.
+        UsageError: ``wanted`` is empty.
     """
     y, x = frozenset(given), frozenset(wanted)
     if not x:
-        raise UsageError("X is empty: a task asks for one stem or more")
+        raise UsageError("X is empty; ask for one stem or more")
     if not y:
         return Task.UG
     if y == x:

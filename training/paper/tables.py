@@ -8,12 +8,12 @@ class PublishedSystem:
     """A row of Table 1.
 
     Attributes:
-        tasks: what the paper says of each task the system can do: "MS" (several sources at a time), "1S" (one), or
-            more; "" for a tick without a word. A task it cannot do is absent.
-        methodology: how it is trained or used.
-        inputs: single or multiple inputs, of sources or sub-mixes.
-        outputs: likewise.
-        coherence: whether it minds that what it makes fits.
+        tasks: tasks that the system can do, with the paper's word on each: "MS" (several sources at a time), "1S" (one)
+            or more; "" for a tick without a word.
+        methodology: method of training or use.
+        inputs: number and kind of inputs: single or multiple, sources or sub-mixes.
+        outputs: number and kind of outputs, likewise.
+        coherence: claim that its outputs are coherent with the input.
     """
 
     tasks: dict[str, str]
@@ -59,8 +59,8 @@ PUBLISHED_TABLE_1: dict[str, PublishedSystem] = {
         True,
     ),
 }
-"""Table 1 by system. The marks under UG, and the coherence of CompoNet, are hard to read in the text of the paper that
-circulates; they are taken as ticks."""
+"""Table 1 by system. The marks under UG, and the coherence of CompoNet, are hard to read in the paper's text as it
+circulates; they are taken for ticks."""
 
 PUBLISHED_TABLE_2: dict[str, dict[str, float]] = {
     "MoisesDB": {"MUSDB18-HQ": 52.56, "MoisesDB": 53.01, "Slakh2100": 51.22, "CocoChorales": 60.32},
@@ -104,4 +104,4 @@ PUBLISHED_TABLE_3: dict[str, dict[str, dict[str, float | None]]] = {
         },
     }.items()
 }
-"""Table 3: data set -> method -> column -> value; None where the paper has none. FAD is better when lower."""
+"""Table 3: values by data set, method and column; None if the paper has none. FAD is better when lower."""

@@ -1,4 +1,4 @@
-"""What every training shares: its loop, files, options, processes, clock and settings."""
+"""The parts that every training run shares: loop, files, options, processes, clock and settings."""
 
 import lazy_loader
 

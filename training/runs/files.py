@@ -1,4 +1,4 @@
-"""What a training run keeps: a checkpoint to go on from, its settings, its log, and weights."""
+"""The files of a training run: a checkpoint to resume from, settings, log, and weights."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_FILE, LOG_FILE, SETTINGS_FILE = "checkpoint.pt", "log.csv", "training.json"
 FORMAT = 2
-"""Of checkpoints; the first one lacked the settings, and some random states."""
+"""Version of checkpoints; the first one lacked the settings and some random states."""
 
 
 def save_checkpoint(
@@ -34,7 +34,7 @@ def save_checkpoint(
     settings: Mapping[str, object],
     device: torch.device,
 ) -> None:
-    """Write everything a run needs to go on as if it had not stopped, whole or not at all.
+    """Write a checkpoint from which a run goes on as if it had not stopped; the file is written whole or not at all.
 
     Args:
         path: file to write.
@@ -63,21 +63,21 @@ def resume(
     settings: Mapping[str, object],
     device: torch.device,
 ) -> int:
-    """Bring a run to where its checkpoint left it, if there is one; return the number of steps it has made.
+    """Restore a run from its checkpoint, if there is one; return the number of steps it has made.
 
-    The arguments are those of `save_checkpoint`; weights are changed where they are. Settings other than those of the
-    checkpoint are allowed, and named.
+    The arguments are those of `save_checkpoint`; weights are changed in place. Settings may differ from those of the
+    checkpoint; a warning names the differences.
 
     Raises:
         CheckpointError: the file is damaged, or of another version.
-        UsageError: the run in this folder trained something else.
+        UsageError: the run in this folder trained other parameters.
     """
     if not path.exists():
         return 0
     state = _read_checkpoint(path)
     if problems := tensor_problems(weights, state["weights"].items()):
         raise UsageError(
-            f"{path}: other parameters were trained here ({list_problems(problems)}): "
+            f"{path}: other parameters were trained here ({list_problems(problems)}); "
             "give an empty folder, or the same configuration"
         )
     with torch.no_grad():
@@ -94,9 +94,9 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
-        raise CheckpointError(f"{path}: damaged ({type(error).__name__}): give an empty folder") from error
+        raise CheckpointError(f"{path}: damaged ({type(error).__name__}); give an empty folder") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: written by another version of this package: give an empty folder")
+        raise CheckpointError(f"{path}: written by another version of this package; give an empty folder")
     return state
 
 
@@ -107,7 +107,7 @@ def plain_settings(settings: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], table: str = "") -> list[str]:
-    """Name the settings that differ, with both values."""
+    """Return the settings that differ, with both values."""
     changed = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
@@ -119,7 +119,7 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any], table: str = "")
 
 
 def note_settings(out: Path, settings: Mapping[str, object]) -> None:
-    """Write ``training.json``, the resolved configuration, into the folder of a run, which is made."""
+    """Create the folder of a run, and write ``training.json``, the resolved configuration, into it."""
     out.mkdir(parents=True, exist_ok=True)
     write_text_whole(out / SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
 
@@ -131,7 +131,7 @@ def save_tensors(
     dtype: torch.dtype | None = None,
     metadata: dict[str, str] | None = None,
 ) -> None:
-    """Write tensors as safetensors, whole or not at all, into a folder that is made.
+    """Write tensors as safetensors, whole or not at all; the folder is created.
 
     Args:
         path: file to write.
@@ -150,13 +150,13 @@ def save_tensors(
 
 @dataclass(frozen=True)
 class LogFormat:
-    """What a line of the log says.
+    """The form of a line of the log.
 
     Attributes:
         columns: names of the columns.
         means: columns that are means over the steps since the last line, in the order in which a step gives them.
-        rate: column that tells how many pairs or windows a second takes.
-        digits: significant digits.
+        rate: name of the column with the number of pairs or windows per second.
+        digits: number of significant digits.
     """
 
     columns: tuple[str, ...]
@@ -166,7 +166,7 @@ class LogFormat:
 
 
 class Log:
-    """A CSV file with a line every few steps; a resumed run cuts off what its checkpoint does not know of."""
+    """A CSV file with a line every few steps; a resumed run removes lines that are later than its checkpoint."""
 
     def __init__(self, path: Path, form: LogFormat, done: int) -> None:
         kept: list[dict[str, str]] = []
@@ -181,7 +181,7 @@ class Log:
         self._start_over()
 
     def add(self, values: Tensor, count: int) -> None:
-        """Take note of a step of so many pairs or windows; nothing is fetched from the device before `write`.
+        """Add a step of so many pairs or windows; nothing is fetched from the device before `write`.
 
         Args:
             values: one value for each of ``form.means``, (n,).
@@ -191,11 +191,11 @@ class Log:
         self._count += count
 
     def write(self, step: int, measured: Mapping[str, float]) -> dict[str, str]:
-        """Write the means since the last line, and what else was measured; return the line.
+        """Write a line with the means since the last one and other measurements; return the line.
 
         Args:
             step: number of steps made.
-            measured: values by column; those that the log has no column for are left out.
+            measured: values by column; values without a column in the log are left out.
         """
         means = dict(zip(self.form.means, torch.stack(self._steps).mean(0).tolist(), strict=True))
         rate = self._count / max(time.monotonic() - self._started, 1e-9)

@@ -1,4 +1,4 @@
-"""The loop in which every model is trained: a clock, a log, checkpoints, the same on many GPUs."""
+"""The loop in which every model is trained, with clock, log and checkpoints, on one GPU or many."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,21 +19,22 @@ from .processes import agreed, load_ahead
 logger = logging.getLogger(__name__)
 
 FEWEST_STEPS = 100
-"""A run that time ends before so many steps has learned nothing, and says so."""
+"""Number of steps below which a run that time ends gives a warning: it has learned nothing."""
 
 _Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a run is, how its learning rate goes, and how often it writes.
+    """The length of a run, the course of its learning rate, and the intervals at which it writes.
 
     Attributes:
         steps: number of optimiser steps of the whole run.
-        warmup_steps: steps of a linear rise, after which the rate falls as a cosine to zero; 0 keeps it constant.
-        largest_gradient: norm that the gradient is cut to; 0, any.
-        steps_between_lines: steps from one line of the log to the next.
-        steps_between_checkpoints: steps from one checkpoint to the next, each with a measurement.
+        warmup_steps: number of steps of a linear rise, after which the rate falls as a cosine to zero; 0 keeps it
+            constant.
+        largest_gradient: norm that the gradient is cut to; 0 for no limit.
+        steps_between_lines: number of steps from one line of the log to the next.
+        steps_between_checkpoints: number of steps from one checkpoint to the next, each with a measurement.
     """
 
     steps: int
@@ -45,20 +46,20 @@ class Pace:
 
 @dataclass(frozen=True)
 class Training(Generic[_Batch]):
-    """What is trained, on what.
+    """All that a training run consists of: weights, batches, loss and log.
 
     Attributes:
         name: text of the progress bar.
         weights: tensors by name that training changes in place; a checkpoint holds them.
         optimizer: optimiser of the parameters among them, every group at its peak learning rate.
         draws: batches of the run, one for each step.
-        batch_size: pairs or windows of a batch, over all processes.
+        batch_size: number of pairs or windows of a batch, over all processes.
         loss: function of a step's number and its whole batch; it returns the loss of this process's rows, and the other
-            means that the log has.
-        measure: what is logged with each checkpoint, on one process.
+            means of the log.
+        measure: function that returns the values logged with each checkpoint; one process calls it.
         log: columns of the log.
         settings: resolved configuration, for the checkpoint.
-        sample: called after every step with its number, on one process.
+        sample: function of a step's number, called after every step by one process.
     """
 
     name: str
@@ -82,23 +83,23 @@ def run_loop(
     minutes: float | None = None,
     workers: int = 2,
 ) -> float:
-    """Train until the steps or the time are over; goes on from ``checkpoint.pt``. Writes it and ``log.csv``.
+    """Train until the steps or the time are over; write ``checkpoint.pt`` and ``log.csv``.
 
-    A run that is interrupted goes on from its last checkpoint, and ends as if it had not been.
+    A run that was interrupted goes on from its last checkpoint, and ends as if it had not been interrupted.
 
     Args:
-        accelerator: what ``training.loss`` computes on.
-        training: what is trained.
-        pace: how long, how fast.
+        accelerator: accelerator of the devices that compute ``training.loss``.
+        training: weights, batches, loss and log.
+        pace: length, learning rate and intervals.
         out: folder of the run.
-        minutes: time for training; preparing it does not count. With a warm-up, the rate has fallen by then.
-        workers: processes that draw batches.
+        minutes: time for training, in minutes, without the preparation. With a warm-up, the rate has fallen by then.
+        workers: number of processes that draw batches.
 
     Returns:
-        The minutes that training took.
+        Minutes that training took.
 
     Raises:
-        UsageError: the checkpoint in ``out`` is of something else.
+        UsageError: the checkpoint in ``out`` holds other parameters.
     """
     out.mkdir(parents=True, exist_ok=True)
     rates = [group["lr"] for group in training.optimizer.param_groups]
@@ -130,21 +131,21 @@ def run_loop(
     accelerator.wait_for_everyone()
     if writer and minutes is not None and done < step < min(pace.steps, FEWEST_STEPS):
         logger.warning(
-            "%s: %g minutes were enough for %d of %d steps, and fewer than %d teach nothing: give more --minutes",
+            "%s: %g minutes were enough for %d of %d steps, and fewer than %d teach nothing; give more --minutes",
             *(training.name, minutes, step, pace.steps, FEWEST_STEPS),
         )
     return clock.minutes()
 
 
 class _Writer(Generic[_Batch]):
-    """What one process does after every step: the log, checkpoints, samples."""
+    """Writer of log, checkpoints and samples, on one process."""
 
     def __init__(self, training: Training[_Batch], pace: Pace, out: Path, device: torch.device, done: int) -> None:
         self.training, self.pace, self.out, self.device = training, pace, out, device
         self.log = Log(out / LOG_FILE, training.log, done)
 
     def note(self, step: int, means: Tensor, rate: float, over: float) -> dict[str, str] | None:
-        """Write what is due after a step; return the line of the log if there was one.
+        """Write all that is due after a step; return the line of the log if there was one.
 
         Args:
             step: number of steps made.

@@ -5,8 +5,10 @@ from pathlib import Path
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the configuration and how to change it, where the run lies, and what it may use."""
-    parser.add_argument("config", type=Path, help="TOML file of what differs from the paper or the published run")
+    """Add the options of configuration, folders, time and devices."""
+    parser.add_argument(
+        "config", type=Path, help="TOML file of the settings that differ from the paper or the published run"
+    )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
     parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an earlier run in it goes on")
@@ -15,4 +17,4 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, help="time for training, even if steps are left; preparing is extra")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode stems and draw batches")
-    parser.add_argument("--cpu", action="store_true", help="keep off the GPU")
+    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")

@@ -1,4 +1,4 @@
-"""How the processes of a run share its work: the rows of each batch, the end of the run, drawing ahead."""
+"""The work that the processes of a run share: rows of each batch, the end of the run, drawing ahead."""
 
 from typing import TypeVar
 
@@ -12,21 +12,23 @@ _Batch = TypeVar("_Batch")
 
 
 def rows_of_process(batch_size: int, accelerator: Accelerator) -> slice:
-    """Return the rows of each batch that are this process's.
+    """Return the rows of each batch that belong to this process.
 
     Raises:
         UsageError: the batch cannot be shared evenly.
     """
     if batch_size % accelerator.num_processes:
-        raise UsageError(f"batch_size {batch_size} is no multiple of the {accelerator.num_processes} processes")
+        raise UsageError(
+            f"batch_size must be a multiple of the number of processes, {accelerator.num_processes}; got {batch_size}"
+        )
     rows = batch_size // accelerator.num_processes
     return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
 
 
 def agreed(accelerator: Accelerator, over: float) -> float:
-    """Return the share of the run that is over, the same in every process; alone, without waiting for the device.
+    """Return the share of the run that is over, the same in every process; a single one does not wait for its device.
 
-    Clocks differ: with learning rates that follow from its own, every process would end with other weights.
+    Clocks differ: if each process took its learning rate from its own clock, their weights would differ in the end.
     """
     if accelerator.num_processes == 1:
         return over
@@ -39,10 +41,10 @@ def load_ahead(draws: Dataset[_Batch], done: int, steps: int, workers: int) -> D
     """Draw the batches that are left in processes of their own, so that the device never waits.
 
     Args:
-        draws: batch i of the run is its item i.
-        done: batches that are not drawn again.
-        steps: batches of the whole run.
-        workers: processes that draw; 0, this one does.
+        draws: batches of the run; item i is batch i.
+        done: number of batches that are not drawn again.
+        steps: number of batches of the whole run.
+        workers: number of processes that draw; with 0, this one does.
     """
     return DataLoader(
         Subset(draws, range(done, max(done, steps))),

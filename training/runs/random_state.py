@@ -1,4 +1,4 @@
-"""Randomness of a run: the state of the generators that nobody passes on, and a generator for each step."""
+"""Randomness of a run: the state of the global generators, and a generator for each step."""
 
 import random
 from typing import Any
@@ -25,7 +25,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Bring all generators to where `random_state` found them; a GPU that had none then keeps its own."""
+    """Restore the states that `random_state` returned; a GPU without a stored state keeps its own."""
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
@@ -35,6 +35,6 @@ def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 
 def step_generator(device: torch.device, seed: int, step: int, process: int = 0) -> torch.Generator:
-    """Return the randomness of a step, which is the same whether or not the run was interrupted before it."""
+    """Return the generator of a step; it is the same whether or not the run was interrupted before."""
     (state,) = np.random.SeedSequence([seed, step, process]).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))

@@ -12,10 +12,10 @@ _Settings = TypeVar("_Settings")
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a TOML file and put changes, ``table.key=value`` with the value in TOML, in place of what it says.
+    """Read a TOML file, and apply changes, ``table.key=value`` with the value in TOML.
 
     Raises:
-        UsageError: the file is missing or no TOML, or a change is none.
+        UsageError: the file is missing or no TOML, or a change cannot be read.
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -37,15 +37,15 @@ def _apply(values: dict[str, Any], change: str) -> None:
     for table in tables:
         values = values.setdefault(table, {})
         if not isinstance(values, dict):
-            raise UsageError(f"--set {change}: {table} is no table; write KEY=VALUE as in the file")
+            raise UsageError(f"--set {change}: {table} must be a table of the file, and is a value; write KEY=VALUE")
     values[name] = parsed
 
 
 def build_settings(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:
-    """Make settings, a dataclass, from what a TOML file says; lists become tuples.
+    """Return settings, a dataclass, from the content of a TOML file; lists become tuples.
 
     Raises:
-        CocolaError: a key that no setting has.
+        CocolaError: a key is no setting.
     """
     known = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)

@@ -1,4 +1,4 @@
-"""Signals by hand: cues that a listener would use, alterations, how sub-mixes are drawn."""
+"""Signal processing without learning: cues of two sub-mixes, alterations of audio, random draws of sub-mixes."""
 
 import lazy_loader
 

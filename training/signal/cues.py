@@ -1,4 +1,4 @@
-"""What a few lines of signal processing can tell of two sub-mixes: shortcuts past coherence, and coherence by hand."""
+"""Hand-made cues of two sub-mixes: shortcuts that avoid coherence, and coherence itself by signal processing."""
 
 import functools
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SMOOTHED = 5  # frames, since a beat period is no whole number of them
 
 
 class SubmixCues(NamedTuple):
-    """What is measured in sub-mixes.
+    """Measurements of B sub-mixes.
 
     Attributes:
         loudness: contour of a levelled sub-mix: quantiles of frame levels in dB, share of active frames, crest, (B, 7).
@@ -54,7 +54,7 @@ class SubmixCues(NamedTuple):
 
 
 def join_cues(parts: Sequence[SubmixCues]) -> SubmixCues:
-    """Put sub-mixes one after the other."""
+    """Return the cues of all parts as those of one batch."""
     return SubmixCues(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
@@ -64,7 +64,7 @@ def hear_cues(waveforms: Tensor) -> SubmixCues:
 
 
 def onset_envelope(mel: Tensor) -> Tensor:
-    """Return how much the mel spectrum rises from frame to frame, centred and of unit norm: (B, M, F) -> (B, F - 1)."""
+    """Return the rises of the mel spectrum from frame to frame, centred and of unit norm: (B, M, F) -> (B, F - 1)."""
     rises = mel.diff(dim=2).clamp(min=0).mean(1)
     return torch.nn.functional.normalize(rises - rises.mean(1, keepdim=True), dim=1)
 
@@ -73,9 +73,9 @@ def beat_period(waveform: Tensor, slowest: float = 60.0, fastest: float = 180.0)
     """Estimate the beat period of music in seconds: the lag at which the onset envelope is most like itself.
 
     The autocorrelation of the rises of the log-mel spectrum (16 ms frames, smoothed), divided by the number of frames
-    that overlap, is searched from 60 to 180 bpm. Of the local maxima within a fifth of the highest the shortest is
-    taken: of a beat and its double, the beat. Where it is wrong, it should be too short: half of twice the beat is a
-    beat.
+    that overlap, is searched from 60 to 180 bpm. Of the local maxima within a fifth of the highest, the shortest lag is
+    taken, so that a beat wins over its double. Too short an estimate does less harm than too long a one: half of twice
+    the beat is still a beat.
 
     Shape:
         (L,) -> seconds.
@@ -93,32 +93,32 @@ def beat_period(waveform: Tensor, slowest: float = 60.0, fastest: float = 180.0)
 
 
 def loudness_differences(first: SubmixCues, second: SubmixCues) -> Tensor:
-    """Return by how much the loudness contours differ: (B, 7)."""
+    """Return the absolute differences of the loudness contours: (B, 7)."""
     return (first.loudness - second.loudness).abs()
 
 
 def spectral_differences(first: SubmixCues, second: SubmixCues) -> Tensor:
-    """Return by how much the spectral shapes differ: (B, 36)."""
+    """Return the absolute differences of the spectral shapes: (B, 36)."""
     return (first.spectrum - second.spectrum).abs()
 
 
 def onsets_together(first: SubmixCues, second: SubmixCues) -> Tensor:
-    """Return how much the onsets of two sub-mixes fall together, within 32 ms: correlation of the envelopes, (B,)."""
+    """Return the largest correlation of the onset envelopes of two sub-mixes at lags up to 32 ms: (B,)."""
     together: Tensor = _cross_correlation(first.onsets, second.onsets)[:, NOW].amax(1)
     return together
 
 
 def pitchedness(cues: SubmixCues) -> Tensor:
-    """Return how far pitch classes stand out in a frame: deviation over mean of the chroma, (B,); noise has 0.1."""
+    """Return the deviation of the chroma over its mean, both summed over frames: (B,); noise has 0.1."""
     spread: Tensor = cues.chroma.std(1).sum(1) / cues.chroma.mean(1).sum(1).clamp(min=1e-9)
     return spread
 
 
 def coherence(first: SubmixCues, second: SubmixCues) -> Tensor:
-    """Return what speaks for two sub-mixes belonging together: (B, 9).
+    """Return nine cues that two sub-mixes belong together: (B, 9).
 
-    Onsets that fall together (all of them; more so than at other lags; low ones), pitch classes in common (over the
-    window; more so than after any rotation; frame by frame; changes frame by frame), alike tempograms (also times the
+    Onsets that coincide (all of them; more so than at other lags; low ones), pitch classes in common (over the
+    window; more so than after any rotation; frame by frame; changes frame by frame), similar tempograms (also times the
     first).
     """
     onsets = _cross_correlation(first.onsets, second.onsets)
@@ -199,7 +199,7 @@ def _spectrum(power: Tensor, mel: Tensor) -> Tensor:
 
 @functools.cache
 def _pitch_classes() -> Tensor:
-    """Return how much each frequency of a spectrum belongs to each pitch class, (12, n)."""
+    """Return the weight of each frequency of a spectrum in each pitch class: (12, n)."""
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, CHROMA_N_FFT // 2 + 1)
     low, high = CHROMA_RANGE_HZ
     pitch = 12 * torch.log2(frequencies.clamp(min=1.0) / 440.0) + 9  # semitones above C

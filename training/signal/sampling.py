@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SOUNDING_DBFS = -45.0
-"""Level above which a stem is said to sound in its window; the metric calls a window silent below -70 dBFS."""
+"""Level above which a stem sounds in its window, in dBFS; the metric calls a window silent below -70 dBFS."""
 SOUNDING_POWER = 10 ** (SOUNDING_DBFS / 10)
 
 
 def audible(stems: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell which stems of a window sound at all.
+    """Return whether each stem of a window sounds.
 
     Shape:
         (N, L) -> (N,).
@@ -37,7 +37,7 @@ def draw_subsets(candidates: Sequence[int], rng: np.random.Generator) -> tuple[l
 
 
 def mix_at_level(stems: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """Sum stems to a sub-mix (Eq. 1) and bring it to an RMS level in dBFS, so that loudness tells nothing.
+    """Sum stems to a sub-mix (Eq. 1) and bring it to an RMS level in dBFS, so that loudness gives nothing away.
 
     Shape:
         (N, L) -> (L,).

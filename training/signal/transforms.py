@@ -1,4 +1,4 @@
-"""What makes a fitting accompaniment wrong: another key, tempo or sound, no notes. Batched, on any device."""
+"""Alterations that make a fitting accompaniment wrong: another key, another tempo, noise in place of notes; filters."""
 
 import math
 from fractions import Fraction
@@ -19,9 +19,9 @@ def stretch(waveforms: Tensor, rate: float, length: int) -> Tensor:
     """Play ``rate`` times as fast at the same pitch, with a phase vocoder.
 
     Args:
-        waveforms: at least ``length * rate`` samples; what is missing is taken for silence.
-        rate: above 1 is faster.
-        length: of the result, samples.
+        waveforms: waveforms of at least ``length * rate`` samples; missing samples count as silence.
+        rate: factor of the tempo; above 1 is faster.
+        length: length of the result, in samples.
 
     Shape:
         (B, L) -> (B, length).
@@ -36,7 +36,7 @@ def stretch(waveforms: Tensor, rate: float, length: int) -> Tensor:
 
 
 def transpose(waveforms: Tensor, semitones: float) -> Tensor:
-    """Raise the pitch at the same tempo: stretch, then resample back to the length it had.
+    """Raise the pitch at the same tempo: stretch, then resample back to the original length.
 
     The ratio is the nearest fraction with a denominator of at most 40, which is within 3 cents up to an octave.
 
@@ -51,11 +51,11 @@ def transpose(waveforms: Tensor, semitones: float) -> Tensor:
 
 
 def noise_like(waveforms: Tensor, generator: torch.Generator) -> Tensor:
-    """Return noise with the spectrum of each waveform, averaged over 200 Hz: its sound without its notes and its time.
+    """Return noise with the spectrum of each waveform, averaged over 200 Hz: the timbre without notes and rhythm.
 
     Args:
-        waveforms: to be imitated.
-        generator: of the waveforms' device.
+        waveforms: waveforms to be imitated.
+        generator: random generator on the waveforms' device.
 
     Shape:
         (B, L) -> (B, L).
@@ -73,10 +73,10 @@ def equalise(waveforms: Tensor, bells: Tensor, cutoff: Tensor, sample_rate: int)
     """Filter each waveform with a smooth gain curve and a low-pass, without changing its phases.
 
     Args:
-        waveforms: to be filtered.
+        waveforms: waveforms to be filtered.
         bells: coefficients in dB of cosines over the octaves, from the slowest on, and their phases in radians.
         cutoff: frequency in Hz at which the low-pass has fallen by 3 dB.
-        sample_rate: in Hz.
+        sample_rate: sample rate, in Hz.
 
     Shape:
         (B, L), (B, 2, J), (B,) -> (B, L).

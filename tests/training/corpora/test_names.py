@@ -25,5 +25,5 @@ def test_stems_of_a_kind_are_numbered_and_drums_are_one() -> None:
 
 @pytest.mark.parametrize("kind", ["", " ", "a, b", "a; out: b"])
 def test_kinds_that_would_break_the_prompt(kind: str) -> None:
-    with pytest.raises(UsageError, match="no kind of stem"):
+    with pytest.raises(UsageError, match="a kind of stem must be a word"):
         stem_tags([kind])
