@@ -16,6 +16,8 @@ from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training.evaluation import CUES, NOTHING, Accuracy, markdown_table
 
+from .kept_rows import keep_rows
+
 DOCUMENTS = ("README.md", "cocola_metric/weights/README.md", "docs/*.md", "docs/howto/*.md")
 TESTS = {
     "chorus": "chorus: chorales and quartets",
@@ -124,11 +126,14 @@ PRINTED = {
     "behaviour": "behaviour.md",
     "behaviour_timbre": "behaviour_timbre.md",
 }
+KEEPING = ("table_2",)  # blocks of several encoders, of which few are at hand
 TABLE_3 = {"bands": "docs/table3/table3.md", "recorded": "docs/table3/recorded.md"}
 
 
 def fill(text: str, written: Mapping[str, str], weights: str) -> str:
     """Return a document with its blocks replaced, indented as their first lines are.
+
+    Rows of encoders that were not computed this time stay (blocks in ``KEEPING``).
 
     Args:
         text: of the document.
@@ -136,14 +141,15 @@ def fill(text: str, written: Mapping[str, str], weights: str) -> str:
         weights: SHA-256 of the embedded weights.
 
     Raises:
-        UsageError: a block that nothing was written for.
+        UsageError: a block that nothing was written for, or rows that have no table to stay in.
     """
 
     def replaced(block: re.Match[str]) -> str:
         name, indent = block["name"], block["indent"]
         if name not in written:
             raise UsageError(f"nothing was written for the block {name!r}; known: {', '.join(sorted(written))}")
-        lines = (f"{indent}{line}".rstrip() for line in written[name].strip().splitlines())
+        content = keep_rows(block[0], written[name]) if name in KEEPING else written[name]
+        lines = (f"{indent}{line}".rstrip() for line in content.strip().splitlines())
         return "\n".join([f"{indent}<!-- {name} -->", *lines, f"{indent}<!-- end -->"])
 
     return SIGNED.sub(weights[:HASH_DIGITS], BLOCK.sub(replaced, text))

@@ -22,6 +22,13 @@ def accuracy(percent: float) -> dict[str, float]:
     return {"percent": percent, "low": percent - 5, "high": percent + 5, "tracks": 12, "windows": 60}
 
 
+def table_2() -> str:
+    """What the block in docs/table2.md holds."""
+    blocks = documents.BLOCK.finditer((ROOT / "docs" / "table2.md").read_text("utf-8"))
+    found = next(block[0] for block in blocks if block["name"] == "table_2")
+    return "\n".join(found.splitlines()[1:-1])
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """What the commands of `make documents` write, made up."""
@@ -63,6 +70,7 @@ def results(tmp_path: Path) -> Path:
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
     for file in documents.PRINTED.values():
         (tmp_path / file).write_text(f"| printed in {file} |\n")
+    (tmp_path / documents.PRINTED["table_2"]).write_text(table_2())
     return tmp_path
 
 
@@ -96,6 +104,29 @@ def test_nothing_is_written_when_a_result_is_missing(results: Path, tmp_path: Pa
     assert "validity.json: not there; `make documents` writes it" in capsys.readouterr().err
     with pytest.raises(UsageError, match="nothing was written for the block 'unheard'"):
         documents.fill("<!-- unheard -->\n<!-- end -->", {"heard": ""}, "0" * 64)
+
+
+def test_rows_that_were_not_computed_stay() -> None:
+    title, header = "## Other tracks", "| accuracy | chorus (27 tracks) |\n|---|---:|\n"
+    now = f"{title}\n\n{header}| embedded | 99.7 |\n| *loudness* | 52 |\n\nIn brackets: nothing.\n"
+    old = "| embedded | 1 |\n| all | 61 |\n| few | 7 |\n| *loudness* | 2 |"
+    before = f"<!-- table_2 -->\n{title}\n\n{header}{old}\n<!-- end -->"
+    filled = documents.fill(before, {"table_2": now}, "0" * 64)
+    rows = "| embedded | 99.7 |\n| all | 61 |\n| few | 7 |\n| *loudness* | 52 |"
+    assert filled == f"<!-- table_2 -->\n{title}\n\n{header}{rows}\n\nIn brackets: nothing.\n<!-- end -->"
+    assert documents.fill(filled, {"table_2": now}, "0" * 64) == filled
+    for other in (before.replace("27", "26"), before.replace("Other", "The same")):
+        with pytest.raises(UsageError, match="would be lost: all, few; print them again"):
+            documents.fill(other, {"table_2": now}, "0" * 64)
+
+
+def test_table_2_keeps_the_rows_of_the_paper_when_one_encoder_is_computed() -> None:
+    document = (ROOT / "docs" / "table2.md").read_text("utf-8")
+    lines = table_2().splitlines()
+    kept = ("moisesdb", "slakh2100", "cocochorales", "all")
+    alone = "\n".join(line for line in lines if not line.startswith(tuple(f"| {name} (" for name in kept)))
+    assert len(alone.splitlines()) == len(lines) - 16
+    assert documents.fill(document, {"table_2": alone}, "811b6af4") == document
 
 
 def test_the_documents_are_about_the_weights_at_hand() -> None:
