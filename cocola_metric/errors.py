@@ -13,6 +13,18 @@ class CheckpointError(CocolaError):
     """Encoder weights cannot be found, read or matched to their configuration."""
 
 
+class DownloadError(CocolaError):
+    """A file cannot be fetched.
+
+    Attributes:
+        status: What the server answered, if it answered at all.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class MissingExtraError(CocolaError, ImportError):
     """A feature needs packages that only an extra of this package installs."""
 

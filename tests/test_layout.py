@@ -17,7 +17,7 @@ PACKAGES = {"cocola_metric": ROOT / "cocola_metric"} | {
 }
 ORDER = [  # a room may import those of the lines above it; the files at the core's root are rooms of their own
     {"arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
-    {"whole_files", "names", "json_files", "comparison", "torch_state"},
+    {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads"},
     {"audio", "dispatch"},
     {"encoder"},
     {"checkpoints"},
@@ -46,7 +46,8 @@ ONLY_IN = {
     "huggingface_hub": {"checkpoints"},
     "diffusers": {"training.componet"},
     "music21": {"training.rendering"},
-    "requests": {"checkpoints"},
+    "requests": {"downloads"},
+    "pooch": {"downloads"},
     "ray": {"benchmarks.table3"},
 }
 MOST_LINES = 300

@@ -1,31 +1,16 @@
-"""Downloads that survive cut transfers, and archives of which some files are kept."""
+"""Files of sources, and archives of which some files are kept."""
 
 import gzip
-import logging
 import re
-import ssl
 import tarfile
-import time
 import zlib
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
-from tqdm import tqdm
+from cocola_metric.downloads import NOT_NOW, fetch_file
+from cocola_metric.errors import CocolaError, DownloadError
 
-from cocola_metric.errors import CocolaError
-
-logger = logging.getLogger(__name__)
-
-RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds
-LONGEST_SILENCE = 30.0  # seconds without a byte, after which a transfer counts as cut
-BLOCK = 2**16
-NOT_NOW = (429, 500, 502, 503, 504)
-CUT = (URLError, HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
+LARGEST_ARCHIVE = 2**30  # bytes; of some archives nobody has counted them
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -64,47 +49,23 @@ class SingleFiles:
         return f"{self.url} ({len(self.names)} files, {self.kept / 1e6:.1f} MB)"
 
 
-def download(url: str, path: Path) -> None:
-    """Download a file; a transfer that is cut goes on where it stopped, or anew where the server cannot."""
-    for wait in (*RETRY_WAITS, None):
-        try:
-            return _transfer(url, path)
-        except HTTPError as error:
-            if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                path.unlink(missing_ok=True)
-            elif error.code not in NOT_NOW:
-                raise CocolaError(
-                    f"{url}: HTTP {error.code} {error.reason}; tell us if the address is gone. Without --fetch, what "
-                    "needs it is left out"
-                ) from error
-            problem: Exception = error
-        except CUT as error:
-            problem = error
-        if wait is None:
+def download(url: str, path: Path, most_bytes: int) -> None:
+    """Download a file of a source; a transfer that is cut goes on where it stopped, or anew where the server cannot.
+
+    Raises:
+        CocolaError: It cannot be had.
+    """
+    try:
+        fetch_file(url, path, most_bytes=most_bytes)
+    except DownloadError as error:
+        if error.status is not None and error.status not in NOT_NOW:
             raise CocolaError(
-                f"{url}: cannot be downloaded ({problem}); try again later, or run `python -m "
-                "cocola_metric.training sources --fetch FOLDER` where there is a network, and copy FOLDER here"
-            ) from problem
-        logger.info("%s: %s; trying again in %g s", url, problem, wait)
-        time.sleep(wait)
-
-
-def _transfer(url: str, path: Path) -> None:
-    start = path.stat().st_size if path.exists() else 0
-    headers = {"User-Agent": f"cocola-metric/{version('cocola-metric')}"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    with urlopen(Request(url, headers=headers), timeout=LONGEST_SILENCE) as answer:
-        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
-        missing = answer.length  # None where the server does not say
-        bar = tqdm(total=missing, desc=path.name, unit="B", unit_scale=True, disable=None, leave=False)
-        with path.open("ab" if resumed else "wb") as file, bar:
-            while block := answer.read(BLOCK):
-                file.write(block)
-                bar.update(len(block))
-                missing = missing and missing - len(block)
-    if missing:
-        raise ConnectionError(f"cut {missing} bytes before the end")
+                f"{error}; tell us if the address is gone. Without --fetch, what needs it is left out"
+            ) from error
+        raise CocolaError(
+            f"{error}; try again later, or run `python -m cocola_metric.training sources --fetch FOLDER` where there "
+            "is a network, and copy FOLDER here"
+        ) from error
 
 
 def unpack(path: Path, archive: Archive, folder: Path) -> None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from cocola_metric.errors import CocolaError
 from cocola_metric.identity import file_sha256
 
-from .downloads import Archive, SingleFiles, download, unpack
+from .downloads import LARGEST_ARCHIVE, Archive, SingleFiles, download, unpack
 from .recipes import grooves, multitracks, tracker_modules
 
 logger = logging.getLogger(__name__)
@@ -259,11 +259,11 @@ def fetch(name: str, into: Path) -> Path:
             unfinished = Path(temporary, "files")
             unfinished.mkdir()
             if isinstance(source.origin, Archive):
-                download(source.origin.url, Path(temporary, "archive"))
+                download(source.origin.url, Path(temporary, "archive"), source.origin.size or LARGEST_ARCHIVE)
                 unpack(Path(temporary, "archive"), source.origin, unfinished)
             else:
                 for file in tqdm(source.origin.names, desc=name, unit="file", disable=None, leave=False):
-                    download(source.origin.url + quote(file), unfinished / file.replace(" ", "_"))
+                    download(source.origin.url + quote(file), unfinished / file.replace(" ", "_"), source.origin.kept)
             _compare(name, unfinished)
             unfinished.rename(folder)
     except OSError as error:
