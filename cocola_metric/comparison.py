@@ -17,18 +17,18 @@ class Comparison:
     """What the scores of two systems on the same pairs say of them.
 
     Attributes:
-        pairs: Number of pairs that both have a score of.
-        groups: Number of groups that were drawn as wholes; the number of pairs where none were given.
-        mean_baseline: Mean score of the first system.
-        mean_system: Mean score of the second system.
-        difference: Mean of the second minus mean of the first.
+        pairs: number of pairs that both have a score of.
+        groups: number of groups that were drawn as wholes; the number of pairs where none were given.
+        mean_baseline: mean score of the first system.
+        mean_system: mean score of the second system.
+        difference: mean of the second minus mean of the first.
         interval: 95 % BCa interval of the difference, from groups drawn with replacement.
         p_bootstrap: p-value of the paired bootstrap: share of redrawn differences, centred on 0, at least as large.
         p_randomization: p-value of approximate randomisation: share of random swaps within groups that differ as much.
-        wins: Number of pairs on which the second system scores higher.
-        ties: Number of pairs on which both score the same.
-        losses: Number of pairs on which it scores lower.
-        effect_size: Mean of the paired differences over their standard deviation (Cohen's d_z); NaN for fewer than two.
+        wins: number of pairs on which the second system scores higher.
+        ties: number of pairs on which both score the same.
+        losses: number of pairs on which it scores lower.
+        effect_size: mean of the paired differences over their standard deviation (Cohen's d_z); NaN for fewer than two.
     """
 
     pairs: int
@@ -59,17 +59,17 @@ def compare_scores(
     Swaps of the randomisation test keep a group together, too.
 
     Args:
-        baseline: Scores of the first system.
-        system: Scores of the second system on the same pairs, in the same order.
-        groups: Group of each pair, such as its track; None, every pair is one of its own.
-        resamples: Number of redraws and of random swaps.
-        seed: Seed of both.
+        baseline: scores of the first system.
+        system: scores of the second system on the same pairs, in the same order.
+        groups: group of each pair, such as its track; None, every pair is one of its own.
+        resamples: number of redraws and of random swaps.
+        seed: seed of both.
 
     Shape:
         (n,), (n,) -> one comparison.
 
     Raises:
-        UsageError: Unequal numbers, no pair, or a score that is no finite number.
+        UsageError: unequal numbers, no pair, or a score that is no finite number.
 
     >>> compare_scores([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).difference
     1.0

@@ -39,9 +39,9 @@ class Command(NamedTuple):
     """A row of a package's table of commands.
 
     Attributes:
-        module: Light module of the command, relative to the package.
-        summary: What the command does, in a line.
-        function: Name of its function; by default that of the command.
+        module: light module of the command, relative to the package.
+        summary: what the command does, in a line.
+        function: name of its function; by default that of the command.
     """
 
     module: str
@@ -98,8 +98,8 @@ def reporting(parser: argparse.ArgumentParser, *, interrupted: str = "what is fi
     A name in a message cannot steer the terminal.
 
     Args:
-        parser: Parser of the command, which names it.
-        interrupted: What an interruption leaves behind.
+        parser: parser of the command, which names it.
+        interrupted: what an interruption leaves behind.
     """
     command = parser.prog.split()[-1]
     try:

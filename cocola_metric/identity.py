@@ -16,7 +16,7 @@ def file_marks(path: str | os.PathLike[str]) -> Marks:
     """Return what changes when a file does: its inode, its size, and the times of its content and of its inode.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: it cannot be looked at.
     """
     status = Path(path).stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

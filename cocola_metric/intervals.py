@@ -29,10 +29,10 @@ def clustered_interval(
     """Return the 95 % BCa interval of the mean of values; groups are drawn, each with all of its values.
 
     Args:
-        values: Finite numbers.
-        groups: Group of each value, such as its track.
-        resamples: Number of draws.
-        seed: Seed of the draws.
+        values: finite numbers.
+        groups: group of each value, such as its track.
+        resamples: number of draws.
+        seed: seed of the draws.
 
     Shape:
         (n,), (n,) -> the lower and the upper limit; NaN where there is one group only.
@@ -67,10 +67,10 @@ def ratio_bootstrap(
     ``MOST_JACKKNIFED`` clusters.
 
     Args:
-        numerators: Sum of the values of each cluster.
-        denominators: Number of its values, or their weight; positive.
-        resamples: Number of draws.
-        seed: Seed of the draws.
+        numerators: sum of the values of each cluster.
+        denominators: number of its values, or their weight; positive.
+        resamples: number of draws.
+        seed: seed of the draws.
 
     Shape:
         (G,), (G,) -> the lower and the upper limit, NaN for fewer than two clusters; (resamples,).
@@ -94,10 +94,10 @@ def redraw(statistic: Callable[..., float], *clusters: int, resamples: int, seed
     """Return a statistic of sets of clusters that are drawn with replacement, for statistics that need percentiles.
 
     Args:
-        statistic: Called with the indices of the drawn clusters of each set.
-        clusters: Number of clusters in each set, at least two; sets are drawn independently.
-        resamples: Number of draws.
-        seed: Seed of the draws.
+        statistic: called with the indices of the drawn clusters of each set.
+        clusters: number of clusters in each set, at least two; sets are drawn independently.
+        resamples: number of draws.
+        seed: seed of the draws.
 
     Shape:
         -> (resamples,).

@@ -26,7 +26,7 @@ def parsed_json(text: str | bytes) -> Any:
     """Return what a JSON text says, which is never NaN, infinite, or too deep.
 
     Raises:
-        ValueError: It is no JSON of that kind.
+        ValueError: it is no JSON of that kind.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
@@ -45,11 +45,11 @@ def read_json(
     """Read a JSON file that somebody else may have written, or the disk may have damaged.
 
     Args:
-        file: The file.
-        kind: Type of what it holds.
-        error: What is raised.
-        most_bytes: Size above which it is not read.
-        remedy: The way out, for the message.
+        file: the file.
+        kind: type of what it holds.
+        error: what is raised.
+        most_bytes: size above which it is not read.
+        remedy: the way out, for the message.
 
     Raises:
         CocolaError: of the given kind: it cannot be read, is too large, is not JSON or holds something else.

@@ -13,11 +13,11 @@ def path_part(name: str, what: str = "name") -> str:
     r"""Return a name that is fit to be one part of a path, as it is; every name that becomes a path passes here.
 
     Args:
-        name: The name, from a manifest, a data set or an option.
-        what: What the name is of, for the message.
+        name: the name, from a manifest, a data set or an option.
+        what: what the name is of, for the message.
 
     Raises:
-        UsageError: It would lead elsewhere (``..``, a slash, a drive), or some system cannot keep it.
+        UsageError: it would lead elsewhere (``..``, a slash, a drive), or some system cannot keep it.
 
     >>> path_part("drum kit 2")
     'drum kit 2'

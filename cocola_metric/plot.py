@@ -55,7 +55,7 @@ def save_picture(figure: Any, file: Path) -> None:
     """Write a figure, whole or not at all, in the format that the name of the file tells.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: the file cannot be written.
     """
     with written_whole(file) as temporary:
         figure.savefig(temporary, dpi=150, format=_format(file))
@@ -66,8 +66,8 @@ def check_picture(file: Path) -> None:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        UsageError: The name does not tell a format that matplotlib writes.
-        OutputError: The file cannot be written.
+        UsageError: the name does not tell a format that matplotlib writes.
+        OutputError: the file cannot be written.
     """
     figure, _ = new_figure(rows=1, height=1, heights=(1,))
     kinds = figure.canvas.get_supported_filetypes()

@@ -27,11 +27,11 @@ def written_whole(path: str | os.PathLike[str], *, durable: bool = True) -> Iter
     an error, an interrupt included, the old file is as it was and the temporary one is gone.
 
     Args:
-        path: The file to write; its folder exists.
-        durable: Whether to wait until the disk has it. Not needed where a torn file is found out and made again.
+        path: the file to write; its folder exists.
+        durable: whether to wait until the disk has it. Not needed where a torn file is found out and made again.
 
     Raises:
-        OutputError: The file cannot be written: the folder is missing, it may not be written, the disk is full.
+        OutputError: the file cannot be written: the folder is missing, it may not be written, the disk is full.
     """
     target = Path(os.path.realpath(path))
     temporary: Path | None = None
@@ -64,7 +64,7 @@ def write_bytes_whole(path: str | os.PathLike[str], data: bytes, *, durable: boo
     """Write a file as `written_whole` does.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: the file cannot be written.
     """
     with written_whole(path, durable=durable) as temporary:
         temporary.write_bytes(data)
@@ -74,7 +74,7 @@ def write_text_whole(path: str | os.PathLike[str], text: str, *, durable: bool =
     """Write a text in UTF-8, its line ends as they are, as `written_whole` does.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: the file cannot be written.
     """
     write_bytes_whole(path, text.encode("utf-8"), durable=durable)
 
@@ -83,7 +83,7 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
     """See that a file could be written now, before the work whose result it is to hold; nothing is changed.
 
     Raises:
-        OutputError: It could not.
+        OutputError: it could not.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -96,7 +96,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     """Make a folder to write in, with those above it, unless it is there.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: it cannot be made.
     """
     folder = Path(path)
     try:
@@ -111,8 +111,8 @@ def written_alone(path: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other runs from writing to a file inside the block; a hidden lock file beside it stays.
 
     Raises:
-        UsageError: Another run writes to it.
-        OutputError: It cannot be locked.
+        UsageError: another run writes to it.
+        OutputError: it cannot be locked.
     """
     target = Path(os.path.realpath(path))
     lock = FileLock(target.with_name(f".{target.name[:_NAME_CHARACTERS]}.lock"), timeout=0)

@@ -44,7 +44,7 @@ class RayEngine:
         """Prepare so many workers; none is started yet.
 
         Raises:
-            MissingExtraError: Ray Data is not installed.
+            MissingExtraError: the extra [scale], which holds Ray Data, is not installed.
             UsageError: ``workers`` is below 1.
         """
         if workers < 1:

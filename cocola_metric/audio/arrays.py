@@ -31,7 +31,7 @@ def to_mono(waveform: AnyArray) -> AnyArray:
         output: (L,)
 
     Raises:
-        AudioError: Three dimensions or more, or more than 64 channels.
+        AudioError: three dimensions or more, or more than 64 channels.
     """
     if waveform.ndim == 1:
         return waveform
@@ -57,7 +57,7 @@ def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[AnyArray
     """Check a tensor or an array and average its channels: mono float32 `(L,)`, and its rate.
 
     Raises:
-        AudioError: It cannot be scored.
+        AudioError: it cannot be scored.
     """
     name = array_name(audio)
     if sample_rate is None:

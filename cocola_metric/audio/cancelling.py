@@ -18,7 +18,7 @@ def cancelling_channels(*sides: Any) -> str:
     """Return a hint for a message: which inputs hold sound that their channels cancel out; empty if none does.
 
     Args:
-        sides: Inputs as `open_audio` takes them.
+        sides: inputs as `open_audio` takes them.
     """
     names = [name for side in sides for name, samples in _channels(side) if _cancel(samples)]
     return f"the channels of {', '.join(names)} cancel each other out: turn one of them over" if names else ""

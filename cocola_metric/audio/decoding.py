@@ -36,12 +36,12 @@ class AudioFile:
     """A file whose header has been read and found fit.
 
     Attributes:
-        path: Where it is.
-        rate: Samples per second, 8 kHz to 768 kHz.
+        path: where it is.
+        rate: samples per second, 8 kHz to 768 kHz.
         channels: 1 to 64.
-        streams: What to decode, one stream after the other.
-        stream_frames: Samples per channel in each stream.
-        doubt: What is not known of it, though it can be read; empty if nothing.
+        streams: what to decode, one stream after the other.
+        stream_frames: samples per channel in each stream.
+        doubt: what is not known of it, though it can be read; empty if nothing.
     """
 
     path: Path
@@ -65,11 +65,11 @@ class AudioFile:
         """Read mono blocks `(L,)` at the file's own rate, and see that all samples arrive, all finite.
 
         Args:
-            begin: Sample to begin with.
-            end: Sample to end before; that of the file by default.
+            begin: sample to begin with.
+            end: sample to end before; that of the file by default.
 
         Raises:
-            AudioError: The file is damaged or truncated, or has been changed since it was opened.
+            AudioError: the file is damaged or truncated, or has been changed since it was opened.
         """
         end = self.frames if end is None else min(end, self.frames)
         start = 0
@@ -115,7 +115,7 @@ def open_file(path: Path) -> AudioFile:
     """Read a file's header, and refuse what it shows to be unfit.
 
     Raises:
-        AudioError: The file is missing, no audio, truncated, or outside the limits.
+        AudioError: the file is missing, no audio, truncated, or outside the limits.
     """
     try:
         with opened(path) as file:
@@ -128,7 +128,7 @@ def opened(path: Path) -> BinaryIO:
     """Open a file that holds something.
 
     Raises:
-        AudioError: It is missing, a directory, a pipe or a device, empty, or may not be read.
+        AudioError: it is missing, a directory, a pipe or a device, empty, or may not be read.
     """
     try:
         status = path.stat()
@@ -161,7 +161,7 @@ def mono(block: Samples, name: str) -> Samples:
         output: (L,)
 
     Raises:
-        AudioError: A sample is NaN or infinite.
+        AudioError: a sample is NaN or infinite.
     """
     total = block[:, 0].copy()
     for channel in range(1, block.shape[1]):

@@ -28,7 +28,7 @@ def list_audio(folder: Path) -> list[Path]:
     (`._bass.flac`) are hidden. A broken link with such a suffix is listed, so that reading it says what is wrong.
 
     Raises:
-        AudioError: The folder is missing or may not be read.
+        AudioError: the folder is missing or may not be read.
     """
     try:
         return sorted((path for path in folder.iterdir() if is_audio(path)), key=lambda path: plain_name(path.name))

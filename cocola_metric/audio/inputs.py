@@ -26,9 +26,9 @@ class Audio:
     """Audio that has passed every check that its header allows, and is not read yet.
 
     Attributes:
-        name: What messages call it: the path, or "tensor (2, 80000)".
-        length: Samples at 16 kHz.
-        blocks: Start reading: an iterator over mono float32 blocks `(L,)` at 16 kHz, `length` samples in all.
+        name: what messages call it: the path, or "tensor (2, 80000)".
+        length: samples at 16 kHz.
+        blocks: start reading: an iterator over mono float32 blocks `(L,)` at 16 kHz, `length` samples in all.
     """
 
     name: str
@@ -47,14 +47,14 @@ def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> AnyArr
     Policies: `open_audio`. A tensor stays a tensor, in the autograd graph and on its device; all else becomes an array.
 
     Args:
-        audio: A path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
-        sample_rate: Of the tensor, in Hz; a file states its own, and this is ignored.
+        audio: a path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
+        sample_rate: of the tensor, in Hz; a file states its own, and this is ignored.
 
     Shape:
         output: (L,), L = ceil(time * 16000 / sample_rate).
 
     Raises:
-        AudioError: The input cannot be scored.
+        AudioError: the input cannot be scored.
     """
     blocks = list(open_audio(audio, sample_rate=sample_rate).blocks())
     return namespace(blocks[0]).concatenate(blocks)
@@ -75,11 +75,11 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
     - NaN and infinite samples are errors; silence is not, here: the scorer treats it.
 
     Args:
-        audio: A path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
-        sample_rate: Of the tensor, in Hz; a file states its own, and this is ignored.
+        audio: a path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
+        sample_rate: of the tensor, in Hz; a file states its own, and this is ignored.
 
     Raises:
-        AudioError: The input cannot be scored; the message says why, and what to do.
+        AudioError: the input cannot be scored; the message says why, and what to do.
     """
     if isinstance(audio, (str, os.PathLike)):
         return _open_path(Path(audio))

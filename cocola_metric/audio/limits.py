@@ -26,7 +26,7 @@ def checked_rate(rate: Any, name: str) -> int:
     """Return a sample rate that the metric can work with.
 
     Raises:
-        AudioError: The rate is no number, not whole, below 8 kHz or above 768 kHz.
+        AudioError: the rate is no number, not whole, below 8 kHz or above 768 kHz.
     """
     is_number = isinstance(rate, numbers.Real)
     is_whole = isinstance(rate, numbers.Integral) or (is_number and float(rate).is_integer())
@@ -50,7 +50,7 @@ def check_channels(channels: int, name: str) -> None:
     """Refuse more than 64 channels.
 
     Raises:
-        AudioError: There are more.
+        AudioError: there are more.
     """
     if channels > MAX_CHANNELS:
         raise AudioError(

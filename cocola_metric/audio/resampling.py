@@ -22,15 +22,15 @@ def resample(waveform: AnyArray, from_rate: float) -> AnyArray:
     A windowed sinc: Hann, 6 zero crossings, roll-off 0.99. Long audio is resampled in blocks, with the same result.
 
     Args:
-        waveform: Floating point.
-        from_rate: Of the waveform, in Hz.
+        waveform: floating point.
+        from_rate: of the waveform, in Hz.
 
     Shape:
         waveform: (..., L)
         output: (..., ceil(L * 16000 / from_rate)). The ceiling is exact, where torchaudio rounds it to float32.
 
     Raises:
-        AudioError: The rate is below 8 kHz, above 768 kHz, or not a whole number.
+        AudioError: the rate is below 8 kHz, above 768 kHz, or not a whole number.
     """
     rate = checked_rate(from_rate, f"tensor {tuple(waveform.shape)}")
     return resample_between(waveform, rate, SAMPLE_RATE)

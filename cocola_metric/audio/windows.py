@@ -33,8 +33,8 @@ class WindowPlan:
     Where the hop is at most half the window, as by default, nothing is dropped.
 
     Attributes:
-        window: Seconds.
-        hop: Seconds; above `window`, the audio between windows is not heard.
+        window: seconds.
+        hop: seconds; above `window`, the audio between windows is not heard.
     """
 
     window: float = WINDOW
@@ -94,7 +94,7 @@ def split_windows(waveform: AnyArray, plan: WindowPlan = DEFAULT_PLAN) -> AnyArr
         output: (K, plan.size), a view in which overlapping windows share memory: not to be changed in place.
 
     Raises:
-        AudioError: The waveform is empty.
+        AudioError: the waveform is empty.
     """
     if len(waveform) == 0:
         raise AudioError("a waveform without samples has no windows: pass at least one sample")
@@ -110,17 +110,17 @@ def stream_windows(
     Measured: an hour of 44.1 kHz stereo FLAC takes 52 MB beyond the imports (one minute: 32 MB), two such stems 62 MB.
 
     Args:
-        audio: From `open_audio`.
-        plan: How windows are laid.
-        length: Samples at 16 kHz after which the audio is cut, before windows are laid: its part in common with other
+        audio: from `open_audio`.
+        plan: how windows are laid.
+        length: samples at 16 kHz after which the audio is cut, before windows are laid: its part in common with other
             audio. All of it by default.
-        batch_size: Windows in a batch; the last batch may be smaller.
+        batch_size: windows in a batch; the last batch may be smaller.
 
     Shape:
         output: batches (K, plan.size), as from `split_windows`.
 
     Raises:
-        AudioError: While reading: the file is damaged.
+        AudioError: while reading: the file is damaged.
     """
     length = audio.length if length is None else min(length, audio.length)
     _warn_of_short_audio(audio.name, length, plan)

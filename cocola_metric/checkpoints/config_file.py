@@ -23,7 +23,7 @@ def read_config(file: Path) -> "EncoderConfig":
     """Read the configuration of an encoder; nothing is built from values that no encoder of ours can have.
 
     Raises:
-        CheckpointError: The file cannot be read, or is no configuration of this version.
+        CheckpointError: the file cannot be read, or is no configuration of this version.
     """
     from ..encoder import EncoderConfig
 
@@ -49,7 +49,7 @@ def write_config(config: "EncoderConfig", weights: Path) -> None:
     """Write the configuration beside a weights file, and bind it to that file.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: it cannot be written.
     """
     values = dataclasses.asdict(config) | {WEIGHTS_KEY: file_sha256(weights)}
     write_text_whole(weights.with_name(CONFIG_FILE), json_text(values, indent=2) + "\n")
@@ -59,7 +59,7 @@ def refuse_other_weights(folder: Path) -> None:
     """See that the weights of a folder are those its configuration was written for, as far as it says.
 
     Raises:
-        CheckpointError: They are not, as after a save that was interrupted.
+        CheckpointError: they are not, as after a save that was interrupted.
     """
     expected = read_json(folder / CONFIG_FILE, error=CheckpointError, remedy=_REMEDY).get(WEIGHTS_KEY)
     if expected is not None and expected != file_sha256(folder / WEIGHTS_FILE):

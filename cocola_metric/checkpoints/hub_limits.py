@@ -18,9 +18,9 @@ def limited(download: Callable[..., Any], most_bytes: int, place: str) -> dict[s
     """Return options with which a download stops at its limit, or when more arrives than was announced.
 
     Args:
-        download: The function of huggingface_hub; versions before 1 cannot be limited, and get no options.
-        most_bytes: Most that the file may have.
-        place: What is downloaded, for the message.
+        download: the function of huggingface_hub; versions before 1 cannot be limited, and get no options.
+        most_bytes: most that the file may have.
+        place: what is downloaded, for the message.
     """
     if "tqdm_class" not in inspect.signature(download).parameters:
         return {}
@@ -56,7 +56,7 @@ def within(seconds: float, request: Callable[[], _Result], place: str) -> _Resul
     A request that is given up ends by itself, in a thread that keeps no program alive.
 
     Raises:
-        CheckpointError: It took longer.
+        CheckpointError: it took longer.
     """
     results: list[_Result] = []
     errors: list[BaseException] = []

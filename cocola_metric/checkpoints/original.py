@@ -150,7 +150,7 @@ def no_safe_globals_but(path: Path) -> Iterator[None]:
     """Let the restricted unpickler take stand-ins for the classes named in a file, and no class of anybody's.
 
     Raises:
-        CheckpointError: Reading the file would take memory or time out of proportion to its size.
+        CheckpointError: reading the file would take memory or time out of proportion to its size.
     """
     refuse_bombs(path)
     with _safe_globals_lock:

@@ -41,7 +41,7 @@ def refuse_bombs(path: Path) -> None:
     """Refuse a PyTorch file that would take out of proportion to its size: memory, or time.
 
     Raises:
-        CheckpointError: It would, or it is no file that torch has written since 2020.
+        CheckpointError: it would, or it is no file that torch has written since 2020.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -74,8 +74,8 @@ def _refuse_pickle(data: bytes, sizes: dict[str, int]) -> None:
     """Go through the steps of a pickle as its reader would, and build nothing.
 
     Args:
-        data: The pickle.
-        sizes: Of the parts that hold the numbers of tensors, by their key; bytes.
+        data: the pickle.
+        sizes: of the parts that hold the numbers of tensors, by their key; bytes.
     """
     stack: list[Any] = []
     memory: dict[int, Any] = {}

@@ -27,7 +27,7 @@ def read_manifest(file: Path) -> list[Row]:
     file's name may hold them. A CSV has commas, semicolons or tabs between its columns, and names them in any case.
 
     Raises:
-        UsageError: The file cannot be read, is of another kind, lacks a column or a path, or holds no pairs.
+        UsageError: the file cannot be read, is of another kind, lacks a column or a path, or holds no pairs.
     """
     if file.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
         raise UsageError(f"{file}: neither .csv, .tsv nor .jsonl; --pairs takes a CSV or JSONL file")

@@ -32,7 +32,7 @@ def read_pairs(file: Path) -> list[Pair]:
     """Read a manifest; its paths are relative to it.
 
     Raises:
-        UsageError: It cannot be read, or is no manifest.
+        UsageError: it cannot be read, or is no manifest.
     """
     return [
         Pair(_side(file.parent, left), _side(file.parent, right), cell(left), cell(right))
@@ -59,7 +59,7 @@ def audio_of(folder: Path) -> list[Path]:
     """List the audio files of a folder that a command was given.
 
     Raises:
-        UsageError: It is no folder, may not be listed, or holds none.
+        UsageError: it is no folder, may not be listed, or holds none.
     """
     if not is_folder(folder):
         raise UsageError(f"{folder}: not a folder; give folders of audio files")

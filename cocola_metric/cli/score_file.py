@@ -24,8 +24,8 @@ def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> Non
     """Refuse a score file that could not be written, before any work is done; its folder is made.
 
     Raises:
-        UsageError: The name is of another kind, or the manifest's own.
-        OutputError: It cannot be written.
+        UsageError: the name is of another kind, or the manifest's own.
+        OutputError: it cannot be written.
     """
     if path.suffix not in (".csv", ".jsonl"):
         raise UsageError(f"{path}: --out must end in .csv or .jsonl")
@@ -44,10 +44,10 @@ class ScoreFile:
     are called. Rows of pairs that were not asked for stay in the file, behind the others.
 
     Attributes:
-        path: The file.
-        todo: Pairs that have no score yet; those that failed before are among them.
-        damaged: What is wrong with lines of the file; their pairs are scored again.
-        reused: Number of pairs whose score the file had.
+        path: the file.
+        todo: pairs that have no score yet; those that failed before are among them.
+        damaged: what is wrong with lines of the file; their pairs are scored again.
+        reused: number of pairs whose score the file had.
     """
 
     def __init__(self, path: Path, signature: str, pairs: Sequence[Pair], *, with_windows: bool = False) -> None:
@@ -75,8 +75,8 @@ class ScoreFile:
         """Lock the file, take over what is done already, and open it without what is damaged.
 
         Raises:
-            UsageError: Another run writes to it, or it is no score file of this recipe.
-            OutputError: It cannot be written.
+            UsageError: another run writes to it, or it is no score file of this recipe.
+            OutputError: it cannot be written.
         """
         self._alone.enter_context(written_alone(self.path))
         try:
@@ -106,7 +106,7 @@ class ScoreFile:
         """Append the scores of ``todo[index]``, or the reason why it has none; return that reason.
 
         Raises:
-            OutputError: The disk is full, or the like; the file ends with the last whole line.
+            OutputError: the disk is full, or the like; the file ends with the last whole line.
         """
         number = self._waiting[index]
         pair = self._pairs[number]

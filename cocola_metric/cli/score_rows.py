@@ -26,16 +26,16 @@ class Row:
     """A line of a score file: the scores of a pair, or why it has none.
 
     Attributes:
-        conditioning: Its cell in the manifest.
-        accompaniment: Its cell in the manifest.
-        signature: Recipe of the score.
-        content: Identity of what was scored; empty where there is no score.
-        score: Mean over windows; None where there is none.
-        windows: Number of windows.
-        silent_windows: Number of windows left out.
-        error: Why there is no score; empty where there is one.
-        starts: Start of each window, in seconds, where that was asked for.
-        scores: Score of each window, None for a silent one, where that was asked for.
+        conditioning: its cell in the manifest.
+        accompaniment: its cell in the manifest.
+        signature: recipe of the score.
+        content: identity of what was scored; empty where there is no score.
+        score: mean over windows; None where there is none.
+        windows: number of windows.
+        silent_windows: number of windows left out.
+        error: why there is no score; empty where there is one.
+        starts: start of each window, in seconds, where that was asked for.
+        scores: score of each window, None for a silent one, where that was asked for.
     """
 
     conditioning: str
@@ -80,7 +80,7 @@ def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
     """Read the rows of an earlier run, and say what is wrong with lines that are damaged.
 
     Raises:
-        UsageError: The file was not written by this program, was changed by another, or is of another recipe.
+        UsageError: the file was not written by this program, was changed by another, or is of another recipe.
     """
     content = file.read_bytes()
     lines = content.split(b"\n")

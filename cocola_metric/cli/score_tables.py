@@ -35,11 +35,11 @@ class SystemTable:
     """Comparisons of systems with a baseline.
 
     Attributes:
-        baseline: Name of the first file.
-        comparisons: Name of each other file -> its comparison with the first.
-        only_in: Name of each other file -> number of scored pairs only in the first, only in it.
-        signature: Recipe of all scores.
-        group: Column whose values were drawn as wholes; None where each pair was.
+        baseline: name of the first file.
+        comparisons: name of each other file -> its comparison with the first.
+        only_in: name of each other file -> number of scored pairs only in the first, only in it.
+        signature: recipe of all scores.
+        group: column whose values were drawn as wholes; None where each pair was.
     """
 
     baseline: str
@@ -53,7 +53,7 @@ def compare_files(options: argparse.Namespace) -> SystemTable:
     """Read the score files that the options name and compare each with the first.
 
     Raises:
-        UsageError: A file cannot be read, is no score file or of another recipe, or no pair is in both.
+        UsageError: a file cannot be read, is no score file or of another recipe, or no pair is in both.
     """
     if len(options.files) < 2:
         raise UsageError(f"one score file ({options.files[0]}): pass two or more, the baseline first")

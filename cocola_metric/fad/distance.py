@@ -65,8 +65,8 @@ class FrechetMetric:
     """What FAD and sub-FAD have in common: mixes are embedded, and sets of embeddings are compared.
 
     Attributes:
-        prefix: Name in the signature.
-        paired: Whether a generated and a reference mix of one index belong together, and are redrawn together.
+        prefix: name in the signature.
+        paired: whether a generated and a reference mix of one index belong together, and are redrawn together.
     """
 
     prefix: str

@@ -15,10 +15,10 @@ class Embedder(Protocol):
     """Turns a clip into embeddings.
 
     Attributes:
-        name: Key of `EMBEDDERS`, or a name of your own.
-        sample_rate: Rate of the waveforms it takes, in Hz.
-        recipe: Everything that changes its embeddings, weights by hash: "embedder:...|sr:...|axis:...".
-        parallel: Whether several threads may call `embed` at once.
+        name: key of `EMBEDDERS`, or a name of your own.
+        sample_rate: rate of the waveforms it takes, in Hz.
+        recipe: everything that changes its embeddings, weights by hash: "embedder:...|sr:...|axis:...".
+        parallel: whether several threads may call `embed` at once.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Embedder(Protocol):
             output: (n, D), one row for every stretch of time.
 
         Raises:
-            AudioError: It gives no embeddings.
+            AudioError: it gives no embeddings.
         """
         ...
 
@@ -70,9 +70,9 @@ def new_embedder(name: str, **options: Any) -> Embedder:
     """Return an embedder by name, with its options.
 
     Raises:
-        UsageError: There is none of that name.
-        MissingExtraError: It needs the extra [fad].
-        CheckpointError: Its weights are not where they are looked for.
+        UsageError: there is none of that name.
+        MissingExtraError: it needs the extra [fad].
+        CheckpointError: its weights are not where they are looked for.
     """
     if name not in EMBEDDERS:
         raise UsageError(f"embedder must be one of {', '.join(EMBEDDERS)}; got {name!r}")

@@ -20,7 +20,7 @@ def pinned_code_sha256(folder: Path) -> str:
     """Return the SHA-256 of a folder of Python, after comparing it with the one in ``FOLDER.sha256``, if that is there.
 
     Raises:
-        CheckpointError: The code is not what was noted down.
+        CheckpointError: the code is not what was noted down.
     """
     pin = folder.with_name(f"{folder.name}.sha256")
     try:

@@ -55,8 +55,8 @@ class Reference:
         """Refuse a name under which `save` could not write, before the work is done; its folder is made.
 
         Raises:
-            UsageError: The name does not end in .npz.
-            OutputError: The file cannot be written.
+            UsageError: the name does not end in .npz.
+            OutputError: the file cannot be written.
         """
         if path.suffix != ".npz":
             raise UsageError(f"{path}: reference statistics are kept in a file that ends in .npz")

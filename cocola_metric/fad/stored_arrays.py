@@ -17,8 +17,8 @@ def npz_arrays(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Return the arrays of an ``.npz`` file by name; nothing in it is executed, and its check sums are checked.
 
     Raises:
-        ValueError: It is damaged, or not of that kind.
-        OSError: It cannot be read.
+        ValueError: it is damaged, or not of that kind.
+        OSError: it cannot be read.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -36,7 +36,7 @@ def npy_array(data: bytes) -> NDArray[Any]:
     """Return the array of the content of an ``.npy`` file, which must be as long as its header says.
 
     Raises:
-        ValueError: It is damaged, holds objects, or is not of that kind.
+        ValueError: it is damaged, holds objects, or is not of that kind.
     """
     stream = io.BytesIO(data)
     try:

@@ -63,7 +63,7 @@ def _finite(scores: FloatArray) -> FloatArray:
     """Return scores as they are.
 
     Raises:
-        CheckpointError: They are NaN or infinite, which silence is not: those of silent windows are masked later.
+        CheckpointError: they are NaN or infinite, which silence is not: those of silent windows are masked later.
     """
     if not np.isfinite(scores).all():
         raise CheckpointError("the similarity gives NaN or infinite scores: the weights are damaged or unfit")

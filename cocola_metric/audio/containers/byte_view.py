@@ -14,8 +14,8 @@ class ByteView:
     """What a decoder reads instead of the file itself: never raises, since errors cannot cross a C library.
 
     Attributes:
-        failure: The reason why the file could not be read, once that has happened.
-        furthest: Largest position, in the view, up to which bytes were read.
+        failure: the reason why the file could not be read, once that has happened.
+        furthest: largest position, in the view, up to which bytes were read.
     """
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:

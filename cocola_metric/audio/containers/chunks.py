@@ -24,12 +24,12 @@ class DataChunk:
     """The chunk that holds the samples.
 
     Attributes:
-        start: Position of the first sample.
-        size: Bytes of samples that the header states.
-        field: Position of the number that states it.
-        layout: Of that number, for `struct`.
-        added: What that number counts beside the samples.
-        is_unknown: Whether the size is one that stands for "until the end".
+        start: position of the first sample.
+        size: bytes of samples that the header states.
+        field: position of the number that states it.
+        layout: of that number, for `struct`.
+        added: what that number counts beside the samples.
+        is_unknown: whether the size is one that stands for "until the end".
     """
 
     start: int
@@ -44,14 +44,14 @@ def sample_parts(kind: bytes, file: BinaryIO, start: int, size: int, name: str) 
     """Check that the samples a file announces are there, and return what to give the decoder.
 
     Args:
-        kind: The first four bytes, of `CONTAINERS`.
-        file: The file.
-        start: Position of these bytes.
-        size: Of the file, in bytes.
-        name: What messages call it.
+        kind: the first four bytes, of `CONTAINERS`.
+        file: the file.
+        start: position of these bytes.
+        size: of the file, in bytes.
+        name: what messages call it.
 
     Raises:
-        AudioError: Samples are missing, there is no chunk for them, or another recording follows.
+        AudioError: samples are missing, there is no chunk for them, or another recording follows.
     """
     data = _find_data(kind, file, start, size)
     if data is None:

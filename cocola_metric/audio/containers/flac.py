@@ -14,7 +14,7 @@ def refuse_what_follows(view: ByteView, name: str) -> None:
     """Refuse a file that goes on behind the samples that its header announces; all of these have been read.
 
     Raises:
-        AudioError: It does.
+        AudioError: it does.
     """
     furthest = view.furthest
     view.seek(max(1, furthest - _READ_AHEAD))

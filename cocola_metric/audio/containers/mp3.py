@@ -29,13 +29,13 @@ class Stream:
     """Frames that were encoded in one go.
 
     Attributes:
-        start: Position of the first frame, that of the tag included.
-        header: Of its first frame.
-        tag: What that frame says, if it is a tag.
-        sound: Position of the first frame of sound.
-        end: Position behind the last frame.
-        count: Frames of sound.
-        own_tag: A tag that states the count, to be put before the sound.
+        start: position of the first frame, that of the tag included.
+        header: of its first frame.
+        tag: what that frame says, if it is a tag.
+        sound: position of the first frame of sound.
+        end: position behind the last frame.
+        count: frames of sound.
+        own_tag: a tag that states the count, to be put before the sound.
     """
 
     start: int
@@ -67,7 +67,7 @@ def find_streams(file: BinaryIO, size: int, name: str, position: int = 0) -> lis
     """Find the streams of an MP3 file from a position on, in the order in which they play.
 
     Raises:
-        AudioError: It holds no frame, is cut or damaged, or its streams differ in rate or channels.
+        AudioError: it holds no frame, is cut or damaged, or its streams differ in rate or channels.
     """
     reader = _Reader(file, size, name)
     streams: list[Stream] = []
@@ -123,7 +123,7 @@ class _Reader:
         """Return where the next frame starts behind tags and junk; the file's size if none follows.
 
         Raises:
-            AudioError: A frame follows junk in the middle of the file, or there is too much junk.
+            AudioError: a frame follows junk in the middle of the file, or there is too much junk.
         """
         while size := tag_size(self.bytes_at(position, 32)):
             position += size
@@ -172,7 +172,7 @@ def _described(stream: Stream, reader: _Reader) -> Stream:
     """Check the count of frames, and put a tag before the stream if it has none, or a wrong one.
 
     Raises:
-        AudioError: Frames are missing.
+        AudioError: frames are missing.
     """
     stated = stream.tag.frames if stream.tag else None
     if stated is not None and stream.count < stated:

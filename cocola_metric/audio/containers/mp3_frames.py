@@ -26,9 +26,9 @@ class FrameHeader:
     Attributes:
         version: 1, 2, or 3 for MPEG 2.5.
         layer: 1 to 3.
-        rate: Samples per second.
+        rate: samples per second.
         channels: 1 or 2.
-        size: Bytes of the frame, header included.
+        size: bytes of the frame, header included.
     """
 
     version: int
@@ -58,8 +58,8 @@ class InfoTag:
     """What a first frame that holds no sound says.
 
     Attributes:
-        frames: Frames of sound that follow; None where it does not say.
-        size: Bytes from this frame to the end of the last; None where it does not say.
+        frames: frames of sound that follow; None where it does not say.
+        size: bytes from this frame to the end of the last; None where it does not say.
         delay: LAME's part, which states delay and padding; None where there is none.
     """
 

@@ -23,9 +23,9 @@ class Link:
     """One of the streams that follow each other in a file.
 
     Attributes:
-        start: Position of its first page.
-        end: Position behind its last page.
-        ended: Whether its last page says that it is the last.
+        start: position of its first page.
+        end: position behind its last page.
+        ended: whether its last page says that it is the last.
     """
 
     start: int
@@ -46,7 +46,7 @@ def find_links(file: BinaryIO, size: int, name: str, position: int = 0) -> list[
     """Find the streams of an OGG file from a position on, in the order in which they play.
 
     Raises:
-        AudioError: A page is damaged, missing or cut.
+        AudioError: a page is damaged, missing or cut.
     """
     links: list[Link] = []
     next_numbers: dict[int, int] = {}
