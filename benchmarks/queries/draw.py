@@ -60,8 +60,8 @@ def draw_queries(
 ) -> list[Query]:
     """Draw queries, spread evenly over the tracks; a larger count begins with the queries of a smaller one.
 
-    Y is a random non-empty subset of the parts that sound in a window (above -45 dBFS), and X is one of the rest. Any
-    size of each is as likely as any other (as in section 3.1).
+    Y is a random non-empty subset of the parts that sound in a window (above -45 dBFS), and X is one of the rest
+    (section 5.2). The size of Y is uniform, then that of X among the parts that Y leaves.
 
     Args:
         tracks: tracks of one split of one data set.

@@ -28,12 +28,18 @@ from pathlib import Path
 from cocola_metric.encoder import EncoderConfig
 from cocola_metric.training.encoder import train, validation
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig
-validation.BATCHES, validation.BATCH_SIZE = {"shift": 1}, 4
+validation.BATCHES = {"shift": 1}
 train.CALIBRATION_BATCHES, train.STEPS_BETWEEN_CHECKPOINTS, train.STEPS_BETWEEN_LINES = 2, 1, 1
 corpus, out = map(Path, sys.argv[1:])
 sampling = SamplingConfig(window=1.0, batch_size=4, alterations={"shift": 0.5})
 config = TrainingConfig(
-    corpora=(str(corpus),), encoder=EncoderConfig(front_end="mel"), sampling=sampling, steps=6, warmup_steps=2, seed=5
+    corpora=(str(corpus),),
+    encoder=EncoderConfig(front_end="mel"),
+    sampling=sampling,
+    steps=6,
+    warmup_steps=2,
+    validation_windows=4,
+    seed=5,
 )
 train.train(config, out, workers=0, cpu=True)
 """

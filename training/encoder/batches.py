@@ -82,18 +82,39 @@ class _Window:
 class Draws(Dataset[Draw]):
     """Draw after draw from a bank (section 3.1)."""
 
-    def __init__(self, tracks: list[BankTrack], config: SamplingConfig, *, steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        tracks: list[BankTrack],
+        config: SamplingConfig,
+        *,
+        steps: int,
+        seed: int,
+        split: str = "train",
+        size_setting: str = "sampling.batch_size",
+    ) -> None:
         """Take the tracks that are long enough.
+
+        Args:
+            tracks: of a bank.
+            config: how batches are drawn.
+            steps: number of batches.
+            seed: of all draws.
+            split: what the tracks are, for messages.
+            size_setting: name of the setting that says how many windows a batch has, for messages.
 
         Raises:
             AudioError: there is none.
         """
         self.config, self.steps, self.seed = config, steps, seed
+        self.split, self.size_setting = split, size_setting
         self.length = round(config.window * SAMPLE_RATE)
         self.reach = int(self.length * MARGIN) + 1
         self.tracks = [track for track in tracks if track.length >= self.reach and len(track.powers) > 1]
         if not self.tracks:
-            raise AudioError(f"no track of two stems lasts {self.reach / SAMPLE_RATE:.1f} s")
+            raise AudioError(
+                f"{split}: no track of two stems lasts {self.reach / SAMPLE_RATE:.1f} s, of {len(tracks)}: give longer "
+                "tracks, or a shorter sampling.window"
+            )
 
     def __len__(self) -> int:
         return self.steps
@@ -152,7 +173,17 @@ class Draws(Dataset[Draw]):
                     break
                 if window := self._draw_window(number, length, windows, partitions, rng):
                     windows.append(window)
-        raise AudioError("too few windows in which two stems sound, or too few tracks to keep them apart")
+        raise self._too_few(len(windows))
+
+    def _too_few(self, found: int) -> AudioError:
+        config = self.config
+        sound = "" if config.silent_stems else ", in which two stems sound"
+        return AudioError(
+            f"{self.split}: {found} of the {config.batch_size} windows of a batch were found in {len(self.tracks)} "
+            f"tracks: windows of {config.window:g} s{sound} and of which no two of one track overlap by more than "
+            f"{config.max_overlap:.0%}. Give more or longer tracks to {self.split}, or set {self.size_setting} to "
+            f"{max(2, found)} or less"
+        )
 
     def _draw_window(
         self,
@@ -170,16 +201,17 @@ class Draws(Dataset[Draw]):
             for other in taken
         ):
             return None
-        sounding = track.power(start, length) > SOUNDING_POWER
+        sounding = track.power(start, length) > (-1.0 if config.silent_stems else SOUNDING_POWER)
         if config.partition == "track":
             if number not in partitions:
-                partitions[number] = draw_subsets(range(len(track.powers)), rng)
+                partitions[number] = draw_subsets(range(len(track.powers)), rng, law=config.subset_law)
             first, second = partitions[number]
             sides = [stem for stem in first if sounding[stem]], [stem for stem in second if sounding[stem]]
             return _Window(number, start, length, sides) if all(sides) else None
         if sounding.sum() < 2:
             return None
-        return _Window(number, start, length, draw_subsets(np.flatnonzero(sounding).tolist(), rng))
+        sides = draw_subsets(np.flatnonzero(sounding).tolist(), rng, law=config.subset_law)
+        return _Window(number, start, length, sides)
 
     def _draw_versions(self, alteration: str, rng: np.random.Generator) -> Tensor:
         """Draw two versions that differ by what the settings allow, each as far from the music as it is."""
@@ -193,9 +225,12 @@ class Draws(Dataset[Draw]):
 
     def _draw_noises(self, rng: np.random.Generator) -> NDArray[np.float64]:
         config, shape = self.config, (self.config.batch_size, 2)
-        if config.loudest_noise <= config.noise:
-            return np.full(shape, config.noise)
-        return np.exp(rng.uniform(np.log(config.noise), np.log(config.loudest_noise), shape))
+        noises = np.full(shape, config.noise)
+        if config.loudest_noise > config.noise:
+            noises = np.exp(rng.uniform(np.log(config.noise), np.log(config.loudest_noise), shape))
+        if config.noisy_sides == "accompaniment":
+            noises[:, 0] = 0.0
+        return noises
 
     def _place(self, windows: list[_Window], alteration: str, rng: np.random.Generator) -> Tensor:
         most = max(len(side) for window in windows for side in window.sides)

@@ -29,7 +29,6 @@ FLOOR_DB = -80.0
 STEPS_OF_IMAGES = 255
 SIDES = 3
 VALIDATION_BATCHES = {"shift": 10, "transpose": 5, "stretch": 5, "noise": 3}
-VALIDATION_PAIRS = 32
 LARGEST_TRANSPOSITION = 3  # semitones, of validation windows
 IMAGES, TRACKS, KIND, HAS_WRONG = "images", "tracks", "kind", "has_wrong"
 
@@ -90,7 +89,7 @@ def write_all_maps(
     for number, (kind, count) in enumerate(VALIDATION_BATCHES.items(), 1):
         plain = dataclasses.replace(
             config.sampling,
-            batch_size=VALIDATION_PAIRS,
+            batch_size=config.validation_windows,
             windows_per_track=2,
             partition="track",
             alterations={kind: 1.0},
@@ -99,7 +98,14 @@ def write_all_maps(
             low_pass=0.0,
             loudest_noise=0.0,
         )
-        draws = Draws(banks["validation"].tracks, plain, steps=count, seed=config.seed + number)
+        draws = Draws(
+            banks["validation"].tracks,
+            plain,
+            steps=count,
+            seed=config.seed + number,
+            split="validation",
+            size_setting="validation_windows",
+        )
         write_maps(out / "validation" / kind, model, banks["validation"], draws, plain)
     draws = Draws(banks["train"].tracks, config.sampling, steps=batches, seed=config.seed)
     write_maps(out / "train", model, banks["train"], draws, config.sampling)

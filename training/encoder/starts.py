@@ -11,9 +11,11 @@ from torch import nn
 
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel
-from cocola_metric.errors import CheckpointError
+from cocola_metric.errors import CheckpointError, UsageError
 
 TRUNK = "encoder.backbone.network."
+W_DEVIATION = 0.05
+"""Of the entries of W at the start, in the authors' code."""
 logger = logging.getLogger(__name__)
 
 
@@ -43,6 +45,23 @@ def start_weights(model: CocolaModel, start_from: str, *, within: str = "") -> s
     if len(shared) < len(own):
         logger.warning("%s: %d of %d tensors start anew", start_from, len(own) - len(shared), len(own))
     return set(shared)
+
+
+@torch.no_grad()
+def start_similarity(model: CocolaModel, w_init: str) -> None:
+    """Start the matrix W of Eq. 2: "identity" leaves it as it is made, "normal" draws it from N(0, 0.05).
+
+    A cosine similarity has no matrix to start.
+
+    Raises:
+        UsageError: the similarity has other parameters than one matrix.
+    """
+    weights = dict(model.similarity.named_parameters())
+    if w_init != "normal" or not weights:
+        return
+    if model.config.similarity != "bilinear":
+        raise UsageError(f"w_init 'normal' is for similarity 'bilinear'; got {model.config.similarity!r}")
+    nn.init.normal_(weights["weight"], std=W_DEVIATION)
 
 
 def save_head(model: CocolaModel, folder: Path) -> None:

@@ -23,7 +23,7 @@ from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, ru
 from .batches import Draw, Draws
 from .config import TrainingConfig, load_config
 from .optimizers import make_optimizer
-from .starts import freeze_stages, start_weights
+from .starts import freeze_stages, start_similarity, start_weights
 from .validation import Validation, front_end_features
 from .waveforms import hear
 
@@ -114,6 +114,7 @@ def train(
     bank, watched = (StemBank.join(parts, accelerator.device) for parts in banks)
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder)
+    start_similarity(model, config.w_init)
     if start_from is not None:
         start_weights(model, start_from)
     start = {name: weights.detach().clone() for name, weights in model.named_parameters()}

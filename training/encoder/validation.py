@@ -14,13 +14,16 @@ from .batches import Draws
 from .config import TrainingConfig
 from .waveforms import hear
 
-BATCH_SIZE = 32
 BATCHES = {"shift": 10, "transpose": 4, "stretch": 4, "noise": 2}
 BATCH_OF_FEATURES = 32
 
 
 class Validation:
-    """Drawn pairs, two windows from each track, with a wrong accompaniment each; kept as features on the device."""
+    """Drawn pairs, two windows from each track, with a wrong accompaniment each; kept as features on the device.
+
+    Raises:
+        AudioError: the validation split holds too few windows.
+    """
 
     def __init__(self, bank: StemBank, config: TrainingConfig, model: CocolaModel) -> None:
         self.batches: list[tuple[str, Tensor, Tensor, Tensor]] = []
@@ -29,7 +32,7 @@ class Validation:
                 config.sampling,
                 window=min(config.sampling.window, WINDOW),
                 shortest_window=0.0,
-                batch_size=BATCH_SIZE,
+                batch_size=config.validation_windows,
                 windows_per_track=2,
                 partition="track",
                 alterations={alteration: 1.0},
@@ -37,16 +40,22 @@ class Validation:
                 low_pass=0.0,
                 loudest_noise=0.0,
             )
-            for draw in map(
-                Draws(bank.tracks, sampling, steps=count, seed=config.seed + number).__getitem__, range(count)
-            ):
+            draws = Draws(
+                bank.tracks,
+                sampling,
+                steps=count,
+                seed=config.seed + number,
+                split="validation",
+                size_setting="validation_windows",
+            )
+            for draw in map(draws.__getitem__, range(count)):
                 waveforms, has_wrong = hear(bank, draw, sampling)
                 features = front_end_features(model, waveforms).half()
                 self.batches.append((alteration, features, draw.tracks.to(features.device), has_wrong))
 
     @torch.no_grad()
     def measure(self, model: CocolaModel) -> dict[str, float]:
-        """Return loss (Eq. 3), accuracy (Eq. 8) in batches of 32, and shares of wins between two.
+        """Return loss (Eq. 3), accuracy (Eq. 8) in batches of ``validation_windows``, and shares of wins between two.
 
         ``other_track`` and ``same_track``: the right accompaniment against one of another window. ``shift``,
         ``transpose``, ``stretch``, ``noise``: against itself made wrong.

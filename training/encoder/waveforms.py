@@ -1,4 +1,4 @@
-"""What a drawn batch sounds like: gathered from the bank, altered, filtered and levelled on the bank's device."""
+"""What a drawn batch sounds like: gathered from the bank, altered, filtered and levelled, on its device."""
 
 import torch
 from torch import Tensor
@@ -45,7 +45,8 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     if config.equaliser_db or config.low_pass or kind == "transpose":
         flat = equalise(waveforms.flatten(0, 1), bells.flatten(0, 1), cutoffs.flatten(0, 1), SAMPLE_RATE)
         waveforms = flat.unflatten(0, waveforms.shape[:2])
-    power = waveforms.square().mean(-1).clamp(min=1e-12)
-    waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
+    if config.levels == "random":
+        power = waveforms.square().mean(-1).clamp(min=1e-12)
+        waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
     waveforms += noises.unsqueeze(-1) * torch.randn(waveforms.shape, device=device, generator=generator)
     return waveforms, (draw.offsets[:, 2, 0] != NO_STEM).to(device)

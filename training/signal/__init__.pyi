@@ -9,7 +9,7 @@ from .cues import (
     pitchedness,
     spectral_differences,
 )
-from .partitions import PARTITIONS, Partition
+from .partitions import PARTITIONS, SUBSET_LAWS, Partition, SubsetLaw
 from .sampling import (
     SOUNDING_DBFS,
     SOUNDING_POWER,
@@ -25,8 +25,10 @@ __all__ = [
     "PARTITIONS",
     "SOUNDING_DBFS",
     "SOUNDING_POWER",
+    "SUBSET_LAWS",
     "Partition",
     "SubmixCues",
+    "SubsetLaw",
     "audible",
     "beat_period",
     "coherence",

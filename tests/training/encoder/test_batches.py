@@ -1,6 +1,7 @@
 """Banks and batches: stems come back as they were, draws keep the promises of section 3.1 and of the settings."""
 
 import dataclasses
+import hashlib
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,14 @@ from tiny_corpus import RATE, write_corpus
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora import bank as banks
 from cocola_metric.training.corpora.bank import BLOCK, NO_STEM, BankTrack, StemBank, open_banks
+from cocola_metric.training.encoder import batches
 from cocola_metric.training.encoder.batches import KINDS, LEVEL_RANGE_DBFS, Draws
-from cocola_metric.training.encoder.config import SamplingConfig
+from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.waveforms import hear
 from cocola_metric.training.signal.sampling import level_db, overlap_ratio
 
 CONFIG = SamplingConfig(window=1.0, batch_size=8)
+CONFIGS = Path(batches.__file__).parents[1] / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,63 @@ def test_the_noise_and_the_levels_are_those_asked_for(bank: StemBank) -> None:
     assert LEVEL_RANGE_DBFS[0] <= draw.levels.min() and draw.levels.max() <= LEVEL_RANGE_DBFS[1]
 
 
+def test_raw_levels_are_those_of_the_files(bank: StemBank) -> None:
+    raw = draws(bank, noise=0.0, levels="raw")
+    for step in range(5):
+        draw = raw[step]
+        assert torch.equal(draw.offsets, draws(bank, noise=0.0)[step].offsets)  # the same music is drawn
+        heard, _ = hear(bank, draw, raw.config)
+        assert torch.equal(heard, bank.gather(draw.offsets[:, :2], draw.length))
+
+
+def test_the_noise_of_the_authors_is_on_the_accompaniment_alone(bank: StemBank) -> None:
+    quiet, noisy = (draws(bank, levels="raw", noise=noise, noisy_sides="accompaniment") for noise in (0.0, 1e-3))
+    difference = hear(bank, noisy[0], noisy.config)[0] - hear(bank, quiet[0], quiet.config)[0]
+    assert not difference[:, 0].any()
+    assert difference[:, 1].std().item() == pytest.approx(1e-3, rel=0.02)
+
+
+@pytest.mark.parametrize("partition", ["window", "track"])
+def test_single_stems(bank: StemBank, partition: str) -> None:
+    """Figure 2: two distinct stems of each window."""
+    pairs = set()
+    for draw in map(draws(bank, single_stem=True, partition=partition).__getitem__, range(20)):
+        assert ((draw.offsets[:, :2] != NO_STEM).sum(-1) == 1).all()
+        pairs |= {(*stems_of(draw, bank, row, 0), *stems_of(draw, bank, row, 1)) for row in range(CONFIG.batch_size)}
+    assert pairs == {(first, second) for first in range(3) for second in range(3) if first != second}
+
+
+def test_sizes_follow_the_law_asked_for(bank: StemBank) -> None:
+    def share_of_larger_first(subsets: str) -> float:
+        drawn = [draws(bank, subsets=subsets)[step] for step in range(40)]
+        sizes = torch.cat([(draw.offsets[:, :2] != NO_STEM).sum(-1) for draw in drawn])
+        unequal = sizes[sizes[:, 0] != sizes[:, 1]]
+        return (unequal[:, 0] > unequal[:, 1]).float().mean().item()
+
+    assert share_of_larger_first("in_turn") == pytest.approx(2 / 3, abs=0.1)
+    assert share_of_larger_first("even") == pytest.approx(1 / 2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"), [("embedded", "83c634be786888a1"), ("all", "b9b4d97d68213857"), ("phalar", "f72bedffa42ed67f")]
+)
+def test_what_is_drawn_for_our_encoders_stays(name: str, digest: str) -> None:
+    """A draw is a function of bank, settings, seed and step: these are as when the published encoders were trained."""
+    rng = np.random.default_rng(0)
+    tracks = []
+    for number in range(40):
+        powers = rng.choice([1e-2, 1e-7], size=(4, 300), p=[0.8, 0.2]).astype(np.float32)
+        powers = np.repeat(powers[:, ::20], 20, axis=1)
+        tracks.append(BankTrack(f"track{number}", number * 1200 * BLOCK, 300 * BLOCK, powers, beat=0.5))
+    config = load_config(CONFIGS / f"{name}.toml")
+    drawn = Draws(tracks, config.sampling, steps=5, seed=config.seed)
+    found = hashlib.sha256()
+    for step in range(3):
+        for value in drawn[step]:
+            found.update(np.ascontiguousarray(np.asarray(value)).tobytes())
+    assert found.hexdigest()[:16] == digest
+
+
 def test_each_sub_mix_may_have_a_noise_of_its_own(bank: StemBank) -> None:
     draw = draws(bank, noise=1e-3, loudest_noise=1e-2)[0]
     assert draw.noises.shape == (8, 2) and len(draw.noises.unique()) == 16
@@ -164,8 +224,14 @@ def test_silent_stems_are_not_drawn(tmp_path: Path) -> None:
     for draw in map(draws(silent, batch_size=2).__getitem__, range(10)):
         assert all(1 not in stems_of(draw, silent, row, side) for row in range(2) for side in range(2))
     powers[2] = 1e-6
-    with pytest.raises(AudioError, match="too few windows in which two stems sound"):
+    message = r"train: 0 of the 2 windows of a batch were found in 2 tracks: windows of 1 s, in which two stems sound"
+    with pytest.raises(AudioError, match=message):
         draws(silent, batch_size=2)[0]
+    drawn = [draws(silent, batch_size=2, levels="raw", silent_stems=True)[step] for step in range(10)]
+    heard = {
+        stem for draw in drawn for row in range(2) for side in range(2) for stem in stems_of(draw, silent, row, side)
+    }
+    assert heard == {0, 1, 2}
 
 
 def test_a_shifted_accompaniment_is_the_right_one_early_or_late(bank: StemBank) -> None:
@@ -245,11 +311,20 @@ def test_a_part_of_a_draw_is_its_rows(bank: StemBank) -> None:
 
 
 def test_settings_that_make_no_sense() -> None:
-    with pytest.raises(UsageError, match="partition 'stem' is none of window, track"):
+    with pytest.raises(UsageError, match="partition must be one of window, track; got 'stem'"):
         SamplingConfig(partition="stem")
     with pytest.raises(UsageError, match="sum to at most 1"):
         SamplingConfig(alterations={"shift": 0.7, "stretch": 0.7})
-    with pytest.raises(AudioError, match="no track of two stems lasts"):
+    for setting in ("subsets", "levels", "noisy_sides"):
+        with pytest.raises(UsageError, match=f"{setting} must be one of .*; got 'loud'"):
+            SamplingConfig(**{setting: "loud"})
+    with pytest.raises(UsageError, match="silent_stems needs levels = 'raw'"):
+        SamplingConfig(silent_stems=True)
+    with pytest.raises(UsageError, match="w_init must be one of identity, normal; got 'zeros'"):
+        TrainingConfig(w_init="zeros")
+    with pytest.raises(UsageError, match="validation_windows must be 2 or more; got 1"):
+        TrainingConfig(validation_windows=1)
+    with pytest.raises(AudioError, match=r"train: no track of two stems lasts 1\.0 s, of 1: give longer"):
         Draws([BankTrack("short", 0, BLOCK, np.ones((2, 1), np.float32), beat=0.5)], CONFIG, steps=1, seed=0)
 
 

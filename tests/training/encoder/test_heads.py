@@ -51,6 +51,7 @@ def config(tmp_path_factory) -> TrainingConfig:
         warmup_steps=1,
         label_smoothing=0.1,
         turned=4,
+        validation_windows=4,
         seed=1,
     )
 
@@ -60,7 +61,6 @@ def kept(start: Path, config: TrainingConfig, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("maps")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(maps, "VALIDATION_BATCHES", {"shift": 1, "noise": 1})
-        patch.setattr(maps, "VALIDATION_PAIRS", 4)
         maps.write_all_maps(config, folder, start_from=str(start), batches=3, workers=0)
     return folder
 

@@ -16,11 +16,12 @@ from tiny_corpus import RATE, write_corpus
 from cocola_metric import CocolaScorer, functional
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
-from cocola_metric.errors import CocolaError, UsageError
+from cocola_metric.errors import AudioError, CocolaError, UsageError
 from cocola_metric.training.componet.learning import small as componet_small
 from cocola_metric.training.componet.learning import train as train_componet
 from cocola_metric.training.encoder import commands, train, validation
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
+from cocola_metric.training.encoder.starts import start_similarity
 
 CONFIGS = Path(train.__file__).parents[1] / "configs"
 ENCODER_CONFIGS = sorted(file for file in CONFIGS.glob("*.toml") if "[encoder]" in file.read_text())
@@ -40,7 +41,6 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
     monkeypatch.setattr(validation, "BATCHES", {"shift": 1, "transpose": 1, "stretch": 1})
-    monkeypatch.setattr(validation, "BATCH_SIZE", 4)
     monkeypatch.setattr(train, "CALIBRATION_BATCHES", 2)
     monkeypatch.setattr(train, "STEPS_BETWEEN_CHECKPOINTS", 2)
     monkeypatch.setattr(train, "STEPS_BETWEEN_LINES", 1)
@@ -48,7 +48,14 @@ def small(monkeypatch) -> None:
 
 def config_of(corpus: Path, **settings) -> TrainingConfig:
     sampling = SamplingConfig(window=1.0, batch_size=4, alterations={"shift": 0.5})
-    defaults = {"encoder": ENCODER, "sampling": sampling, "steps": 3, "warmup_steps": 2, "seed": 5}
+    defaults = {
+        "encoder": ENCODER,
+        "sampling": sampling,
+        "steps": 3,
+        "warmup_steps": 2,
+        "validation_windows": 4,
+        "seed": 5,
+    }
     return TrainingConfig(corpora=(str(corpus),), **(defaults | settings))
 
 
@@ -191,6 +198,41 @@ def test_a_config_that_cannot_be_read_is_said(tmp_path: Path, capsys) -> None:
         load_config(Path(train.__file__).parents[1] / "configs" / "embedded.toml", ["steps.more=1"])
 
 
+def test_the_matrix_of_the_authors_starts_at_random() -> None:
+    """W from N(0, 0.05), as in their code; other similarities have no such matrix."""
+    torch.manual_seed(0)
+    model = CocolaModel(ENCODER)
+    start_similarity(model, "identity")
+    assert torch.equal(model.similarity.weight, torch.eye(512) / 512**0.5)
+    start_similarity(model, "normal")
+    assert model.similarity.weight.std().item() == pytest.approx(0.05, rel=0.01)
+    assert abs(model.similarity.weight.mean().item()) < 1e-3
+    start_similarity(CocolaModel(EncoderConfig(front_end="mel", similarity="cosine")), "normal")
+    with pytest.raises(UsageError, match="w_init 'normal' is for similarity 'bilinear'; got 'phasors'"):
+        phasors = {"front_end": "pitch_onset", "backbone": "phasor_efficientnet_b0", "embedding_dim": 1312}
+        start_similarity(CocolaModel(EncoderConfig(similarity="phasors", **phasors)), "normal")
+
+
+def test_the_authors_settings_train(corpus: Path, cache: Path, tmp_path: Path) -> None:
+    sampling = SamplingConfig(window=1.0, batch_size=4, levels="raw", silent_stems=True, noisy_sides="accompaniment")
+    config = config_of(corpus, sampling=sampling, steps=1, warmup_steps=0, w_init="normal")
+    trained = train.train(config, tmp_path, cache=cache, workers=0, cpu=True)
+    weight = trained.similarity.weight
+    assert weight.std().item() == pytest.approx(0.05, rel=0.02) and not weight.diagonal().mean().abs() > 0.01
+    settings = json.loads((tmp_path / "training.json").read_text())
+    assert (settings["w_init"], settings["sampling"]["levels"]) == ("normal", "raw")
+
+
+def test_too_little_music_for_validation_is_said(corpus: Path, cache: Path, tmp_path: Path) -> None:
+    message = (
+        r"validation: \d+ of the 1000 windows of a batch were found in 4 tracks: windows of 1 s, in which two stems "
+        r"sound and of which no two of one track overlap by more than 50%\. Give more or longer tracks to validation, "
+        r"or set validation_windows to \d+ or less"
+    )
+    with pytest.raises(AudioError, match=message):
+        train.train(config_of(corpus, validation_windows=1000), tmp_path, cache=cache, workers=0, cpu=True)
+
+
 @pytest.mark.slow
 def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> None:
     """Two gloo processes see the loss of one process on the same global batches, and end with its weights."""
@@ -202,13 +244,14 @@ def test_two_processes_are_one(corpus: Path, cache: Path, tmp_path: Path) -> Non
         "from cocola_metric.encoder import EncoderConfig\n"
         "from cocola_metric.training.encoder import train, validation\n"
         "from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig\n"
-        "validation.BATCHES, validation.BATCH_SIZE = {'shift': 1, 'transpose': 1, 'stretch': 1}, 4\n"
+        "validation.BATCHES = {'shift': 1, 'transpose': 1, 'stretch': 1}\n"
         "train.STEPS_BETWEEN_LINES, train.CALIBRATION_BATCHES = 1, 0\n"
         "nn.BatchNorm2d.train = lambda self, mode=True: nn.Module.train(self, False)  # of its own rows only\n"
         "train.calibrate_batch_norm = lambda *_: None\n"
         "sampling = SamplingConfig(window=1.0, batch_size=4, noise=0.0, alterations={'shift': 0.5})\n"
         "encoder = EncoderConfig(front_end='mel', dropout=0.0, drop_connect=0.0)\n"
-        "config = TrainingConfig((sys.argv[1],), encoder, sampling, steps=3, learning_rate=1e-5, seed=3)\n"
+        "settings = {'steps': 3, 'learning_rate': 1e-5, 'validation_windows': 4, 'seed': 3}\n"
+        "config = TrainingConfig((sys.argv[1],), encoder, sampling, **settings)\n"
         "train.train(config, Path(sys.argv[3]), cache=Path(sys.argv[2]), workers=0, cpu=True)\n"
     )
     with socket.socket() as free:
