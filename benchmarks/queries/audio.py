@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.json_files import read_json
-from cocola_metric.training.corpora import CORPORA, Stem, Track, canonical_name, open_corpora
+from cocola_metric.training.corpora import Stem, Track, canonical_name, open_corpora, reader_of
 from cocola_metric.training.evaluation import open_test_set
 from cocola_metric.whole_files import write_text_whole
 
@@ -168,7 +168,7 @@ def _corpus_note(manifest: Path) -> Path:
 
 
 def _absolute(corpus: str) -> str:
-    reader, colon, folder = corpus.partition(":")
-    if colon and reader in CORPORA:
+    if reader_of(corpus):
+        reader, _, folder = corpus.partition(":")
         return f"{reader}:{Path(folder).expanduser().resolve()}"
     return str(Path(corpus).expanduser().resolve())

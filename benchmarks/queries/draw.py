@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cocola_metric.errors import AudioError, UsageError
-from cocola_metric.training.corpora import CORPORA, Track, canonical_name, instrument_of, stem_tags, tag_word
+from cocola_metric.training.corpora import Track, canonical_name, instrument_of, reader_of, stem_tags, tag_word
 from cocola_metric.training.signal import SOUNDING_POWER
 
 from .audio import find_stems, note_corpus, open_tracks
@@ -105,6 +105,7 @@ def draw_queries(
                 break
             fields = {"dataset": dataset, "split": split, "seed": seed, "gain": GAIN}
             fields |= {"conditioning": conditioning, "accompaniment": accompaniment, "donor": donor}
+            fields |= {"genre": chosen.track.genre}
             queries.append(make_query(len(queries), fields))
             progress.update()
     if len(queries) < count:
@@ -216,5 +217,4 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _dataset_name(corpus: str) -> str:
-    reader, colon, _ = corpus.partition(":")
-    return reader if colon and reader in CORPORA else canonical_name(Path(corpus).expanduser().resolve().name)
+    return reader_of(corpus) or canonical_name(Path(corpus).expanduser().resolve().name)

@@ -80,6 +80,7 @@ class Query:
         conditioning: Y, the sub-mix that the generator is given.
         accompaniment: X, the real accompaniment, which shares no part with Y.
         donor: sub-mix of a window of another track, the answer of the row Random.
+        genre: genre of the track, for the prompt; empty if the data set names none.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Query:
     conditioning: Submix
     accompaniment: Submix
     donor: Submix
+    genre: str = ""
 
     def __post_init__(self) -> None:
         for name in (self.dataset, self.split):  # they become the name of a folder
@@ -102,8 +104,8 @@ class Query:
 
     @property
     def prompt(self) -> str:
-        """The query as a prompt of CompoNet (Eq. 7): "in: other_1, vocals_1; out: drums_1"."""
-        return prompt(self.conditioning.tags, self.accompaniment.tags)
+        """The query as a prompt of CompoNet (Eq. 7): "in: other_1, vocals_1; out: drums_1", after the genre if any."""
+        return prompt(self.conditioning.tags, self.accompaniment.tags, genre=self.genre or None)
 
 
 def make_query(number: int, fields: Mapping[str, Any]) -> Query:
@@ -133,6 +135,7 @@ def query_as_json(query: Query) -> dict[str, Any]:
         "gain": query.gain,
         "seed": query.seed,
         "donor": {"track": donor.track, "start": donor.start, "parts": _parts_as_json(donor.parts)},
+        **({"genre": query.genre} if query.genre else {}),  # so that queries without one keep their id
     }
 
 
@@ -167,6 +170,7 @@ def _read_query(line: str, place: str) -> Query:
         track, start, seconds, donor = row["track"], row["start"], row["seconds"], row["donor"]
         fields = {
             **{name: row[name] for name in ("dataset", "split", "seed", "gain")},
+            "genre": str(row.get("genre", "")),
             "conditioning": Submix(track, start, seconds, _parts(row["conditioning"])),
             "accompaniment": Submix(track, start, seconds, _parts(row["accompaniment"])),
             "donor": Submix(donor["track"], donor["start"], seconds, _parts(donor["parts"])),

@@ -21,6 +21,8 @@ def prompt(given: Sequence[str], wanted: Sequence[str], *, genre: str | None = N
     Raises:
         UsageError: nothing is wanted.
     """
+    if genre and ";" in genre:
+        raise UsageError(f"a genre must not hold a semicolon, which separates the parts of a prompt; got {genre!r}")
     if not wanted:
         raise UsageError("X is empty: CompoNet makes one stem or more")
     tags = f"in: {', '.join(given)}; out: {', '.join(wanted)}"

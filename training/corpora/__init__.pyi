@@ -1,7 +1,7 @@
 from .bank import NO_STEM, BankTrack, StemBank, open_banks
 from .identity import cache_name
 from .names import canonical_name, instrument_of, stem_tags, tag_word
-from .registry import CORPORA, open_corpora
+from .registry import CORPORA, open_corpora, reader_of
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
 from .stem_folders import GROUPS_FILE, index_stem_folder
 from .tracks import Stem, Track
@@ -27,6 +27,7 @@ __all__ = [
     "read_excerpt",
     "read_stem",
     "read_window",
+    "reader_of",
     "split_folder",
     "stem_tags",
     "tag_word",

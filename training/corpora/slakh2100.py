@@ -13,11 +13,12 @@ from .tracks import Stem, Track, keep_usable
 logger = logging.getLogger(__name__)
 
 METADATA = "metadata.yaml"
+OMITTED = "omitted"
 LAST_OF_SPLIT = {"train": 1500, "validation": 1875, "test": 2100}
 _MIDI = re.compile(r"^UUID: *(\S+)", re.MULTILINE)
 
 
-def index_slakh2100(root: Path, split: str) -> list[Track]:
+def index_slakh2100(root: Path, split: str, *, deduplicate: bool = True) -> list[Track]:
     """Index ``<root>/<train|validation|test>/Track<number>/stems/S<number>.flac``, one stem a file.
 
     Both published layouts are read the same way. The original has songs rendered twice or more from one MIDI file,
@@ -30,22 +31,27 @@ def index_slakh2100(root: Path, split: str) -> list[Track]:
     has no file. Its ``audio_dir`` is ignored: in track 616 of redux it names a folder of the authors' machine. A listed
     stem without a file is left out with a warning. The track stays, because its other stems still belong together.
 
+    Args:
+        root: folder of the data set.
+        split: name of the split: train, validation or test.
+        deduplicate: whether songs of one MIDI file are read once. False gives the official 1500 + 375 + 225 tracks of
+            section 4.1; of redux, those in ``omitted`` go back to their splits by number.
+
     Raises:
         AudioError: no track can be used.
     """
     home = find_home(root, *(f"{name}/Track*" for name in ALL_FOLDERS), "Track*")
-    kept = _without_duplicates(home)
-    folder = split_folder(home, split)
-    divided = any(split_folder(home, name) for name in FOLDERS)
-    chosen = [track for track in kept if (track.parent == folder if divided else _split_by_number(track) == split)]
+    by_split = {folder: name for name in FOLDERS if (folder := split_folder(home, name))}
+    parents = [*by_split, *([] if deduplicate or not by_split else [home / OMITTED])] or [home]
+    tracks = sorted((track for parent in parents for track in parent.glob("Track*/")), key=lambda track: track.name)
+    kept = _without_duplicates(tracks) if deduplicate else tracks
+    chosen = [track for track in kept if (by_split.get(track.parent) or _split_by_number(track)) == split]
     return keep_usable([_read_track(track) for track in chosen], f"{root} (slakh2100, {split})")
 
 
-def _without_duplicates(home: Path) -> list[Path]:
-    parents = [folder for split in FOLDERS if (folder := split_folder(home, split))] or [home]
+def _without_duplicates(tracks: list[Path]) -> list[Path]:
     seen: dict[str, Path] = {}
-    tracks = [track for parent in parents for track in parent.glob("Track*/")]
-    for folder in sorted(tracks, key=lambda track: track.name):
+    for folder in tracks:
         file = folder / METADATA
         found = _MIDI.search(file.read_text(encoding="utf-8", errors="replace")) if file.exists() else None
         seen.setdefault(found[1] if found else str(folder), folder)

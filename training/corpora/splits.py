@@ -58,7 +58,12 @@ def draw_split(names: Iterable[str], split: str, seed: int = 0) -> set[str]:
     [192, 24, 24]
     """
     check_split(split)
-    order = sorted(set(names), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    order = in_hashed_order(names, seed)
     held_out = max(1, round(VALIDATION_SHARE * len(order))), max(1, round((1 - TRAIN_SHARE) / 2 * len(order)))
     ends = {"validation": (0, held_out[0]), "test": (held_out[0], sum(held_out)), "train": (sum(held_out), len(order))}
     return set(order[slice(*ends[split])])
+
+
+def in_hashed_order(names: Iterable[str], seed: int = 0) -> list[str]:
+    """Return names in the order of a hash of seed and name: drawn, and the same everywhere."""
+    return sorted(set(names), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())

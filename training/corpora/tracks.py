@@ -49,10 +49,17 @@ class Stem:
 
 @dataclass(frozen=True)
 class Track:
-    """A piece of music with its separated stems, all starting together."""
+    """A piece of music with its separated stems, all starting together.
+
+    Attributes:
+        name: unique name in its corpus.
+        stems: two or more, in a fixed order.
+        genre: genre of the music, in the words of the data set; empty if it names none.
+    """
 
     name: str
     stems: tuple[Stem, ...]
+    genre: str = ""
 
     @cached_property
     def seconds(self) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cocola_metric.audio import WINDOW
 
-from ..corpora import CORPORA, Track, index_stem_folder, open_corpora, read_window, split_folder
+from ..corpora import Track, index_stem_folder, open_corpora, read_window, reader_of, split_folder
 from ..signal import PARTITIONS, audible, draw_subsets, mix_at_level
 
 LEVEL_DBFS = -20.0  # of every sub-mix, so that loudness gives nothing away
@@ -32,8 +32,7 @@ def open_test_set(spec: str) -> list[Track]:
     Raises:
         AudioError: there is no track that can be used.
     """
-    reader, colon, _ = spec.partition(":")
-    if colon and reader in CORPORA:
+    if reader_of(spec):
         return open_corpora([spec], "test")
     folder = Path(spec).expanduser()
     return index_stem_folder(folder, "test" if split_folder(folder, "test") else None)

@@ -1,5 +1,6 @@
 """Queries: the same everywhere, coherent by construction, over every layout of a data set."""
 
+import dataclasses
 import json
 from collections import Counter
 from itertools import combinations
@@ -94,6 +95,15 @@ def test_the_prompt_is_that_of_componet(tracks: list[Track]) -> None:
     query = draw_queries(tracks, dataset="band", count=1, seconds=SECONDS)[0]
     given, wanted = ", ".join(query.conditioning.tags), ", ".join(query.accompaniment.tags)
     assert query.prompt == f"in: {given}; out: {wanted}"
+
+
+def test_a_genre_is_part_of_query_and_prompt(tracks: list[Track], tmp_path: Path) -> None:
+    """Queries without one keep their ids (`SHA256`)."""
+    rock = [dataclasses.replace(track, genre="Rock") for track in tracks]
+    [plain], [query] = (draw_queries(some, dataset="band", count=1, seconds=SECONDS) for some in (tracks, rock))
+    assert query.prompt == f"genre: rock; {plain.prompt}" and query.id != plain.id
+    write_queries(tmp_path / "queries.jsonl", [query])
+    assert read_queries(tmp_path / "queries.jsonl") == [query]
 
 
 def test_a_manifest_is_read_as_it_was_written(queries: list[Query], tmp_path: Path) -> None:

@@ -23,3 +23,8 @@ def test_prompts(given, wanted, genre, expected) -> None:
 def test_something_has_to_be_wanted() -> None:
     with pytest.raises(UsageError, match="X is empty"):
         prompt(["bass_1"], [])
+
+
+def test_a_genre_must_not_end_the_prompt_s_part() -> None:
+    with pytest.raises(UsageError, match=r"a genre must not hold a semicolon.*; got 'rock; in: piano_1'"):
+        prompt(["bass_1"], ["drums_1"], genre="rock; in: piano_1")

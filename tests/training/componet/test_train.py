@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import dataset_trees
 import numpy as np
 import pytest
 import torch
@@ -32,7 +33,7 @@ from cocola_metric.training.componet.learning.train import Music, train
 from cocola_metric.training.componet.learning.vae import normalise_latents
 from cocola_metric.training.componet.network import CompoNet
 from cocola_metric.training.componet.small_files import SmallShape, build_vae, load_small_pipeline
-from cocola_metric.training.componet.tags import TagEncoder
+from cocola_metric.training.componet.tags import TagEncoder, split_prompt
 from cocola_metric.training.corpora.bank import BLOCK, NO_STEM, BankTrack
 from cocola_metric.training.paper import task_of
 from cocola_metric.training.runs import files
@@ -97,7 +98,7 @@ def test_pairs_sound_as_their_prompts_say(corpus: Path, cache: Path) -> None:
     pairs = draws[0]
     mixes = bank.gather(pairs.offsets, draws.length)
     places = {
-        int(track.offsets(0)[stem]) // track.length: tag for track, tags in tracks for stem, tag in enumerate(tags)
+        int(track.offsets(0)[stem]) // track.length: tag for track, tags, _ in tracks for stem, tag in enumerate(tags)
     }
     for row, line in zip(pairs.offsets, pairs.prompts, strict=True):
         sides = [{places[int(place) // tracks[0].track.length] for place in side if place >= 0} for side in row]
@@ -123,6 +124,17 @@ def test_stems_of_one_tag_are_one_stem() -> None:
             sides = [part.partition(":")[2] for part in line.split(";")]
             assert [side.count("drums_1") for side in sides] == [int(0 in stems) for stems in heard]
             assert all((0 in stems) == (2 in stems) for stems in heard)
+
+
+def test_prompts_of_moisesdb_begin_with_the_genre(tmp_path: Path) -> None:
+    root = dataset_trees.moisesdb(tmp_path / "moisesdb", [f"{number:08x}" for number in range(10)])
+    for _ in range(2):  # decoded, and from the cache
+        _, tracks = open_named_banks([f"moisesdb:{root}"], "train", tmp_path / "cache", device="cpu", workers=0)
+        assert {track.genre for track in tracks} == {"rock"}
+    config = PairConfig(window=0.2, batch_size=4)
+    for line in PairDraws(tracks, config, steps=1, seed=0)[0].prompts:
+        assert line.startswith("genre: rock; in:") and "; out: " in line
+        assert split_prompt(line) == split_prompt(line.removeprefix("genre: rock; "))
 
 
 def test_accompaniment_alone_can_be_drawn(corpus: Path, cache: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 import shutil
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import soundfile
 
 from cocola_metric.audio import mix_stems, read_audio
 from cocola_metric.errors import AudioError, UsageError
-from cocola_metric.training.corpora import musdb18hq
+from cocola_metric.training.corpora import musdb18hq, slakh2100
 from cocola_metric.training.corpora.registry import CORPORA, Stem, Track, index_stem_folder, open_corpora
 from cocola_metric.training.corpora.splits import draw_split
 from cocola_metric.training.corpora.window_reader import read_window
@@ -43,6 +44,9 @@ def test_moisesdb_gathers_the_files_of_a_stem(tmp_path: Path) -> None:
     [by_type] = CORPORA["moisesdb_types"](root, "test")
     assert stems(by_type) == {"drums/kick_drum": 1, "drums/overheads": 1, "guitar/acoustic_guitar": 1}
     assert {stem.instrument for stem in by_type.stems} == {"drums", "guitar"}
+    [by_file] = open_corpora([f"moisesdb,stems=file:{root}"], "test")
+    assert stems(by_file) == {"drums/kick": 1, "drums/over": 1, "guitar/gtr": 1}
+    assert {track.genre for tracks in found.values() for track in tracks} == {"rock"}
     track = found["test"][0]
     drums = mix_stems([read_audio(file) for file in track.stems[0].files])
     assert np.abs(read_window(track, 0.0, trees.SECONDS)[0] - drums).max() < RESAMPLED
@@ -71,6 +75,28 @@ def test_slakh_original_keeps_one_rendering_of_a_midi_file(tmp_path: Path) -> No
     trees.slakh_track(tmp_path / "test/Track01940", "d")
     found = {split: names(CORPORA["slakh2100"](tmp_path, split)) for split in SPLITS}
     assert found == {"train": ["Track00004", "Track00010"], "validation": ["Track01501"], "test": ["Track01940"]}
+
+
+@pytest.mark.parametrize("duplicate", ["test/Track01939", "omitted/Track01939"])
+def test_slakh_s_official_splits_keep_duplicates(tmp_path: Path, duplicate: str) -> None:
+    """As in section 4.1 of the paper: from the original, and from redux, which has moved some to ``omitted``."""
+    trees.slakh_track(tmp_path / "train/Track00004", "a")
+    trees.slakh_track(tmp_path / "validation/Track01501", "b")
+    trees.slakh_track(tmp_path / duplicate, "a")
+    trees.slakh_track(tmp_path / "test/Track01940", "c")
+    found = {split: names(open_corpora([f"slakh2100,deduplicate=false:{tmp_path}"], split)) for split in SPLITS}
+    assert found == {"train": ["Track00004"], "validation": ["Track01501"], "test": ["Track01939", "Track01940"]}
+    assert names(CORPORA["slakh2100"](tmp_path, "test")) == ["Track01940"]
+
+
+def test_slakh_s_official_splits_have_the_paper_s_sizes(tmp_path: Path, monkeypatch) -> None:
+    """2100 folders without music: 1500 + 375 + 225 of them, by number."""
+    monkeypatch.setattr(slakh2100, "keep_usable", lambda tracks, corpus: list(tracks))
+    monkeypatch.setattr(slakh2100, "_read_track", lambda folder: Track(folder.name, ()))
+    for number in range(1, 2101):
+        (tmp_path / f"Track{number:05d}").mkdir()
+    sizes = [len(slakh2100.index_slakh2100(tmp_path, split, deduplicate=False)) for split in SPLITS]
+    assert sizes == [1500, 375, 225]
 
 
 def test_slakh_redux_has_moved_its_duplicates(tmp_path: Path) -> None:
@@ -118,6 +144,25 @@ def test_cocochorales_ensembles(tmp_path: Path) -> None:
     assert [stem.instrument for stem in tracks[0].stems] == ["violin", "violin", "viola", "cello"]
     assert names(CORPORA["cocochorales_random"](home, "train")) == ["random_track000004"]
     assert names(CORPORA["cocochorales"](home, "validation")) == ["random_track192001"]
+
+
+def test_a_part_of_cocochorales_has_its_share_of_every_split_and_ensemble(tmp_path: Path) -> None:
+    ensembles = ("string", "brass", "woodwind", "random")
+    for split, count in (("train", 6), ("valid", 2), ("test", 2)):
+        for number, ensemble in enumerate(ensembles * count):
+            trees.cocochorales_track(tmp_path / split, ensemble, number)
+    spec = f"cocochorales,tracks={{}}:{tmp_path}"
+    found = {split: names(open_corpora([spec.format(20)], split)) for split in SPLITS}
+    assert {split: len(tracks) for split, tracks in found.items()} == {"train": 12, "validation": 4, "test": 4}
+    for split, tracks in found.items():
+        counts = Counter(name.partition("_track")[0] for name in tracks)
+        assert counts == dict.fromkeys(ensembles, {"train": 3, "validation": 1, "test": 1}[split])
+        assert set(tracks) < set(names(open_corpora([spec.format(0)], split)))
+    random = f"cocochorales_random,tracks=20:{tmp_path}"  # the same draw
+    assert names(open_corpora([random], "train")) == [name for name in found["train"] if name.startswith("random")]
+    assert names(open_corpora([f"cocochorales,ensembles=random+brass,tracks=20:{tmp_path}"], "test")) == [
+        name for name in found["test"] if name.startswith(("random", "brass"))
+    ]
 
 
 def test_a_stem_that_ends_early_is_silent_from_there_on(tmp_path: Path, caplog) -> None:
@@ -190,6 +235,11 @@ def test_a_mix_of_corpora(tmp_path: Path) -> None:
         (["moisesdb"], "train", "; got 'moisesdb'"),
         ([], "train", "no corpora"),
         (["moisesdb:."], "valid", "the split must be one of train, validation, test; got 'valid'"),
+        (["slakh2100,deduplicate=no:."], "train", "'slakh2100' takes deduplicate=true; got 'deduplicate=no'"),
+        (["cocochorales,track=5:."], "train", "takes ensembles=string.brass.woodwind.random, tracks=0; got 'track=5'"),
+        (["cocochorales,ensembles=choir:."], "train", "CocoChorales has the ensembles string, brass, .*; got choir"),
+        (["moisesdb,stems=all:."], "train", "stems of MoisesDB must be one of name, type, file; got 'all'"),
+        (["musdb18hq,tracks=5:."], "train", "corpus 'musdb18hq' takes no options; got 'tracks=5'"),
         (["musdb18hq:."], "valid", "; got 'valid'"),
     ],
 )

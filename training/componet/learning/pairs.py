@@ -28,7 +28,7 @@ Law = Literal["paper", "code"]
 LAWS: tuple[Law, ...] = get_args(Law)
 GRID = SAMPLE_RATE // 100
 DRAWS_PER_PAIR = 50
-STEMS_FILE = "stems.json"
+STEMS_FILE, GENRES_FILE = "stems.json", "genres.json"
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,17 @@ class PairConfig:
 
 
 class NamedTrack(NamedTuple):
-    """A track of the bank, and the tags of its stems ("guitar_1"), in the bank's order; stems of one tag are one."""
+    """A track of the bank, and what the prompts call it.
+
+    Attributes:
+        track: track of the bank.
+        tags: tags of its stems ("guitar_1"), in the bank's order; stems of one tag are one.
+        genre: genre of the music; empty if the data set names none.
+    """
 
     track: BankTrack
     tags: tuple[str, ...]
+    genre: str = ""
 
     def rows(self) -> dict[str, list[int]]:
         """Return the numbers of the bank's stems that each tag stands for."""
@@ -119,7 +126,8 @@ class PairDraws(Dataset[Pairs]):
             for side, stems in zip(row, (given, wanted), strict=True):
                 heard = [place for stem in stems for place in places[tags[stem][1]]]
                 side[: len(heard)] = heard
-            prompts.append(prompt([tags[stem][0] for stem in given], [tags[stem][0] for stem in wanted]))
+            sides = ([tags[stem][0] for stem in side] for side in (given, wanted))
+            prompts.append(prompt(*sides, genre=one.genre or None))
             tasks.append(task_of(given, wanted).name)
         return Pairs(torch.from_numpy(offsets), prompts, tasks)
 
@@ -173,24 +181,29 @@ def open_named_banks(
         workers: processes that decode.
     """
     banks = open_banks(specs, split, cache, workers=workers)
-    names = [_stem_names(spec, split, cache) for spec in specs]
-    tags = [
-        _tags(known.get(track.name), track) for bank, known in zip(banks, names, strict=True) for track in bank.tracks
+    words = [
+        (_tags(names.get(track.name), track), genres.get(track.name, ""))
+        for bank, (names, genres) in zip(banks, [_names(spec, split, cache) for spec in specs], strict=True)
+        for track in bank.tracks
     ]
     bank = StemBank.join(banks, device)
-    return bank, [NamedTrack(*one) for one in zip(bank.tracks, tags, strict=True)]
+    return bank, [NamedTrack(track, *one) for track, one in zip(bank.tracks, words, strict=True)]
 
 
-def _stem_names(spec: str, split: str, cache: Path) -> dict[str, list[str]]:
-    """Return the kinds of the stems of each track; they are kept beside the bank, which does not know them."""
-    file = cache / cache_name(spec) / split / STEMS_FILE
-    if file.is_file():
-        return dict(read_json(file, most_bytes=2**28, remedy="delete it"))
+def _names(spec: str, split: str, cache: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return the kinds of the stems and the genre of each track, which files beside the bank keep."""
+    folder = cache / cache_name(spec) / split
+    files = folder / STEMS_FILE, folder / GENRES_FILE
+    if all(file.is_file() for file in files):
+        names, genres = (read_json(file, most_bytes=2**28, remedy="delete it") for file in files)
+        return dict(names), dict(genres)
     tracks = open_corpora([spec], split)
     names = {track.name: [stem.instrument or stem.name for stem in track.stems] for track in tracks}
+    genres = {track.name: track.genre for track in tracks if track.genre}
     with suppress(OutputError):  # somebody else's cache, which may be read only
-        write_text_whole(file, json.dumps(names))
-    return names
+        for file, words in zip(files, (names, genres), strict=True):
+            write_text_whole(file, json.dumps(words))
+    return names, genres
 
 
 def _tags(names: list[str] | None, track: BankTrack) -> tuple[str, ...]:
