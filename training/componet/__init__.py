@@ -1,4 +1,4 @@
-"""CompoNet: a latent diffusion model with an adapter that listens to the conditioning."""
+"""CompoNet: a latent diffusion model with an adapter for the conditioning; its checkpoints, prompts and training."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The ControlNet adapter C_psi of CompoNet (section 3.3): the encoder of the U-Net once more, hearing the input mix."""
+"""The ControlNet adapter C_psi of CompoNet (section 3.3): a copy of the U-Net's encoder that reads the input mix."""
 
 import copy
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from .unet import Text, check_supported, encode
 
 
 class Residuals(NamedTuple):
-    """What the adapter adds to the features of the U-Net: conv_i(C_i), for each skip and for the bottleneck."""
+    """The features that the adapter adds to those of the U-Net: conv_i(C_i), for each skip and for the bottleneck."""
 
     skips: tuple[Tensor, ...]
     bottleneck: Tensor
@@ -18,13 +18,14 @@ class Residuals(NamedTuple):
 class Adapter(nn.Module):
     """A trainable copy of the encoder and the bottleneck of a U-Net, behind zero-initialised convolutions.
 
-    The parameters have the names of the released checkpoints. Where paper and released code differ: the paper's
-    conv_in(w) starts at zero, the code's at random (``zero_init_condition=False``); the paper's formula sums the
-    features of the encoder, the code those of the bottleneck too, and so does this module.
+    The parameters have the names of the released checkpoints. Paper and released code differ in two points. The paper's
+    conv_in(w) starts at zero, the code's at random (``zero_init_condition=False``). The paper's formula sums the
+    features of the encoder; the code, and this module, also sum those of the bottleneck.
 
     Args:
         unet: stock U-Net of AudioLDM2; its weights are copied.
-        zero_init_condition: conv_in(w) starts at zero. Either way the adapter adds nothing before its first step.
+        zero_init_condition: start of conv_in(w): zero, or random. Either way the adapter adds nothing before its first
+            step.
     """
 
     def __init__(self, unet: Any, *, zero_init_condition: bool = True) -> None:
@@ -44,10 +45,10 @@ class Adapter(nn.Module):
     def forward(
         self, latents: Tensor, timestep: Tensor | float, text: Text, condition: Tensor, *, recompute: bool = False
     ) -> Residuals:
-        """Return what is added to the U-Net for the noisy latents z_t and the latents w of the input mix.
+        """Return the features to add to the U-Net, from the noisy latents z_t and the latents w of the input mix.
 
         Shape:
-            latents (B, 8, T, 16), timestep () or (B,), condition (B, 8, T, 16).
+            (B, 8, T, 16), () or (B,), text of B prompts, (B, 8, T, 16) -> features of each skip and of the bottleneck.
         """
         added = self.controlnet_cond_embedding(condition)
         encoded = encode(self, latents, timestep, text, added=added, recompute=recompute)

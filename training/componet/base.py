@@ -1,4 +1,4 @@
-"""What CompoNet stands on, AudioLDM2 or a small model of its shape, and how it answers."""
+"""The base of CompoNet, AudioLDM2 or a small model of its shape, and sampling with it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Base:
     """A pipeline and its text encoders.
 
     Attributes:
-        pipeline: an AudioLDM2 pipeline of diffusers.
-        texts: embeddings of prompts.
-        tags: that it knows; None, whatever one can write.
+        pipeline: AudioLDM2 pipeline of diffusers.
+        texts: encoder of prompts.
+        tags: tags that it knows; None if it takes any text.
     """
 
     pipeline: Any
@@ -33,16 +33,16 @@ class Base:
 
 
 def open_base(source: str | Path, device: str | torch.device = "cpu", *, together: bool = False) -> Base:
-    """Open a folder or Hub repository of AudioLDM2, or a folder that `componet_small` wrote.
+    """Open a folder or Hub repository of AudioLDM2, or a folder of a small model (`small_files`).
 
     Args:
         source: folder or repository.
-        device: where it computes.
-        together: as for `PromptEncoder`.
+        device: device that computes.
+        together: choice of encoding prompts in one batch, as for `PromptEncoder`.
 
     Raises:
         MissingExtraError: diffusers or transformers is not installed.
-        CheckpointError: the source is not there, or is damaged.
+        CheckpointError: the source does not exist, or is damaged.
     """
     folder = Path(source).expanduser()
     if is_small_pipeline(folder):
@@ -63,15 +63,15 @@ def generate_latents(
     """Sample z for input mixes by DDIM: no classifier-free guidance, since no prompt was dropped in training.
 
     Args:
-        base: on which ``componet`` stands.
-        componet: what predicts the noise: a `CompoNet`, or what is called like one.
-        prompts: one for each input mix.
-        condition: w.
-        noise: z_T.
-        steps: of DDIM; the released code's example takes 150, which start at t = 895.
+        base: base of ``componet``.
+        componet: network that predicts the noise: a `CompoNet`, or an object with the same call.
+        prompts: prompts, one for each input mix.
+        condition: latents w of the input mixes.
+        noise: latents z_T, pure noise.
+        steps: number of steps of DDIM; the released code's example takes 150, which start at t = 895.
 
     Shape:
-        (B, 8, T, 16) for B prompts -> (B, 8, T, 16).
+        B prompts, (B, 8, T, 16), (B, 8, T, 16) -> (B, 8, T, 16).
     """
     text = base.texts(prompts)
     with conditioned(base.pipeline, componet, condition) as pipeline:

@@ -23,14 +23,14 @@ _ADAPTER, _UNET = "controlnet.", "unet."
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a file of weights held.
+    """The content of a file of weights.
 
     Attributes:
-        trained: the adapter alone, the attentions of the U-Net too, or more of the U-Net.
-        adapter: tensors of the adapter.
-        unet: tensors of the U-Net in the file. None in a Lightning file means that somebody removed them: whether they
-            had been trained cannot be told.
-        unet_changed: those of them that differ from the U-Net they were loaded into, and replaced its own.
+        trained: trained part: the adapter alone, the attentions of the U-Net too, or more of the U-Net.
+        adapter: number of the adapter's tensors.
+        unet: number of the U-Net's tensors in the file. A Lightning file with 0 had them removed; whether they had been
+            trained is unknown.
+        unet_changed: number of those among them that differ from the U-Net they were loaded into, and replaced its own.
     """
 
     trained: Trained
@@ -42,22 +42,24 @@ class Loaded:
 def load_weights(path: Path, componet: CompoNet) -> Loaded:
     """Load a released Lightning file, or a file of `save_weights`, into a CompoNet that stands on its base weights.
 
-    The adapter is taken from the file, and so is what the file changed in the U-Net: the released Slakh2100 checkpoint
-    trained its attentions, which the adapter alone would miss. Everything frozen is left as it is. A Lightning file is
-    mapped into memory, not read into it, and nothing in it is executed.
+    The adapter is taken from the file, and so are the tensors of the U-Net that differ: the released Slakh2100
+    checkpoint also trained the attentions of the U-Net. All frozen weights stay as they are. A Lightning file is mapped
+    into memory, not read into it, and nothing in it is executed.
 
     Args:
-        path: ``.ckpt`` or ``.safetensors``.
-        componet: on the base U-Net (`componet_pipeline.load_pipeline`), in any precision.
+        path: file to read, ``.ckpt`` or ``.safetensors``.
+        componet: model on the base U-Net (`pipeline.load_pipeline`), in any precision.
 
     Raises:
-        CheckpointError: the file is damaged, is no CompoNet, or belongs to a U-Net of other widths.
+        CheckpointError: the file is damaged, holds no CompoNet, or belongs to a U-Net of other widths.
     """
     with (_own_file if path.suffix == ".safetensors" else _lightning_file)(path) as (names, tensor):
         adapter = [name for name in names if name.startswith(_ADAPTER)]
         unet = [name for name in names if name.startswith(_UNET)]
         if not adapter:
-            raise CheckpointError(f"{path}: holds no CompoNet (no tensor named '{_ADAPTER}...')")
+            raise CheckpointError(
+                f"{path}: holds no CompoNet (no tensor named '{_ADAPTER}...'); pass a file of its weights"
+            )
         ours = componet.state_dict()
         whole = path.suffix != ".safetensors" and bool(unet)  # our own files keep only what was trained
         expected = {name for name in ours if name.startswith(_ADAPTER) or (whole and name.startswith(_UNET))}
@@ -70,7 +72,7 @@ def load_weights(path: Path, componet: CompoNet) -> Loaded:
 
 
 def save_weights(componet: CompoNet, path: Path, *, dtype: torch.dtype | None = None) -> None:
-    """Write the adapter, and what of the U-Net is selected for training, as safetensors; the base is not in it.
+    """Write the adapter, and the trained weights of the U-Net, as safetensors; the base is left out.
 
     Args:
         componet: model whose weights are written.
@@ -92,7 +94,7 @@ def _own_file(path: Path) -> Iterator[_Opened]:
         with safe_open(path, framework="pt") as file:
             yield list(file.keys()), file.get_tensor
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error}); copy it again") from error
 
 
 @contextmanager
@@ -105,7 +107,7 @@ def _lightning_file(path: Path) -> Iterator[_Opened]:
         raise CheckpointError(f"{message}; if it is whole, save its 'state_dict' by itself with torch.save") from error
     state: Any = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"{path}: holds no CompoNet (no state_dict)")
+        raise CheckpointError(f"{path}: holds no CompoNet (no state_dict); pass a file of its weights")
     yield [str(name) for name in state], state.__getitem__
 
 

@@ -17,7 +17,7 @@ def train_componet(arguments: Sequence[str] | None = None) -> None:
     """
     parser = new_parser(PACKAGE, "train-componet", train_componet.__doc__)
     add_run_options(parser)
-    parser.add_argument("--base", help="instead of the config's: folder or Hub repository")
+    parser.add_argument("--base", help="folder or Hub repository of the base, in place of the config's")
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .learning.train import run
@@ -26,10 +26,10 @@ def train_componet(arguments: Sequence[str] | None = None) -> None:
 
 
 def train_componet_small(arguments: Sequence[str] | None = None) -> None:
-    """Train a small CompoNet from nothing, in three stages.
+    """Train a small CompoNet from random weights, in three stages.
 
-    VAE, then U-Net with the embeddings of tags (no input mix is read), then the adapter. The run is in --out, each
-    stage in a folder of its own; a stage that is over is not done again. The model is in OUT/model.
+    The stages are the VAE, the U-Net with the embeddings of tags (without an input mix), and the adapter. Each has a
+    folder of its own in --out; a finished stage is not done again. The model is in OUT/model.
     """
     parser = new_parser(PACKAGE, "train-componet-small", train_componet_small.__doc__)
     add_run_options(parser)
@@ -41,7 +41,7 @@ def train_componet_small(arguments: Sequence[str] | None = None) -> None:
 
 
 def componet_costs(arguments: Sequence[str] | None = None) -> None:
-    """Measure what CompoNet costs at full size on this machine: memory and time of training and of generating.
+    """Measure the costs of CompoNet at full size on this machine: memory and time of training and of generating.
 
     The U-Net and the adapter have the sizes of AudioLDM2-Large and random weights, which cost what trained ones do;
     VAE, text encoders and vocoder are left out. Latents are 256 rows, 10.24 s. Prints one line of JSON per cost.

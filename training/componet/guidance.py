@@ -1,4 +1,4 @@
-"""COCOLA-guided sampling: each step moves towards what fits the input mix (the future work of section 6)."""
+"""COCOLA-guided sampling: each step moves towards a higher score with the input mix (future work of section 6)."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ QUICK = {"iterations": 8, "updates": 8}  # of a Griffin-Lim vocoder, whose phase
 
 
 class Guided:
-    """A CompoNet whose noise is bent along the gradient of the COCOLA score, called in its place.
+    """A CompoNet whose predicted noise is corrected by the gradient of the COCOLA score; it is called in its place.
 
     epsilon - scale * sqrt(1 - alpha_bar_t) * grad_(z_t) score(m_Y, D(z_0)): the guidance of a classifier (Dhariwal and
     Nichol 2021) with the score of Eq. 4 for its log-probability. z_0 is predicted from z_t (Eq. 5); the gradient comes
     back through the encoder, the vocoder, the VAE and CompoNet.
 
     Args:
-        componet: what predicts the noise.
-        pipeline: whose VAE, vocoder and schedule are used.
-        encoder: of the score, of any front end.
-        given: m_Y, mono at 16 kHz, at the level that the encoder is to hear, (B, L).
-        scale: of the gradient; 0 changes nothing.
+        componet: network that predicts the noise.
+        pipeline: pipeline with VAE, vocoder and schedule.
+        encoder: encoder of the score, with any front end.
+        given: m_Y, mono at 16 kHz, at the level that the encoder is to get, (B, L).
+        scale: scale of the gradient; 0 changes nothing.
     """
 
     def __init__(self, componet: CompoNet, pipeline: Any, encoder: CocolaModel, given: Tensor, scale: float) -> None:
@@ -41,7 +41,7 @@ class Guided:
         self.alphas = pipeline.scheduler.alphas_cumprod.to(given.device)
 
     def __call__(self, latents: Tensor, timestep: Tensor | float, text: Text, condition: Tensor) -> Tensor:
-        """Predict as `CompoNet` does, noise or velocity, but bent: for one t, (B, 8, T, 16) -> (B, 8, T, 16)."""
+        """Return the guided prediction, noise or velocity, for one t: (B, 8, T, 16) -> (B, 8, T, 16)."""
         alpha = self.alphas[torch.as_tensor(timestep, device=self.alphas.device).long()]
         with torch.enable_grad():
             noisy = latents.detach().requires_grad_()

@@ -1,4 +1,4 @@
-"""Audio to the latents of AudioLDM2 and back: its log-mel spectrogram, its VAE, its vocoder, and the lengths."""
+"""Audio to the latents of AudioLDM2 and back: log-mel spectrogram, VAE, vocoder, and lengths."""
 
 import functools
 from typing import Any
@@ -20,20 +20,20 @@ FRAMES_PER_ROW = 4  # mel frames that one row of latents stands for
 
 
 def latent_rows(samples: int, *, multiple: int = 1) -> int:
-    """Return T, the rows of latents for so much audio: what the stock pipeline takes for the same duration.
+    """Return T, the number of rows of latents for an audio length, as in the stock pipeline.
 
     Args:
-        samples: at 16 kHz.
-        multiple: round up to so many rows; 8 makes all halvings of the U-Net exact.
+        samples: length of the audio, in samples at 16 kHz.
+        multiple: number of rows that T is rounded up to a multiple of; 8 makes all halvings of the U-Net exact.
 
     >>> [latent_rows(round(seconds * SAMPLE_RATE)) for seconds in (5.944, 10.23, 10.24, 30)]
     [149, 256, 256, 750]
 
     Raises:
-        UsageError: no samples.
+        UsageError: an argument is below 1.
     """
     if samples < 1 or multiple < 1:
-        raise UsageError(f"{samples} samples in multiples of {multiple} rows: both have to be 1 or more")
+        raise UsageError(f"samples and multiple must be 1 or more; got {samples} samples and multiple {multiple}")
     return -(-samples // (HOP_LENGTH * FRAMES_PER_ROW * multiple)) * multiple
 
 
@@ -47,10 +47,10 @@ def log_mel(waveform: Tensor) -> Tensor:
         (B, L) at 16 kHz -> (B, F, 64), F = L // 160 + 1.
 
     Raises:
-        UsageError: another shape, or too short to be reflected at its ends: 513 samples are needed.
+        UsageError: the shape is another one, or L is below 513, too short to be reflected at the ends.
     """
     if waveform.ndim != 2 or waveform.shape[-1] <= N_FFT // 2:
-        raise UsageError(f"waveforms of shape {tuple(waveform.shape)}: expected (B, L) with L above {N_FFT // 2}")
+        raise UsageError(f"waveforms must be (B, L) with L above {N_FFT // 2}; got {tuple(waveform.shape)}")
     window = torch.hann_window(N_FFT, dtype=waveform.dtype, device=waveform.device)
     spectrum = torch.stft(waveform.clamp(-1.0, 1.0), N_FFT, HOP_LENGTH, window=window, return_complex=True)
     filterbank = _filterbank().to(waveform)  # (513, 64)
@@ -67,11 +67,11 @@ def encode_audio(vae: Any, waveform: Tensor, *, generator: torch.Generator | Non
     """Return the scaled latents z = E(m_X) or w = E(m_Y) of sub-mixes.
 
     Args:
-        vae: the pipeline's.
-        waveform: mono sub-mixes at 16 kHz.
-        generator: draws from the posterior, as the released code does in training and when it generates; without one
-            the posterior's mode is taken, the same every time. It has to be one of the VAE's device.
-        multiple: as for `latent_rows`.
+        vae: VAE of the pipeline.
+        waveform: mono sub-mixes, at 16 kHz.
+        generator: random generator, on the VAE's device, of draws from the posterior, as the released code does in
+            training and when it generates; None takes the posterior's mode, the same every time.
+        multiple: number of rows, as for `latent_rows`.
 
     Shape:
         (B, L) -> (B, 8, T, 16).
@@ -91,12 +91,14 @@ def decode_audio(vae: Any, vocoder: Any, latents: Tensor, *, samples: int) -> Te
         (B, 8, T, 16) -> (B, samples).
 
     Raises:
-        UsageError: the latents are shorter than that.
+        UsageError: the latents are shorter than ``samples``.
     """
     mel = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor).sample.squeeze(1)
     waveform: Tensor = vocoder(mel.to(vocoder.dtype)).float()
     if waveform.shape[-1] < samples:
-        raise UsageError(f"{latents.shape[-2]} rows of latents are {waveform.shape[-1]} samples, not {samples}")
+        raise UsageError(
+            f"{latents.shape[-2]} rows of latents are {waveform.shape[-1]} samples, fewer than samples={samples}"
+        )
     return waveform[:, :samples]
 
 

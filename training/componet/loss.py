@@ -12,7 +12,7 @@ from .unet import Text
 
 
 class Example(NamedTuple):
-    """A batch of pairs of sub-mixes as latents: z = E(m_X) to be made, w = E(m_Y) heard, and the prompts s."""
+    """A batch of pairs of sub-mixes as latents: z = E(m_X) to be made, w = E(m_Y) given, and the prompts s."""
 
     target: Tensor
     condition: Tensor
@@ -36,10 +36,10 @@ def training_loss(
     """Return the loss of Eq. 6, a mean over all entries, for t and epsilon drawn anew.
 
     Args:
-        componet: epsilon_(phi, psi).
-        example: a batch of latents.
-        schedule: of the noise.
-        generator: of the latents' device.
+        componet: noise predictor epsilon_(phi, psi).
+        example: batch of latents.
+        schedule: schedule of the noise.
+        generator: random generator on the latents' device.
     """
     device = example.target.device
     timesteps = torch.randint(len(schedule.alphas), (len(example.target),), generator=generator, device=device)
@@ -51,9 +51,9 @@ def training_loss(
 def validation_loss(
     componet: CompoNet, examples: Iterable[Example], schedule: NoiseSchedule, *, seed: int = 0
 ) -> float:
-    """Return the mean loss over the same examples, noise and t whenever it is asked for.
+    """Return the mean loss over the same examples, noise and t in every call.
 
-    The steps t lie evenly over the schedule, drawn once by the seed, so that two values differ by the weights alone.
+    The steps t lie evenly over the schedule and are drawn by the seed, so that only the weights change the value.
     The noise is drawn on the CPU: it is the same on every device.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -16,12 +16,12 @@ from .unet import Text, decode, encode
 class CompoNet(nn.Module):
     """The noise predictor of section 3.3: D(B(E(z_t, s, t) + conv_i(C_i(z_t, s, t, w)))).
 
-    Parameters are named as in the released checkpoints, ``unet.*`` and ``controlnet.*``. At first only the adapter is
-    to be trained: see `select_trained`.
+    Parameters are named as in the released checkpoints, ``unet.*`` and ``controlnet.*``. By default only the adapter is
+    trained, see `select_trained`.
 
     Args:
         unet: stock U-Net of AudioLDM2; it is not altered.
-        zero_init_condition: as for `Adapter`.
+        zero_init_condition: start of conv_in(w), as for `Adapter`.
     """
 
     def __init__(self, unet: nn.Module, *, zero_init_condition: bool = True) -> None:
@@ -32,11 +32,11 @@ class CompoNet(nn.Module):
         self.select_trained()
 
     def select_trained(self, *, unet_attentions: bool = False) -> list[nn.Parameter]:
-        """Leave gradients to the adapter, and return what is to be optimised: psi.
+        """Switch gradients on for the adapter alone, and return the parameters to optimise: psi.
 
         Args:
-            unet_attentions: train the attentions of the U-Net too, as the released Slakh2100 checkpoint did, against
-                the paper's text.
+            unet_attentions: choice of training the attentions of the U-Net too, as for the released Slakh2100
+                checkpoint, against the paper's text.
         """
         self.unet.requires_grad_(False)
         self.controlnet.requires_grad_(True)
@@ -47,17 +47,19 @@ class CompoNet(nn.Module):
     def forward(self, latents: Tensor, timestep: Tensor | float, text: Text, condition: Tensor) -> Tensor:
         """Predict the noise epsilon in z_t, given the latents w of the input mix.
 
-        With ``self.recompute`` the activations of blocks are made again in the backward pass, not kept.
+        With ``self.recompute`` the activations of blocks are computed again in the backward pass, not kept.
 
         Shape:
-            latents z_t (B, 8, T, 16), timestep () or (B,), condition w as z_t -> (B, 8, T, 16).
+            z_t (B, 8, T, 16), t () or (B,), text of B prompts, w (B, 8, T, 16) -> (B, 8, T, 16).
 
         Raises:
             UsageError: the latents of input and output differ in shape.
         """
         if condition.shape != latents.shape:
             shapes = f"{tuple(condition.shape)} and {tuple(latents.shape)}"
-            raise UsageError(f"latents of input and output are {shapes}: encode both at the same length")
+            raise UsageError(
+                f"latents of input and output must have one shape; got {shapes}; encode both at one length"
+            )
         residuals = self.controlnet(latents, timestep, text, condition, recompute=self.recompute)
         encoded = encode(self.unet, latents, timestep, text, recompute=self.recompute)
         skips = tuple(own + more for own, more in zip(encoded.skips, residuals.skips, strict=True))
@@ -66,7 +68,7 @@ class CompoNet(nn.Module):
 
 
 def is_attention(name: str) -> bool:
-    """Tell whether a parameter of the U-Net belongs to its attentions.
+    """Return whether a parameter of the U-Net belongs to its attentions.
 
     >>> is_attention("mid_block.attentions.0.proj_in.weight"), is_attention("down_blocks.0.resnets.0.conv1.weight")
     (True, False)
@@ -76,16 +78,13 @@ def is_attention(name: str) -> bool:
 
 @contextmanager
 def conditioned(pipeline: Any, componet: CompoNet, condition: Tensor) -> Iterator[Any]:
-    """Let a stock AudioLDM2 pipeline generate from input mixes, one for each of its prompts; its U-Net comes back.
+    """Make a stock AudioLDM2 pipeline generate from input mixes, one for each prompt; its own U-Net is put back after.
 
     Args:
-        pipeline: for ``componet.unet``. Not for use by several threads at once.
-        componet: what predicts the noise.
-        condition: latents w. Pass the pipeline starting ``latents`` of the same shape, and ``guidance_scale=1.0``: no
-            prompt was left out in training.
-
-    Shape:
-        condition (B, 8, T, 16), for B prompts and one waveform per prompt.
+        pipeline: pipeline of ``componet.unet``; several threads must not use it at once.
+        componet: network that predicts the noise.
+        condition: latents w, (B, 8, T, 16), for B prompts and one waveform per prompt. Pass the pipeline starting
+            ``latents`` of the same shape, and ``guidance_scale=1.0``: no prompt was left out in training.
     """
     stock = pipeline.unet
     pipeline.unet = _Conditioned(componet, condition)
@@ -96,7 +95,7 @@ def conditioned(pipeline: Any, componet: CompoNet, condition: Tensor) -> Iterato
 
 
 class _Conditioned(nn.Module):
-    """Stands where the pipeline has its U-Net."""
+    """A stand-in for the pipeline's U-Net."""
 
     def __init__(self, componet: CompoNet, condition: Tensor) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The objective by what is predicted: the noise (Eq. 6), or the velocity, for models that have minutes to learn.
+"""The objective for two predictions: the noise (Eq. 6), or the velocity, for models that train for minutes only.
 
-The velocity v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) z (Salimans and Ho 2022). Its squared error is that of
-the noise over alpha_bar: where z_t is nearly all noise, Eq. 6 asks for little, and this for all that input mix and
-prompt tell of z.
+The velocity is v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) z (Salimans and Ho 2022). Its squared error is that of
+the noise divided by alpha_bar. So it also demands much at steps where z_t is nearly all noise: there Eq. 6 demands
+little, and only input mix and prompt tell anything about z.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def training_loss(
 def validation_loss(
     predictor: Any, examples: Iterable[Example], schedule: NoiseSchedule, prediction: str, *, seed: int = 0
 ) -> float:
-    """Return the mean loss over the same examples, noise and t whenever it is asked for."""
+    """Return the mean loss over the same examples, noise and t in every call."""
     if prediction == EPSILON:
         return loss.validation_loss(predictor, examples, schedule, seed=seed)
     generator, losses, last = torch.Generator().manual_seed(seed), [], len(schedule.alphas) - 1
@@ -48,14 +48,14 @@ def validation_loss(
 
 
 def split_prediction(output: Tensor, noisy: Tensor, alpha: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
-    """Return the noise and the z_0 that a prediction for z_t means, given alpha_bar_t: shapes as z_t."""
+    """Return the noise and the z_0 that follow from a prediction for z_t, given alpha_bar_t; all have z_t's shape."""
     if prediction == VELOCITY:
         return alpha.sqrt() * output + (1 - alpha).sqrt() * noisy, alpha.sqrt() * noisy - (1 - alpha).sqrt() * output
     return output, (noisy - (1 - alpha).sqrt() * output) / alpha.sqrt()
 
 
 def as_prediction(noise: Tensor, noisy: Tensor, alpha: Tensor, prediction: str) -> Tensor:
-    """Return what has to be predicted to mean this noise: the inverse of `split_prediction`."""
+    """Return the prediction that stands for a noise: the inverse of `split_prediction`."""
     return (noise - (1 - alpha).sqrt() * noisy) / alpha.sqrt() if prediction == VELOCITY else noise
 
 

@@ -1,4 +1,4 @@
-"""The parts of AudioLDM2 that CompoNet leaves as they are, loaded so that they run with transformers 5."""
+"""The unchanged parts of AudioLDM2, loaded so that they run with transformers 5."""
 
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,7 @@ SCHEDULER: dict[str, Any] = {  # DDIM as AudioLDM2 was trained and is sampled
 
 
 def require_diffusers() -> ModuleType:
-    """Import diffusers, with which transformers has to come.
+    """Import diffusers, and check that transformers is installed too.
 
     Raises:
         MissingExtraError: one of them is not installed.
@@ -31,7 +31,7 @@ def require_diffusers() -> ModuleType:
         import transformers  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "CompoNet needs diffusers and transformers: pip install 'cocola-metric[bench]'"
+            "CompoNet needs diffusers and transformers; pip install 'cocola-metric[bench]'"
         ) from error
     module: ModuleType = diffusers
     return module
@@ -45,11 +45,11 @@ def load_pipeline(source: str | Path = AUDIOLDM2_LARGE, **options: Any) -> Any:
 
     Args:
         source: folder or Hub repository.
-        options: for ``from_pretrained``: ``torch_dtype``, ``revision``...
+        options: options of ``from_pretrained``: ``torch_dtype``, ``revision`` and others.
 
     Raises:
         MissingExtraError: diffusers or transformers is not installed.
-        CheckpointError: the source is not there, or is no AudioLDM2 pipeline.
+        CheckpointError: the source does not exist, or is no AudioLDM2 pipeline.
     """
     diffusers = require_diffusers()
     from transformers import GPT2LMHeadModel

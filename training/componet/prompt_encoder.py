@@ -14,36 +14,36 @@ _GENERATED = 8  # hidden states that GPT2 appends
 
 
 class PromptEncoder:
-    """The text encoders of an AudioLDM2 pipeline, which answer for each prompt once.
+    """The text encoders of an AudioLDM2 pipeline; each prompt is encoded once.
 
-    A prompt is encoded by itself: beside longer ones, the padding would move the positions of GPT2 and its embeddings
-    would be others. With ``together`` they are encoded in one batch and padding is attended to, as in the training of
-    the released checkpoints; nothing is kept then.
+    A prompt is encoded by itself: in a batch with longer ones, padding would shift the positions of GPT2 and change the
+    embeddings. With ``together`` prompts are encoded in one batch with attention to padding, as in the training of the
+    released checkpoints; then nothing is cached.
 
     Args:
-        pipeline: AudioLDM2, on its device.
-        together: encode as the released training code does.
+        pipeline: AudioLDM2 pipeline, on its device.
+        together: choice of encoding prompts in one batch, as the released training code does.
     """
 
     def __init__(self, pipeline: Any, *, together: bool = False) -> None:
         if not hasattr(pipeline.language_model, "generate"):
             kind = type(pipeline.language_model).__name__
-            raise UsageError(f"{kind} does not generate: load the pipeline with componet_pipeline.load_pipeline")
+            raise UsageError(f"{kind} does not generate; load the pipeline with training.componet.load_pipeline")
         self.pipeline = pipeline
         self.together = together
         self._known: dict[str, Text] = {}
 
     def __call__(self, prompts: Sequence[str]) -> Text:
-        """Return the embeddings of prompts; T5's are padded to the longest, and the mask says so.
+        """Return the embeddings of prompts; T5's are padded to the longest, and the mask marks the padding.
 
         Shape:
             B prompts -> generated (B, 8, 768), sentence (B, P, 1024), mask (B, P).
 
         Raises:
-            UsageError: no prompts.
+            UsageError: there are no prompts.
         """
         if not prompts:
-            raise UsageError("no prompts to encode")
+            raise UsageError("no prompts to encode; pass one or more")
         if self.together:
             text = self._encode(list(prompts))
             return text._replace(mask=torch.ones(text.sentence.shape[:2], device=text.sentence.device))

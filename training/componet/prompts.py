@@ -1,4 +1,4 @@
-"""Eq. 7: the prompt, which names the stems that CompoNet hears and those that it is to make."""
+"""Eq. 7: the prompt, which names the stems that CompoNet is given and those that it is to make."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,11 @@ from cocola_metric.errors import UsageError
 
 
 def prompt(given: Sequence[str], wanted: Sequence[str], *, genre: str | None = None) -> str:
-    """Write Eq. 7 as the released checkpoints read it: every tag in the order given, SEP the text "; out:".
+    """Return Eq. 7 in the form of the released checkpoints: every tag in the given order, with "; out:" for SEP.
 
     Args:
-        given: tags of the stems in the input mix, Y, from `stem_tags`. The released checkpoints never saw it empty.
+        given: tags of the stems in the input mix, Y, from `stem_tags`; never empty in the training of the released
+            checkpoints.
         wanted: tags of the stems to be made, X.
         genre: genre of the song, for MoisesDB.
 
@@ -19,11 +20,11 @@ def prompt(given: Sequence[str], wanted: Sequence[str], *, genre: str | None = N
     'genre: rock; in: bass_1; out: wind_1'
 
     Raises:
-        UsageError: nothing is wanted.
+        UsageError: ``wanted`` is empty.
     """
     if genre and ";" in genre:
         raise UsageError(f"a genre must not hold a semicolon, which separates the parts of a prompt; got {genre!r}")
     if not wanted:
-        raise UsageError("X is empty: CompoNet makes one stem or more")
+        raise UsageError("X is empty; ask for one stem or more")
     tags = f"in: {', '.join(given)}; out: {', '.join(wanted)}"
     return f"genre: {genre.lower()}; {tags}" if genre else tags

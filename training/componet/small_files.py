@@ -30,14 +30,14 @@ class SmallShape:
     """Widths and depths of the small model; strides, mels and latents are AudioLDM2's.
 
     Attributes:
-        vae_channels: of the VAE's levels; three, for 4x down.
-        vae_layers: ResNets per level of the VAE.
-        unet_channels: of the U-Net's levels; attention is in the deepest one.
-        unet_layers: ResNets per level of the U-Net.
-        heads: of every attention.
-        text_width: of the embeddings of tags.
-        norm_groups: of the group norms.
-        prediction: of the U-Net, "epsilon" as AudioLDM2's or "v_prediction": see `componet_objective`.
+        vae_channels: widths of the VAE's levels; three levels make it 4 times shorter.
+        vae_layers: number of ResNets per level of the VAE.
+        unet_channels: widths of the U-Net's levels; attention is in the deepest one.
+        unet_layers: number of ResNets per level of the U-Net.
+        heads: number of heads of every attention.
+        text_width: width of the embeddings of tags.
+        norm_groups: number of groups of the group norms.
+        prediction: output of the U-Net: "epsilon", as of AudioLDM2's, or "v_prediction", see `objective`.
     """
 
     vae_channels: tuple[int, ...] = (16, 32, 64)
@@ -51,7 +51,7 @@ class SmallShape:
 
 
 def build_vae(shape: SmallShape) -> Any:
-    """Return an untrained VAE, AudioLDM2's but for its widths, its factor of 1 and no attention."""
+    """Return an untrained VAE, like AudioLDM2's except for its widths, a scaling factor of 1 and no attention."""
     levels = len(shape.vae_channels)
     return require_diffusers().AutoencoderKL(
         in_channels=1,
@@ -110,7 +110,7 @@ def build_small_pipeline(shape: SmallShape, vocabulary: tuple[str, ...]) -> Any:
 
 
 def is_small_pipeline(folder: Path) -> bool:
-    """Tell whether a folder holds a small model."""
+    """Return whether a folder holds a small model."""
     return (folder / CONFIG_FILE).is_file()
 
 
@@ -124,7 +124,7 @@ def save_small_pipeline(folder: Path, shape: SmallShape, pipeline: Any) -> None:
 
 
 def load_small_pipeline(folder: Path) -> Any:
-    """Open what `save_small_pipeline` wrote, in float32, nothing selected for training.
+    """Open a folder that `save_small_pipeline` wrote, in float32, with no gradients.
 
     Raises:
         CheckpointError: a file is missing or damaged.

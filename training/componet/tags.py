@@ -1,4 +1,4 @@
-"""A text encoder that is small enough to train: every tag is a word, one for the input and one for the output."""
+"""A text encoder that is small enough to train: every tag has one embedding for the input and one for the output."""
 
 import re
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ _PROMPT = re.compile(r"in:(?P<given>[^;]*); out:(?P<wanted>[^;]*)")
 
 
 class TagEncoder(nn.Module):
-    """Stands where AudioLDM2 has CLAP, T5 and GPT2: prompts (Eq. 7) to a set of embeddings, one for each tag.
+    """A stand-in for CLAP, T5 and GPT2 of AudioLDM2: it maps prompts (Eq. 7) to embeddings, one for each tag.
 
-    What it returns takes the place of what GPT2 generates; there is no second stream.
+    Its output replaces the hidden states that GPT2 generates; there is no second stream.
 
     Args:
         vocabulary: tags that it knows.
-        width: of the embeddings.
+        width: width of the embeddings.
     """
 
     def __init__(self, vocabulary: Sequence[str], width: int) -> None:
@@ -39,14 +39,14 @@ class TagEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device of the embeddings."""
         return self.embedding.weight.device
 
     def numbers(self, prompts: Sequence[str]) -> Tensor:
-        """Return which embeddings stand for prompts: B prompts -> (B, SLOTS), on the host.
+        """Return the numbers of the prompts' embeddings: B prompts -> (B, SLOTS), on the host.
 
         Raises:
-            UsageError: a tag is unknown, or there are too many of them, or a line is no prompt.
+            UsageError: a tag is unknown, there are too many, or a line is no prompt.
         """
         rows = torch.zeros(len(prompts), SLOTS, dtype=torch.int64)
         for row, line in zip(rows, prompts, strict=True):
@@ -78,10 +78,10 @@ def split_prompt(line: str) -> tuple[list[str], list[str]]:
     (['bass_1', 'drums_1'], ['piano_1'])
 
     Raises:
-        UsageError: it is none.
+        UsageError: the line is no prompt.
     """
     match = _PROMPT.search(line)
     if match is None:
-        raise UsageError(f"{line!r} is no prompt: write 'in: bass_1, drums_1; out: piano_1'")
+        raise UsageError(f"a prompt must be like 'in: bass_1, drums_1; out: piano_1'; got {line!r}")
     given, wanted = ([tag.strip() for tag in side.split(",") if tag.strip()] for side in match.groups())
     return given, wanted

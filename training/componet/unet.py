@@ -30,10 +30,12 @@ _MASKED = -10_000.0  # added to the attention logits of padding
 
 
 class Text(NamedTuple):
-    """What AudioLDM2 knows of the prompts s.
+    """The prompts s as AudioLDM2 gets them.
 
-    Shape:
-        generated (B, G, 768) by GPT2, sentence (B, P, 1024) by T5, mask (B, P) with 1 for tokens and 0 for padding.
+    Attributes:
+        generated: hidden states that GPT2 appends, (B, G, 768).
+        sentence: embeddings by T5, (B, P, 1024).
+        mask: 1 for tokens of the sentence and 0 for padding, (B, P).
     """
 
     generated: Tensor
@@ -60,13 +62,13 @@ def build_unet(config: dict[str, Any]) -> nn.Module:
 
 
 def check_supported(unet: nn.Module) -> None:
-    """Raise a UsageError unless a module is a U-Net of the kind that AudioLDM2 has."""
+    """Raise a UsageError unless a module is a U-Net like AudioLDM2's."""
     parts = ("conv_in", "time_proj", "time_embedding", "down_blocks", "mid_block", "up_blocks", "conv_out")
     lacking = [part for part in parts if not hasattr(unet, part)]
     extra = [part for part in _UNUSED if getattr(unet, part, None) is not None]
     if lacking or extra:
         problem = f"lacks {', '.join(lacking)}" if lacking else f"has {', '.join(extra)}"
-        raise UsageError(f"{type(unet).__name__} {problem}: CompoNet stands on the U-Net of AudioLDM2")
+        raise UsageError(f"{type(unet).__name__} {problem}; pass the U-Net of an AudioLDM2 pipeline")
 
 
 def encode(
@@ -82,14 +84,14 @@ def encode(
 
     Args:
         encoder: U-Net or adapter.
-        latents: z_t.
-        timestep: t, one for all or one each.
-        text: s.
-        added: to the features of the first convolution: conv_in(w).
-        recompute: keep no activations inside blocks; the backward pass makes them again.
+        latents: noisy latents z_t.
+        timestep: step t, one for all items or one for each.
+        text: embeddings of the prompts s.
+        added: features added to those of the first convolution: conv_in(w).
+        recompute: choice of computing activations inside blocks again in the backward pass, instead of keeping them.
 
     Shape:
-        latents (B, 8, T, 16), timestep () or (B,), added (B, C, T, 16).
+        latents (B, 8, T, 16), timestep () or (B,), added (B, C, T, 16) -> features of each skip and of the bottleneck.
     """
     steps = torch.as_tensor(timestep, device=latents.device).expand(len(latents))
     time: Tensor = encoder.time_embedding(encoder.time_proj(steps).to(latents.dtype))
@@ -105,7 +107,7 @@ def encode(
 
 
 def decode(unet: Any, encoded: Encoded, text: Text, *, recompute: bool = False) -> Tensor:
-    """Run the way up, D: the predicted noise, (B, 8, T, 16)."""
+    """Run the way up, D, and return the predicted noise, (B, 8, T, 16)."""
     skips, hidden = list(encoded.skips), encoded.bottleneck
     halves_exactly = all(side % 2**unet.num_upsamplers == 0 for side in skips[0].shape[-2:])
     for block in unet.up_blocks:
@@ -139,7 +141,7 @@ def _attended(text: Text, hidden: Tensor) -> dict[str, Tensor | None]:
 
 
 def _run(block: nn.Module, recompute: bool, *arguments: Any, **keywords: Any) -> Any:
-    """Call a block; diffusers' own checkpointing loses the mask of the text (0.42), hence the one around it."""
+    """Call a block, with checkpointing if asked; diffusers' own (0.42) loses the mask of the text."""
     if recompute and torch.is_grad_enabled():
         return checkpoint(block, *arguments, use_reentrant=False, **keywords)
     return block(*arguments, **keywords)

@@ -12,15 +12,16 @@ LOUDEST = 6.0  # of the logarithm of a mel of audio in [-1, 1]; what a decoder p
 
 
 class GriffinLim(nn.Module):
-    """Stands where AudioLDM2 has its HiFi-GAN, for a pipeline that was not trained with one.
+    """A stand-in for AudioLDM2's HiFi-GAN, for a pipeline that was not trained with one.
 
-    The magnitudes of the 513 bins are non-negative ones whose mels come close (multiplicative updates); the phases
-    those that fit them (fast Griffin-Lim, Perraudin et al. 2013), from the same random ones every time.
+    The magnitudes of the 513 bins are non-negative values whose mels are close to the given ones (multiplicative
+    updates). The phases are fitted to them by fast Griffin-Lim (Perraudin et al. 2013), always from the same random
+    start.
 
     Args:
-        iterations: of Griffin-Lim.
-        updates: of the magnitudes.
-        momentum: of Griffin-Lim; 0 is the plain algorithm.
+        iterations: number of iterations of Griffin-Lim.
+        updates: number of updates of the magnitudes.
+        momentum: momentum of Griffin-Lim; 0 is the plain algorithm.
     """
 
     filterbank: Tensor
@@ -37,12 +38,12 @@ class GriffinLim(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision in which it computes."""
+        """Data type of the computation."""
         return torch.float32
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device of the computation."""
         return self.filterbank.device
 
     def forward(self, mel: Tensor) -> Tensor:

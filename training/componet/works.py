@@ -1,4 +1,4 @@
-"""What CompoNet's costs are measured of."""
+"""The kinds of work whose costs are measured."""
 
 from typing import Literal
 

@@ -32,22 +32,22 @@ KINDS = ("none", *ALTERATIONS)
 
 
 class Draw(NamedTuple):
-    """What a batch of K pairs is made of.
+    """All random draws of a batch of K pairs.
 
     Attributes:
         tracks: number of each pair's track, (K,).
         starts: first sample of each window within its track, (K,).
         offsets: places in the bank of the stems of conditioning, accompaniment and wrong accompaniment, (K, 3, S).
-        levels: in dBFS, of conditioning and accompaniment, (K, 2).
-        modes: index into ``MODES`` of what of a pair is heard, (K,).
-        alteration: index into ``KINDS``: what makes the wrong accompaniments wrong; 0, there are none.
+        levels: levels of conditioning and accompaniment, in dBFS, (K, 2).
+        modes: index into ``MODES`` of the part of the sound that each pair is encoded in, (K,).
+        alteration: index into ``KINDS`` of the alteration that makes accompaniments wrong; 0 for none.
         versions: semitones or tempo factors of the two versions of an altered batch, (2,).
-        own_version: which version of its music a pair is heard in; its wrong accompaniment is in the other one, (K,).
-        bells: of the equalisers, (K, 2, 2, J).
-        cutoffs: of the low-passes in Hz, (K, 2).
+        own_version: index of each pair's version; its wrong accompaniment is in the other one, (K,).
+        bells: coefficients of the equalisers, (K, 2, 2, J).
+        cutoffs: cutoff frequencies of the low-passes, in Hz, (K, 2).
         noises: standard deviations of the Gaussian noise, (K, 2).
-        noise_seed: of the Gaussian noise.
-        length: samples of a window, L.
+        noise_seed: seed of the Gaussian noise.
+        length: length of a window, L, in samples.
     """
 
     tracks: Tensor
@@ -65,7 +65,7 @@ class Draw(NamedTuple):
     length: int
 
     def part(self, rows: slice) -> "Draw":
-        """Return some of the pairs, with noise of their own."""
+        """Return some of the pairs; their noise has a seed of its own."""
         of_pairs = ("tracks", "starts", "offsets", "levels", "modes", "own_version", "bells", "cutoffs", "noises")
         rows_only = {name: getattr(self, name)[rows] for name in of_pairs}
         return self._replace(**rows_only, noise_seed=self.noise_seed + (rows.start or 0))
@@ -80,7 +80,7 @@ class _Window:
 
 
 class Draws(Dataset[Draw]):
-    """Draw after draw from a bank (section 3.1)."""
+    """The draws of a run from a bank (section 3.1)."""
 
     def __init__(
         self,
@@ -92,18 +92,18 @@ class Draws(Dataset[Draw]):
         split: str = "train",
         size_setting: str = "sampling.batch_size",
     ) -> None:
-        """Take the tracks that are long enough.
+        """Keep the tracks that are long enough.
 
         Args:
-            tracks: of a bank.
-            config: how batches are drawn.
+            tracks: tracks of a bank.
+            config: settings of drawing batches.
             steps: number of batches.
-            seed: of all draws.
-            split: what the tracks are, for messages.
-            size_setting: name of the setting that says how many windows a batch has, for messages.
+            seed: seed of all draws.
+            split: name of the tracks' split, for messages.
+            size_setting: name of the setting of the batch size, for messages.
 
         Raises:
-            AudioError: there is none.
+            AudioError: no track is long enough.
         """
         self.config, self.steps, self.seed = config, steps, seed
         self.split, self.size_setting = split, size_setting
@@ -112,8 +112,8 @@ class Draws(Dataset[Draw]):
         self.tracks = [track for track in tracks if track.length >= self.reach and len(track.powers) > 1]
         if not self.tracks:
             raise AudioError(
-                f"{split}: no track of two stems lasts {self.reach / SAMPLE_RATE:.1f} s, of {len(tracks)}: give longer "
-                "tracks, or a shorter sampling.window"
+                f"{split}: none of {len(tracks)} tracks has two stems and lasts {self.reach / SAMPLE_RATE:.1f} s; give "
+                "longer tracks, or a shorter sampling.window"
             )
 
     def __len__(self) -> int:
@@ -157,7 +157,7 @@ class Draws(Dataset[Draw]):
         )
 
     def _draw_length(self, rng: np.random.Generator) -> int:
-        """Draw how long the windows of a batch are, in samples."""
+        """Draw the length of the windows of a batch, in samples."""
         shortest = self.config.shortest_window
         return round(rng.uniform(shortest, self.config.window) * SAMPLE_RATE) if shortest else self.length
 
@@ -214,7 +214,7 @@ class Draws(Dataset[Draw]):
         return _Window(number, start, length, sides)
 
     def _draw_versions(self, alteration: str, rng: np.random.Generator) -> Tensor:
-        """Draw two versions that differ by what the settings allow, each as far from the music as it is."""
+        """Draw two versions whose difference the settings allow, both equally far from the music as it is."""
         if alteration == "transpose":
             semitones = int(rng.integers(1, self.config.largest_transposition + 1))
             return torch.tensor([semitones / 2, -semitones / 2])
@@ -249,7 +249,7 @@ class Draws(Dataset[Draw]):
         return torch.from_numpy(offsets)
 
     def _draw_shift(self, window: _Window, rng: np.random.Generator) -> int:
-        """Draw by how many samples the wrong accompaniment is late or early; 0 where there is nothing to be heard."""
+        """Draw the delay of the wrong accompaniment in samples, negative if early; 0 if neither place has sound."""
         track, stems = self.tracks[window.track], window.sides[1]
         if rng.random() < self.config.shifts_on_beat:
             seconds = track.beat * rng.choice(PARTS_OF_A_BEAT)

@@ -1,21 +1,21 @@
-"""Accuracy among more than two (Eq. 8 with K = 16 or 64), without drawing who the others are."""
+"""Accuracy among K = 16 or 64 accompaniments (Eq. 8), exact over all draws of the others."""
 
 import torch
 from torch import Tensor
 
 CHOICES = (16, 64)
-"""K: the right accompaniment and K - 1 others."""
+"""Values of K: the right accompaniment and K - 1 others."""
 
 
 def chances_among(better: Tensor, others: Tensor, count: int) -> Tensor:
-    """Return how likely each row's own accompaniment beats all of ``count - 1`` others, drawn without replacement.
+    """Return the probability that each row's own accompaniment beats ``count - 1`` others, drawn without replacement.
 
-    Of n others that b are beaten of, all drawn are beaten with probability C(b, count - 1) / C(n, count - 1).
+    If b of n others are beaten, all that are drawn are beaten with probability C(b, count - 1) / C(n, count - 1).
 
     Args:
-        better: whether the row's own accompaniment scores above each.
-        others: which are others to choose from.
-        count: K, with the right one.
+        better: flags of the accompaniments that the row's own one beats.
+        others: flags of the accompaniments that count as others.
+        count: K, the number of accompaniments with the right one.
 
     Shape:
         (n, J), (n, J) -> (n,); NaN where there are fewer than K - 1 others.

@@ -26,7 +26,7 @@ def train(arguments: Sequence[str] | None = None) -> None:
 
 
 def maps(arguments: Sequence[str] | None = None) -> None:
-    """Write what a frozen trunk makes of drawn windows, so that heads train on it in minutes.
+    """Write the maps that a frozen trunk computes from drawn windows, so that heads train on them in minutes.
 
     python -m cocola_metric.training maps CONFIG --out MAPS
     """
@@ -42,19 +42,19 @@ def maps(arguments: Sequence[str] | None = None) -> None:
 
 
 def train_head(arguments: Sequence[str] | None = None) -> None:
-    """Train what follows a frozen trunk, on its maps.
+    """Train the head behind a frozen trunk, on the trunk's maps.
 
     python -m cocola_metric.training maps CONFIG --out MAPS
     python -m cocola_metric.training train-head CONFIG --maps MAPS --out DIR
 
-    A head sees its music again and again, so it needs to be small; it trains in minutes on a CPU.
+    A head trains on the same music many times, so it must be small. Training takes minutes on a CPU.
     """
     parser = new_parser(PACKAGE, "train-head", train_head.__doc__)
     add_run_options(parser)
     parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
     parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
     parser.add_argument("--head", type=Path, help="folder of a head to go on from, or of a run of train-head")
-    parser.add_argument("--keep", action="store_true", help="keep all its weights that fit, not the trunk's alone")
+    parser.add_argument("--keep", action="store_true", help="keep all weights that fit, not only the trunk's")
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .heads import run
@@ -63,7 +63,7 @@ def train_head(arguments: Sequence[str] | None = None) -> None:
 
 
 def join_head(arguments: Sequence[str] | None = None) -> None:
-    """Join an encoder as it is and the phasors of a head, in the share that validation windows prefer.
+    """Add the phasors of a head to an encoder, in the share that is best on validation windows.
 
     python -m cocola_metric.training join-head embedded RUN --maps MAPS --out DIR
     """

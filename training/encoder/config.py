@@ -1,4 +1,4 @@
-"""What a training run is made of: the paper's values are the defaults, a TOML file lists what differs."""
+"""The settings of a training run: the paper's values are the defaults, and a TOML file lists the differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,41 +20,44 @@ W_INITS = ("identity", "normal")
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How batches are drawn (sections 3.1 and 4.3 of the paper).
+    """The settings of drawing batches (sections 3.1 and 4.3 of the paper).
 
     The defaults are the paper's, except for ``levels``, ``silent_stems`` and ``noisy_sides``: ``configs/paper_*.toml``
-    have these as the authors did.
+    have the authors' values of these.
 
     Attributes:
-        window: L, seconds.
-        shortest_window: if above zero, the windows of each batch have a length of their own from here to ``window``,
-            seconds.
-        batch_size: K, windows per batch.
+        window: L, the length of a window, in seconds.
+        shortest_window: length of the shortest windows, in seconds: each batch draws its own length from here to
+            ``window``; 0 gives all batches windows of length ``window``.
+        batch_size: K, the number of windows per batch.
         max_overlap: r, the largest overlap of two windows of one track in a batch.
-        windows_per_track: windows drawn from each drawn track; above 1, every batch has negatives of the same track.
-        partition: "window" draws the two subsets anew in each window, as the paper does. Then a negative of the same
-            track may share a stem with its conditioning, which gives it away; "track" splits a track once per batch.
+        windows_per_track: number of windows drawn from each drawn track; above 1, every batch has negatives of the same
+            track.
+        partition: time of splitting stems: "window" draws the two subsets anew in each window, as the paper does; a
+            negative of the same track may then share a stem with its conditioning, which gives it away. "track" splits
+            a track once per batch.
         subsets: law of the sizes of the two subsets, "in_turn" or "even", as for ``signal.draw_subsets``.
-        single_stem: one stem on either side: the single stem case of Figure 2.
-        levels: "random" brings every sub-mix to a level of its own between -32 and -12 dBFS, so that loudness tells
-            nothing; "raw" leaves it as loud as its stems are in their files, as the authors do.
-        silent_stems: draw stems that are silent in a window, too, as the authors do; by default they stay out (below
-            -45 dBFS). Needs raw levels.
+        single_stem: choice of one stem on either side: the single stem case of Figure 2.
+        levels: level of the sub-mixes: "random" brings each to a level of its own between -32 and -12 dBFS, so that
+            loudness gives nothing away; "raw" leaves it as loud as its stems are in their files, as the authors do.
+        silent_stems: choice of drawing stems that are silent in a window (below -45 dBFS) too, as the authors do; it
+            needs raw levels.
         noise: standard deviation of the Gaussian noise.
-        noisy_sides: which sub-mixes have the noise: "both", or "accompaniment" alone: the positive samples of section
+        noisy_sides: sub-mixes that have the noise: "both", or "accompaniment" alone: the positive samples of section
             4.3, as in the authors' code.
-        loudest_noise: if above ``noise``, each sub-mix has a noise of its own between the two.
-        mode_shares: how often a pair is heard as both, harmonic and percussive (two-channel front end only).
-        alterations: share of batches in which every pair also gets its own accompaniment made wrong as a negative:
-            "shift" (early or late), "transpose", "stretch", or "noise" (of its spectrum, instead of it). Whatever a
-            transposition or a stretch does to the sound it does to both sides of the right pair, too.
-        largest_transposition: semitones.
-        smallest_stretch: difference of tempo; the largest is 8 %.
-        smallest_shift: seconds.
-        largest_shift: seconds.
-        shifts_on_beat: share of shifts by a quarter of the track's beat, a half or a whole one, instead of any time
-            between these two: what is wrong still keeps to the grid of the music, and so is the harder to hear.
-        equaliser_db: standard deviation of the slowest of the random filters on every sub-mix; 0, no filter.
+        loudest_noise: upper limit of the noise; if above ``noise``, each sub-mix draws its own between the two.
+        mode_shares: shares of pairs that are encoded as both, harmonic and percussive (two-channel front end only).
+        alterations: share of batches, by alteration, in which every pair also has its own accompaniment made wrong as a
+            negative: "shift" (early or late), "transpose", "stretch", or "noise" (noise with the same spectrum in its
+            place). A transposition or stretch processes both sides of the right pair as well, so that its sound gives
+            nothing away.
+        largest_transposition: largest transposition, in semitones.
+        smallest_stretch: smallest relative difference of tempo; the largest is 8 %.
+        smallest_shift: smallest shift, in seconds.
+        largest_shift: largest shift, in seconds.
+        shifts_on_beat: share of shifts by a quarter, a half or a whole beat of the track; all others are by any time
+            between the two above. A shift on the beat keeps to the grid of the music, and is harder to notice.
+        equaliser_db: standard deviation of the slowest of the random filters on every sub-mix, in dB; 0 for no filter.
         low_pass: share of sub-mixes with a random low-pass.
     """
 
@@ -83,15 +86,18 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.shortest_window <= self.window:
-            raise UsageError(f"shortest_window is 0 or at most window={self.window}; got {self.shortest_window}")
+            raise UsageError(f"shortest_window must be from 0 to window={self.window}; got {self.shortest_window}")
         _check_choice("partition", self.partition, PARTITIONS)
         _check_choice("subsets", self.subsets, SUBSETS)
         _check_choice("levels", self.levels, LEVELS)
         _check_choice("noisy_sides", self.noisy_sides, NOISY_SIDES)
         if self.silent_stems and self.levels != "raw":
-            raise UsageError("silent_stems needs levels = 'raw': silence cannot be brought to a level")
+            raise UsageError(
+                "silent_stems needs levels = 'raw', since silence has no level to bring to another; set it"
+            )
         if sum(self.alterations.values()) > 1 or not set(self.alterations) <= set(ALTERATIONS):
-            raise UsageError(f"alterations are shares of {', '.join(ALTERATIONS)} that sum to at most 1")
+            known = ", ".join(ALTERATIONS)
+            raise UsageError(f"alterations must be shares of {known} that sum to at most 1; got {self.alterations}")
 
     @property
     def subset_law(self) -> SubsetLaw:
@@ -106,33 +112,35 @@ class TrainingConfig:
     """A training run (sections 4.2 and 4.3 of the paper).
 
     Attributes:
-        corpora: what to train on, as for ``corpora.open_corpora``, unless the command line says otherwise.
-        encoder: the model to train.
-        sampling: how batches are drawn.
+        corpora: corpora to train on, as for ``corpora.open_corpora``, unless the command line names others.
+        encoder: configuration of the model to train.
+        sampling: settings of drawing batches.
         w_init: start of the matrix W of Eq. 2: "identity", scaled, or "normal", N(0, 0.05) as in the authors' code.
-        optimizer: a key of ``OPTIMIZERS``: "adam", as in the paper, or "muon", which turns the updates of the encoder's
-            matrices into orthogonal ones, with AdamW for everything else.
-        learning_rate: of Adam.
-        similarity_learning_rate: of Adam, for the matrix W of the similarity; as the rest, in the paper.
-        muon_learning_rate: of Muon.
-        weight_decay: of Muon and AdamW.
-        steps: optimiser steps.
-        warmup_steps: steps over which the learning rate rises linearly; afterwards it falls as a cosine to zero.
-            0 keeps it constant, as in the paper.
-        short_steps: the first steps hear only ``short_window`` of each window, drawn anew each step, and both channels:
-            they cost less, and the encoder learns the same first things from them.
-        short_window: seconds, with ``short_steps``.
-        frozen_stages: stages of the backbone, the stem and the first ones, that keep the weights they start from. What
-            they see is small marks in large images: to learn these costs most, and they are the same in all music.
-        start_share: of the weights that a run starts from, in those that it ends with; the rest is what it learned. In
-            between an encoder forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
+        optimizer: key of ``OPTIMIZERS``: "adam", as in the paper, or "muon", which makes the updates of the encoder's
+            matrices orthogonal, with AdamW for all other weights.
+        learning_rate: learning rate of Adam.
+        similarity_learning_rate: learning rate of Adam for the matrix W of the similarity; the paper has the same as
+            for all other weights.
+        muon_learning_rate: learning rate of Muon.
+        weight_decay: weight decay of Muon and AdamW.
+        steps: number of optimiser steps.
+        warmup_steps: number of steps of a linear rise, after which the rate falls as a cosine to zero; 0 keeps it
+            constant, as in the paper.
+        short_steps: number of first steps that use only ``short_window`` of each window, drawn anew each step, in both
+            channels. They cost less, and the encoder learns the same first things from them.
+        short_window: length of the windows in the ``short_steps``, in seconds.
+        frozen_stages: number of stages of the backbone, with the stem as the first, that keep the weights they start
+            from. They respond to small marks in large images: training them costs most, and they are the same in all
+            music.
+        start_share: share of the weights that a run starts from in the final ones; the rest is the trained weights.
+            Between the two an encoder forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
         label_smoothing: share of the target of Eq. 3 that is spread over all accompaniments of the batch.
-        turned: number of further wrong accompaniments of each pair, half late or early, half transposed: its own with
-            its phasors turned; for `train-head`, and heads with phasors over time and pitch.
+        turned: number of further wrong accompaniments of each pair, half of them shifted and half transposed, made by
+            turning the phasors of its own; for `train-head`, and heads with phasors over time and pitch.
         validation_windows: windows of a validation batch, two from each track; as many have to be found in the
             validation split, no two of one track overlapping by more than ``sampling.max_overlap``.
-        bfloat16: run the backbone in bfloat16.
-        seed: of everything drawn.
+        bfloat16: switch for bfloat16 in the backbone.
+        seed: seed of everything drawn.
     """
 
     corpora: tuple[str, ...] = ()
@@ -172,11 +180,11 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
     """Read a TOML file of differences from the paper.
 
     Args:
-        path: of the file.
+        path: file to read.
         changes: settings in place of the file's, as ``sampling.noise=0.01``; a value is TOML.
 
     Raises:
-        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
+        CocolaError: the file is missing or no TOML, a key is no setting, or a change is no TOML.
     """
     values = read_settings(path, changes)
     encoder = build_settings(EncoderConfig, values.pop("encoder", {}), path)

@@ -1,4 +1,4 @@
-"""Train what follows a frozen trunk, on its maps."""
+"""Training of the head behind a frozen trunk, on the trunk's maps."""
 
 import argparse
 import dataclasses
@@ -33,7 +33,7 @@ LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{cou
 
 
 class RowsOfPairs(Dataset[NDArray[np.int64]]):
-    """Which pairs of a store make each batch: those of one track are of one draw, which split its stems once."""
+    """The rows of each batch in a store; pairs of one track come from one draw, which split the track's stems once."""
 
     def __init__(self, store: MapStore, size: int, *, steps: int, seed: int) -> None:
         self.size, self.steps, self.seed = size, steps, seed
@@ -71,16 +71,16 @@ def train_head(
     """Train the head of an encoder whose trunk keeps its weights, from maps that this trunk made.
 
     Writes ``log.csv``, ``training.json``, and at the end ``config.json`` and ``model.safetensors`` in float16,
-    and those of what follows the trunk alone in ``head``.
+    and the weights behind the trunk alone in ``head``.
 
     Args:
-        config: what to train, and how; of ``sampling`` only the size of the batches counts here.
+        config: settings of the run; of ``sampling`` only the batch size counts here.
         out: folder of the run.
         maps: folder that the command ``maps`` wrote.
-        start_from: weights to begin with, of which those of the trunk stay as they are.
+        start_from: weights to begin with; those of the trunk stay as they are.
         head: folder of a head to go on from, as for `load_head`.
-        keep: take and keep all weights of that encoder which this one has, too, not the trunk's alone.
-        minutes: end after so long even if steps are left.
+        keep: choice of the weights that stay: all that this model shares with that encoder, or only the trunk's.
+        minutes: time for training, in minutes, even if steps are left.
 
     Raises:
         UsageError: there are no maps.
@@ -132,14 +132,14 @@ def train_head(
 
 
 def freeze(model: CocolaModel, kept: set[str]) -> list[tuple[str, nn.Parameter]]:
-    """Let parameters keep their weights; return the others by name."""
+    """Freeze parameters; return the others by name."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name not in kept)
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _train(model: CocolaModel) -> CocolaModel:
-    """Put what is trained into training mode; norms and dropouts of what is kept stay as in use."""
+    """Put trained modules into training mode; norms and dropouts of frozen ones stay in evaluation mode."""
     for module in model.modules():
         module.train(any(part.requires_grad for part in module.parameters()))
     model.encoder.dropout.train(any(part.requires_grad for part in model.encoder.projection.parameters()))
@@ -157,10 +157,11 @@ def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> 
 
 @torch.inference_mode()
 def measure_head(model: CocolaModel, stores: dict[str, MapStore]) -> dict[str, float]:
-    """Return what a head hears in the windows of validation tracks.
+    """Return the accuracies of a head on the windows of validation tracks.
 
-    ``shift``, ``transpose``, ``stretch``, ``noise``: how often the right accompaniment beats itself made wrong;
-    ``other_track``, ``same_track``: a window of another track, of the same one; ``among_16``: fifteen of other tracks.
+    Each is the share of windows whose right accompaniment has the higher score. ``shift``, ``transpose``, ``stretch``,
+    ``noise``: against itself made wrong; ``other_track``, ``same_track``: against a window of another track, or of the
+    same one; ``among_16``: against fifteen windows of other tracks.
     """
     model.eval()
     measured: dict[str, float] = {}
@@ -213,7 +214,7 @@ def _similarities(
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train a head as the options of the command say."""
+    """Train a head with the options of the command."""
     keep_freed_memory()
     train_head(
         load_config(options.config, options.set),

@@ -1,4 +1,4 @@
-"""An encoder as it is, with the phasors of a head trained beside it."""
+"""An encoder joined with the phasors of a head that was trained on its trunk."""
 
 import argparse
 import dataclasses
@@ -22,21 +22,21 @@ BACKBONES = {"phasor_efficientnet_b0": "placed_phasor_efficientnet_b0"}
 
 
 def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaModel:
-    """Return an encoder whose similarity is that of one plus so much of the phasors' of another.
+    """Return an encoder whose similarity is that of one, plus a share of the phasors' similarity of another.
 
     Args:
-        encoder: of backbone ``placed_efficientnet_b0`` with a bilinear similarity; it stays the real part.
-        head: of backbone ``phasor_efficientnet_b0``, trained on the same trunk; its own real part is left out.
+        encoder: encoder of backbone ``placed_efficientnet_b0`` with a bilinear similarity, which becomes the real part.
+        head: encoder of backbone ``phasor_efficientnet_b0``, trained on the same trunk; its own real part is left out.
         share: factor of the phasors' part of the similarity.
 
     Raises:
-        UsageError: the two are not of these kinds.
+        UsageError: one of the two is of another kind.
     """
     first, second = encoder.config, head.config
     if first.backbone != "placed_efficientnet_b0" or first.similarity != "bilinear" or second.backbone not in BACKBONES:
         raise UsageError(
             f"an encoder of {first.backbone!r}, {first.similarity!r} and a head of {second.backbone!r} "
-            "cannot be joined: pass one of 'placed_efficientnet_b0', 'bilinear', and one of 'phasor_efficientnet_b0'"
+            "cannot be joined; pass one of 'placed_efficientnet_b0', 'bilinear', and one of 'phasor_efficientnet_b0'"
         )
     width = first.embedding_dim + head.encoder.phasor_width
     config = dataclasses.replace(
@@ -57,7 +57,7 @@ def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaMo
 
 
 def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[CocolaModel, float]:
-    """Return the joined encoder that does best on validation windows, by the mean of all measures, and its share."""
+    """Return the joined encoder with the best mean accuracy on validation windows, and its share."""
     watched = open_watched(maps)
     best: tuple[float, CocolaModel, float] | None = None
     for share in SHARES:

@@ -1,4 +1,4 @@
-"""What a frozen trunk makes of drawn windows, computed once and kept on disk, so that heads train on it in minutes."""
+"""The maps that a frozen trunk computes from drawn windows, kept on disk, so that heads train on them in minutes."""
 
 import argparse
 import dataclasses
@@ -34,20 +34,20 @@ IMAGES, TRACKS, KIND, HAS_WRONG = "images", "tracks", "kind", "has_wrong"
 
 
 class MapStore:
-    """Maps of pairs and their wrong accompaniments in files of a folder, mapped into memory; what is there is readable.
+    """Maps of pairs and their wrong accompaniments, in files mapped into memory; finished pairs are readable.
 
     Attributes:
-        arrays: by name, pairs first: ``images`` in 255 steps of the dynamic range, each of `TrunkMaps` in float16,
-            ``tracks``, ``kind`` (index into ``KINDS``) and ``has_wrong``.
-        batch_size: pairs of a draw, whose tracks are all split once.
-        count: pairs written so far.
+        arrays: arrays by name, with pairs along the first axis: ``images`` in 255 steps of the dynamic range, each of
+            `TrunkMaps` in float16, ``tracks``, ``kind`` (index into ``KINDS``) and ``has_wrong``.
+        batch_size: number of pairs of a draw, which splits the stems of each track once.
+        count: number of pairs written so far.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open a folder.
 
         Raises:
-            UsageError: nothing was written there.
+            UsageError: the folder holds no maps.
         """
         try:
             index = json.loads((folder / INDEX).read_text())
@@ -71,15 +71,15 @@ class MapStore:
 def write_all_maps(
     config: TrainingConfig, out: Path, *, start_from: str, cache: Path | None = None, batches: int, workers: int = 2
 ) -> None:
-    """Write the maps of training windows as a configuration draws them, and of validation windows as they are.
+    """Write the maps of training windows as a configuration draws them, and of validation windows without filters.
 
     Args:
-        config: corpora and sampling.
+        config: configuration with corpora and sampling.
         out: folder for ``train`` and ``validation/<kind>``.
         start_from: encoder whose trunk makes the maps, as for ``checkpoints.load``.
-        cache: folder of the decoded corpora; by default ``out/bank``.
-        batches: of ``config.sampling.batch_size`` training pairs.
-        workers: processes that decode.
+        cache: folder of the decoded corpora; None stands for ``out/bank``.
+        batches: number of batches of ``config.sampling.batch_size`` training pairs.
+        workers: number of processes that decode.
     """
     model = fold_batch_norm(checkpoints.load(start_from).model)
     banks = {
@@ -115,7 +115,7 @@ def open_watched(folder: Path) -> dict[str, MapStore]:
     """Open the maps of validation windows, by the kind of their wrong accompaniments.
 
     Raises:
-        UsageError: there are none.
+        UsageError: the folder holds no maps.
     """
     found = {index.parent.name: MapStore(index.parent) for index in sorted(folder.glob(f"validation/*/{INDEX}"))}
     if not found:
@@ -147,22 +147,22 @@ def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, s
 
 
 def backbone_of(model: CocolaModel) -> PlacedEfficientNet:
-    """Return the backbone of a model, which makes maps and reads them.
+    """Return the backbone of a model, which computes maps and reads them.
 
     Raises:
-        UsageError: it is of another kind.
+        UsageError: the backbone is of another kind.
     """
     backbone = model.encoder.backbone
     if not isinstance(backbone, PlacedEfficientNet):
         raise UsageError(
-            f"backbone {model.config.backbone!r} has no maps to keep: a head needs the trunk of an encoder such as "
+            f"backbone {model.config.backbone!r} has no maps to keep; a head needs the trunk of an encoder such as "
             "'embedded', with backbone 'placed_efficientnet_b0' or one with phasors"
         )
     return backbone
 
 
 def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:
-    """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, as they are kept."""
+    """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, in the form they are kept in."""
     parts: dict[str, list[NDArray[Any]]] = {}
     for batch in waveforms.flatten(0, 1).split(BATCH_OF_FEATURES):
         images = model.encoder.front_end(batch)
@@ -186,7 +186,7 @@ def _create(folder: Path, pairs: int, made: Mapping[str, NDArray[Any]]) -> dict[
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write maps as the options of the command say."""
+    """Write maps with the options of the command."""
     config = load_config(options.config, options.set)
     if options.corpus:
         config = dataclasses.replace(config, corpora=tuple(options.corpus))

@@ -1,4 +1,4 @@
-"""The optimisers of an encoder: the paper's Adam, and PHALAR's Muon with AdamW for what is no matrix."""
+"""The optimisers of an encoder: the paper's Adam, and PHALAR's Muon with AdamW for weights that are no matrices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
     """One optimiser of two kinds of groups: those with ``matrices`` true follow Muon, the others AdamW."""
 
     def __init__(self, groups: list[dict[str, Any]], *, weight_decay: float) -> None:
-        """Take groups of parameters, each with its ``lr`` and ``matrices``."""
+        """Make an optimiser of groups of parameters, each with its ``lr`` and ``matrices``."""
         placeholder = [nn.Parameter(torch.zeros(1, 1))]  # replaced before every step by the groups of that kind
         self._muon: torch.optim.Optimizer = torch.optim.Muon(placeholder, weight_decay=weight_decay)
         self._adam: torch.optim.Optimizer = torch.optim.AdamW(placeholder, weight_decay=weight_decay)

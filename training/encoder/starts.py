@@ -1,4 +1,4 @@
-"""What a training run begins with: weights at hand, and which of them stay as they are."""
+"""The weights that a training run begins with, and those among them that stay frozen."""
 
 import logging
 from pathlib import Path
@@ -20,15 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 def start_weights(model: CocolaModel, start_from: str, *, within: str = "") -> set[str]:
-    """Give a model the weights of another wherever both have them alike; a head of its own keeps what it has.
+    """Copy weights of another model wherever name and shape agree; all other weights keep their values.
 
     Args:
-        model: to be changed.
-        start_from: the other, as for ``checkpoints.load``.
-        within: beginning of the names of the weights that are taken.
+        model: model to be changed.
+        start_from: other model, as for ``checkpoints.load``.
+        within: prefix of the names of the weights that are copied.
 
     Returns:
-        The names of those that were.
+        Names of the copied weights.
 
     Raises:
         CheckpointError: the two share no weights.
@@ -65,7 +65,7 @@ def start_similarity(model: CocolaModel, w_init: str) -> None:
 
 
 def save_head(model: CocolaModel, folder: Path) -> None:
-    """Write what follows the trunk, in float16: a tenth of an encoder, for `load_head`."""
+    """Write the weights behind the trunk, in float16, for `load_head`: a tenth of an encoder's size."""
     state = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(TRUNK)}
     checkpoints.save_state(model.config, state, folder, dtype=torch.float16)
 
@@ -74,11 +74,11 @@ def load_head(folder: Path, encoder: CocolaModel) -> CocolaModel:
     """Load a head, on the trunk of an encoder.
 
     Args:
-        folder: what `save_head` or a run of ``train-head`` wrote.
-        encoder: one with the trunk that the head was trained on.
+        folder: folder that `save_head` or a run of ``train-head`` wrote.
+        encoder: encoder with the trunk that the head was trained on.
 
     Raises:
-        CheckpointError: there is no head, or not of that trunk.
+        CheckpointError: there is no head, or one of another trunk.
     """
     config = checkpoints.read_config(folder / checkpoints.CONFIG_FILE)
     try:
@@ -94,7 +94,7 @@ def load_head(folder: Path, encoder: CocolaModel) -> CocolaModel:
 
 
 def freeze_stages(model: CocolaModel, count: int) -> nn.ModuleList:
-    """Let the stem and the first stages of a model's backbone keep their weights; they are returned."""
+    """Freeze the stem and the first stages of a model's backbone; return them."""
     backbone: Any = model.encoder.backbone
     network = getattr(backbone, "network", backbone)
     frozen = nn.ModuleList([network.conv_stem, network.bn1, *network.blocks[:count]] if count else [])

@@ -1,4 +1,4 @@
-"""How a COCOLA encoder is trained, from a configuration to its weights."""
+"""Training of a COCOLA encoder, from a configuration to its weights."""
 
 import argparse
 import ctypes
@@ -43,7 +43,7 @@ LOG = LogFormat(
 
 
 class Contrast(nn.Module):
-    """A model as it is trained: features of pairs in, rows of similarities out.
+    """A model in training: it maps features of pairs to rows of similarities.
 
     With several processes, each holds its share of the pairs and compares them with the accompaniments of all.
     """
@@ -55,7 +55,7 @@ class Contrast(nn.Module):
     def forward(self, features: Tensor, modes: Tensor, has_wrong: Tensor) -> Tensor:
         """Return the similarities of each conditioning with every accompaniment, and with its own wrong one if any.
 
-        Pairs heard in different modes are no negatives of each other, since an empty channel would give the answer
+        Pairs encoded in different modes are no negatives of each other, since an empty channel would give the answer
         away.
 
         Shape:
@@ -84,27 +84,27 @@ def train(
     workers: int = 2,
     cpu: bool = False,
 ) -> CocolaModel:
-    """Train an encoder on the training split of corpora, watching the validation split; goes on from a checkpoint.
+    """Train an encoder on the training split of corpora, measuring on the validation split; resume from a checkpoint.
 
     A new run starts from random weights, or from those that ``start_from`` names (as for ``checkpoints.load``).
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
     ``config.json`` and ``model.safetensors`` in float16. The corpora are decoded once, into ``cache`` or ``out/bank``.
 
     Args:
-        config: what to train, and how.
+        config: settings of the run.
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share.
         start_from: weights to begin with.
-        minutes: time for training, even if steps are left; the learning rate has fallen by then.
-        workers: processes that decode stems and draw batches.
-        cpu: keep off the GPU.
+        minutes: time for training, in minutes, even if steps are left; the learning rate has fallen by then.
+        workers: number of processes that decode stems and draw batches.
+        cpu: choice of the CPU even if there is a GPU.
 
     Raises:
         AudioError: no track has two stems and is long enough.
-        UsageError: the batch cannot be shared among the processes, or a share of no start is asked for.
+        UsageError: the batch cannot be shared among the processes, or ``start_share`` lacks weights to start from.
     """
     if config.start_share and start_from is None:
-        raise UsageError("start_share is a share of weights to start from: name them by --start-from")
+        raise UsageError("start_share needs weights to start from; name them by --start-from")
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
     share = rows_of_process(config.sampling.batch_size, accelerator)
     settings = dataclasses.asdict(config)
@@ -164,9 +164,9 @@ def train(
 def heard_features(
     bank: StemBank, draw: Draw, model: CocolaModel, config: TrainingConfig, step: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `Contrast` takes: features of a draw's sub-mixes, modes, and which pairs have a wrong accompaniment.
+    """Return the input of `Contrast`: features of a draw's sub-mixes, modes, and a flag per pair with a wrong one.
 
-    The first ``config.short_steps`` hear a short piece of the windows, in both channels.
+    The first ``config.short_steps`` use a short piece of the windows, in both channels.
     """
     waveforms, has_wrong = hear(bank, draw, config.sampling)
     short = step <= config.short_steps
@@ -185,9 +185,9 @@ def heard_features(
 
 @torch.no_grad()
 def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingConfig) -> None:
-    """Replace the running statistics of every BatchNorm by plain averages over batches as the encoder will hear them.
+    """Replace the running statistics of every BatchNorm by plain averages over batches of whole windows.
 
-    Running statistics trail behind weights that change, and know the short pieces of the short steps only.
+    Running statistics lag behind weights that change, and come from the short pieces of the short steps only.
     """
     norms = [
         module
@@ -222,7 +222,7 @@ def _gathered(rows: Tensor) -> Tensor:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep freed blocks: handing them back to the system, and getting them zeroed again, costs a lot."""
+    """Make glibc keep freed blocks; returning them to the system, and getting them zeroed again, costs much time."""
     if sys.platform == "linux":
         m_trim_threshold, m_mmap_max = -1, -4
         libc = ctypes.CDLL(None)
@@ -232,7 +232,7 @@ def keep_freed_memory() -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as the options of the command say."""
+    """Train with the options of the command."""
     keep_freed_memory()
     config = load_config(options.config, options.set)
     train(

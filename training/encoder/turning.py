@@ -1,4 +1,4 @@
-"""Wrong accompaniments that cost nothing: phasors turned as a delay or a transposition would turn them."""
+"""Cheap wrong accompaniments: embeddings whose phasors are turned as by a delay or a transposition."""
 
 import torch
 from torch import Tensor
@@ -9,13 +9,13 @@ from .config import SamplingConfig
 
 
 def turned_wrongs(embeddings: Tensor, count: int, sampling: SamplingConfig, generator: torch.Generator) -> Tensor:
-    """Return each accompaniment late or early, and in other keys, in equal numbers.
+    """Return wrong versions of each accompaniment, half of them shifted and half transposed.
 
     Args:
-        embeddings: accompaniments as an encoder with phasors over time and pitch embeds them.
-        count: wrong ones of each.
-        sampling: the least and largest shift, and transposition.
-        generator: of the draws.
+        embeddings: embeddings of the accompaniments, by an encoder with phasors over time and pitch.
+        count: number of wrong versions of each.
+        sampling: settings with the least and largest shift, and the largest transposition.
+        generator: random generator of the draws.
 
     Shape:
         (K, D) -> (K, count, D).

@@ -1,4 +1,4 @@
-"""How well an encoder does while it is trained: the same drawn pairs again and again, and what it hears in them."""
+"""The accuracy of an encoder during training, always on the same drawn pairs."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ BATCH_OF_FEATURES = 32
 
 
 class Validation:
-    """Drawn pairs, two windows from each track, with a wrong accompaniment each; kept as features on the device.
+    """Drawn pairs of two windows from each track, each with a wrong accompaniment; kept as features on the device.
 
     Raises:
         AudioError: the validation split holds too few windows.
@@ -57,8 +57,8 @@ class Validation:
     def measure(self, model: CocolaModel) -> dict[str, float]:
         """Return loss (Eq. 3), accuracy (Eq. 8) in batches of ``validation_windows``, and shares of wins between two.
 
-        ``other_track`` and ``same_track``: the right accompaniment against one of another window. ``shift``,
-        ``transpose``, ``stretch``, ``noise``: against itself made wrong.
+        ``other_track`` and ``same_track`` compare the right accompaniment with one of another window. ``shift``,
+        ``transpose``, ``stretch`` and ``noise`` compare it with itself made wrong.
         """
         model.eval()
         wins: dict[str, list[Tensor]] = {}

@@ -1,4 +1,4 @@
-"""What a drawn batch sounds like: gathered from the bank, altered, filtered and levelled, on its device."""
+"""The waveforms of a drawn batch: gathered from the bank, altered, filtered and levelled on the bank's device."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     """Gather, alter, filter and level the sub-mixes of a draw, and add noise (section 4.3), on the bank's device.
 
     Returns:
-        Waveforms (K, 2, L), or (K, 3, L) with wrong accompaniments; whether each pair has a wrong one, (K,).
+        Waveforms, (K, 2, L), or (K, 3, L) with wrong accompaniments; flags of the pairs that have a wrong one, (K,).
     """
     device = bank.device
     length = draw.length

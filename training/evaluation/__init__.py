@@ -1,4 +1,4 @@
-"""What an encoder has learned: accuracy, validity, the paper's tables and figures."""
+"""Measuring encoders: accuracy, validity, the paper's Table 2 and Figure 4, ablations, paired comparisons."""
 
 import lazy_loader
 

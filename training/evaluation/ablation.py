@@ -1,4 +1,4 @@
-"""What each part of a training recipe is worth: runs that leave one out, beside the run that has them all."""
+"""The worth of each part of a training recipe: runs that leave one out, beside the run with all parts."""
 
 import dataclasses
 import json
@@ -21,11 +21,11 @@ COLUMNS = {
     "noise": "noise",
 }
 FURTHER = {f"among_{count}": f"K = {count}" for count in CHOICES}
-"""Columns of the heads' logs alone."""
+"""Columns that only the logs of heads have."""
 
 
 def ablation_table(runs: Sequence[Path]) -> str:
-    """Return the last validation of every run, K = 2, per cent, beside what its settings change of the first run's.
+    """Return the last validation of every run (K = 2, in percent), and the settings in which it differs from the first.
 
     Args:
         runs: folders with ``training.json`` and ``log.csv``.
@@ -54,7 +54,7 @@ def _last_validation(run: Path) -> dict[str, str]:
 def _read_settings(run: Path) -> dict[str, Any]:
     """Return the resolved settings as ``table.key``; an inner table with keys of its own is one value.
 
-    A setting that came later than the run has its default.
+    A setting that is newer than the run has its default.
     """
     try:
         nested = json.loads((run / "training.json").read_text())

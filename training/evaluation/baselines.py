@@ -1,7 +1,7 @@
-"""What an encoder must beat: logistic regressions on shortcuts, and on cues of coherence made by hand.
+"""Baselines that an encoder must beat: logistic regressions on shortcuts, and on hand-made cues of coherence.
 
-An encoder that knows what fits must do better than the shortcuts, or the test gave the answer away; and better than the
-cues of coherence, or it was not worth training.
+If an encoder is no better than the shortcuts, the test gives the answer away. If it is no better than the hand-made
+cues, it was not worth training.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from .classification import NO_NEGATIVE, compare
 
 FOLDS = 5
 ITERATIONS = 1000
-"""At most, of a fit; a few tens are enough."""
+"""Limit of iterations of a fit; a few tens are enough."""
 TOLERANCE = 1e-6
-"""Largest slope of the loss where a fit ends. At scikit-learn's own 1e-4 some accuracies are 0.1 points off."""
+"""Largest slope of the loss at which a fit ends. At scikit-learn's own 1e-4 some accuracies are off by 0.1 points."""
 PENALTY = 1e-2
 Measure = Callable[[SubmixCues, SubmixCues], Tensor]
 
@@ -27,7 +27,7 @@ BASELINES: dict[str, Measure] = {
     "spectral shape": spectral_differences,
     "coherence by hand": coherence,
 }
-"""Name -> what is measured in pairs; each is put to the test by a logistic regression."""
+"""Measurements of pairs by name; a logistic regression tests each of them."""
 
 
 def baseline_wins(
@@ -39,7 +39,7 @@ def baseline_wins(
     *,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return how often a regression on what is measured in pairs picks each window's own accompaniment.
+    """Return the share of comparisons in which a regression on the measurements picks each window's own accompaniment.
 
     Shape:
         cues of n, cues of n, (n, 10), (n,) -> (n,), NaN where there is no negative or too few tracks.
@@ -58,18 +58,19 @@ def baseline_wins(
 def cross_validated_wins(
     differences: NDArray[np.float32], track: NDArray[np.int64], *, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return how often a logistic regression prefers the right pair to the wrong one.
+    """Return the share of comparisons in which a logistic regression prefers the right pair to the wrong one.
 
-    The regression weighs the differences between what is measured in the two; it is fitted on four fifths of the tracks
-    and tested on the last, in turn.
+    The regression weighs the differences between the measurements of the two. It is fitted on four fifths of the tracks
+    and tested on the last fifth, in turn.
 
     Args:
-        differences: right minus wrong, of each window's comparisons, (n, R, J).
-        track: of each window, (n,).
-        seed: of the division of the tracks.
+        differences: measurements of the right pair minus those of the wrong one, for each window's comparisons,
+            (n, R, J).
+        track: number of each window's track, (n,).
+        seed: seed of the division of the tracks.
 
     Returns:
-        The share of comparisons won, (n,); NaN where there are too few tracks.
+        Share of comparisons won, (n,); NaN if there are too few tracks.
     """
     wins = np.full(len(track), np.nan)
     present, number = np.unique(track, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Coherent sub-mix classification (section 5.1): Eq. 8 for K = 2, and how far it may be trusted."""
+"""Coherent sub-mix classification (section 5.1): Eq. 8 for K = 2, with its interval."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ NO_NEGATIVE = -1
 
 @dataclass(frozen=True)
 class Accuracy:
-    """An accuracy in percent, its 95 % interval by resampling tracks, and how much it rests on."""
+    """An accuracy in percent, its 95 % interval over tracks, and the numbers of windows and tracks."""
 
     percent: float
     low: float
@@ -29,12 +29,12 @@ class Accuracy:
 
 
 def draw_negatives(track: NDArray[np.int64], *, same_track: bool, seed: int = 0) -> NDArray[np.int64]:
-    """Draw ten windows for each to be compared with, of another track or of the same one.
+    """Draw for each window ten others to compare it with, of another track or of the same one.
 
     Args:
-        track: of each window, (n,).
-        same_track: draw from the other windows of the track.
-        seed: of the draw.
+        track: number of each window's track, (n,).
+        same_track: choice of the other windows of the same track.
+        seed: seed of the draw.
 
     Returns:
         Numbers of windows, (n, 10); ``NO_NEGATIVE`` where a window has none.
@@ -51,7 +51,7 @@ def draw_negatives(track: NDArray[np.int64], *, same_track: bool, seed: int = 0)
 
 
 def share_of_wins(left: Tensor, right: Tensor, negatives: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how often each window's own accompaniment scores above that of its negatives; a tie is half a win.
+    """Return the share of negatives that each window's own accompaniment scores above; a tie is half a win.
 
     Shape:
         (n, D), (n, D), (n, 10) -> (n,), NaN where there is no negative.
@@ -72,15 +72,15 @@ def compare(right: NDArray[Any], wrong: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def accuracy_with_interval(wins: NDArray[np.float64], track: NDArray[np.int64], *, seed: int = 0) -> Accuracy | None:
-    """Average over windows; resample tracks, whose windows are alike, for the interval.
+    """Return the mean over windows, with an interval by resampling tracks, since windows of a track are alike.
 
     Args:
-        wins: of each window, 0 to 1; NaN where it was not tested.
-        track: of each window.
-        seed: of the resampling.
+        wins: share of wins of each window, from 0 to 1; NaN if it was not tested.
+        track: number of each window's track.
+        seed: seed of the resampling.
 
     Returns:
-        None where no window was tested.
+        Accuracy with its interval; None if no window was tested.
     """
     tested = ~np.isnan(wins)
     if not tested.any():

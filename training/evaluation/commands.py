@@ -29,7 +29,12 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     several.add_argument(
         "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
     )
-    several.add_argument("--validity", nargs="+", metavar="[NAME=]MODEL", help="beat, key, tempo heard; level not")
+    several.add_argument(
+        "--validity",
+        nargs="+",
+        metavar="[NAME=]MODEL",
+        help="test that beat, key and tempo change the score, and level does not",
+    )
     parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
     parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
@@ -48,13 +53,13 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
 
 
 def compare(arguments: Sequence[str] | None = None) -> None:
-    """Print each accuracy of encoders on the same windows, and how they differ from the first, with intervals.
+    """Print each accuracy of encoders on the same windows, and their differences from the first, with intervals.
 
     python -m cocola_metric.training compare embedded runs/new --test bands=corpora/bands/test desk=corpora/desk/test
     """
     parser = new_parser(PACKAGE, "compare", compare.__doc__)
     parser.add_argument("first", metavar="[NAME=]MODEL", help="known name, folder or .ckpt file")
-    parser.add_argument("others", nargs="+", metavar="[NAME=]MODEL", help="those that are compared with it")
+    parser.add_argument("others", nargs="+", metavar="[NAME=]MODEL", help="encoders that are compared with it")
     parser.add_argument("--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets")
     parser.add_argument("--mode", choices=MODES, default="both", help="part of the sound to encode (default: both)")
     parser.add_argument("--max-tracks", type=int, help="take only the first so many tracks of a test set")
@@ -70,7 +75,7 @@ def compare(arguments: Sequence[str] | None = None) -> None:
 
 
 def ablation(arguments: Sequence[str] | None = None) -> None:
-    """Print what each part of a training recipe is worth: runs that leave one out, beside the run that has them all.
+    """Print the worth of each part of a training recipe: runs that leave one out, beside the run with all parts.
 
     python -m cocola_metric.training ablation runs/all-parts runs/without-this runs/without-that
     """

@@ -1,4 +1,4 @@
-"""A picture of how scores of coherent and of mismatched pairs are distributed."""
+"""A picture of the distributions of scores of coherent and of mismatched pairs."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Several encoders that hear the same sub-mixes: what a front end computes, it computes once for all of them."""
+"""Several encoders on the same sub-mixes; the features of a front end are computed once for all of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
@@ -19,8 +19,8 @@ class Encoders:
     """Encoders by name, on one device.
 
     Attributes:
-        models: in evaluation mode.
-        identities: what the weights are, by name: sha256 of the file.
+        models: models by name, in evaluation mode.
+        identities: SHA-256 of each model's weights, by name.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class Encoders:
         """Load encoders for inference.
 
         Args:
-            names: known name, folder or .ckpt file, as for ``checkpoints.load``; "label=name" labels it.
-            device: as torch names it.
+            names: known names, folders or .ckpt files, as for ``checkpoints.load``; "label=name" labels one.
+            device: device, in torch's words.
 
         Raises:
-            UsageError: two have the same label.
+            UsageError: two encoders have the same label.
         """
         models, identities = {}, {}
         for text in names:
             label, name = labelled(text)
             if label in models:
-                raise UsageError(f"two encoders are called {label!r}: label them, as in first={name}")
+                raise UsageError(f"two encoders are called {label!r}; label them, as in first={name}")
             checkpoint = checkpoints.load(name)
             models[label] = fold_batch_norm(checkpoint.model)
             identities[label] = checkpoint.sha256

@@ -1,4 +1,4 @@
-"""How well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8)."""
+"""The accuracy with which an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8)."""
 
 import argparse
 import dataclasses
@@ -29,7 +29,7 @@ from .validity import measure_validity
 from .validity_report import validity_as_json, validity_markdown
 
 DEFAULT_PARTITIONS: tuple[Partition, ...] = ("track", "window")
-"""One encoder is evaluated by the first, Table 2 by both, in this order."""
+"""Partitions of an evaluation: one encoder is evaluated with the first, Table 2 has both, in this order."""
 __all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "run", "score_distributions"]
 
 
@@ -38,8 +38,8 @@ class EmbeddedSubmixes:
     """Two disjoint sub-mixes of many windows, embedded.
 
     Attributes:
-        track: of each window, (n,).
-        sides: of each window, (n, 2, D).
+        track: number of each window's track, (n,).
+        sides: embeddings of each window's two sub-mixes, (n, 2, D).
     """
 
     track: NDArray[np.int64]
@@ -61,10 +61,10 @@ def embed_submixes(
 
     Raises:
         AudioError: there is no such window.
-        UsageError: the model does not hear in that mode.
+        UsageError: the model has no such mode.
     """
     if mode not in modes_of(model):
-        raise UsageError(f"this model hears {', '.join(modes_of(model))} only, not {mode}")
+        raise UsageError(f"mode must be one of {', '.join(modes_of(model))} for this model; got {mode!r}")
     owners: list[int] = []
     sides: list[torch.Tensor] = []
     for number, track in enumerate(tqdm(tracks, desc="embedding", unit="track", disable=None)):
@@ -81,9 +81,9 @@ def embed_submixes(
 def accuracy_of_two(
     model: CocolaModel, submixes: EmbeddedSubmixes, *, same_track: bool = False, seed: int = 0
 ) -> Accuracy | None:
-    """Return Eq. 8 for K = 2, each window against ten drawn others of another track (or of the same one).
+    """Return Eq. 8 for K = 2: each window against ten drawn ones of another track, or of the same one.
 
-    None where no window has such another.
+    The result is None if no window can be compared with another.
     """
     left, right = sides_of(model, submixes.sides[:, 0], submixes.sides[:, 1])
     negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
@@ -136,7 +136,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
 
 
 def compare_encoders(options: argparse.Namespace) -> None:
-    """Print Table 2 or the tests of validity as Markdown; write them as JSON where asked."""
+    """Print Table 2 or the tests of validity as Markdown; write them as JSON if asked to."""
     encoders = Encoders.load(options.table2 or options.validity, device=options.device)
     tests = _open_tests(options.test, options.max_tracks)
     if options.table2:
@@ -160,7 +160,7 @@ def compare_encoders(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compare encoders, or evaluate one, as the options of the command say."""
+    """Compare encoders, or evaluate one, with the options of the command."""
     if options.table2 or options.validity:
         compare_encoders(options)
     else:
@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> None:
 def _open_tests(specs: Sequence[str], most: int | None) -> dict[str, list[Track]]:
     named = dict(labelled(spec) for spec in specs)
     if len(named) != len(specs):
-        raise UsageError("two test sets have the same name: label them, as in songs=folder")
+        raise UsageError("test sets must differ in name; got one name twice; label them, as in songs=folder")
     return {name: open_test_set(spec)[:most] for name, spec in named.items()}
 
 

@@ -21,7 +21,7 @@ def read_log(path: Path) -> Rows:
     """Read the lines of a training log.
 
     Args:
-        path: ``log.csv``, or the folder of the run.
+        path: path of ``log.csv``, or of the run's folder.
 
     Raises:
         UsageError: there is no log, or it has no lines.

@@ -15,7 +15,7 @@ from ..signal import PARTITIONS, audible, draw_subsets, mix_at_level
 
 LEVEL_DBFS = -20.0  # of every sub-mix, so that loudness gives nothing away
 HOP = 5.0
-"""Seconds from the start of one window to the start of the next: windows of 5 s do not overlap."""
+"""Time from the start of one window to the start of the next, in seconds: windows of 5 s do not overlap."""
 
 Sides = tuple[list[int], list[int]]
 """The stems of conditioning and accompaniment."""
@@ -26,11 +26,12 @@ def open_test_set(spec: str) -> list[Track]:
     """List the tracks to test on.
 
     Args:
-        spec: "musdb18hq:/data/musdb18hq", with a name of ``corpora.CORPORA``, means the test split of that corpus; a
-            folder that holds ``test/`` means what is in there, any other folder means all of its tracks.
+        spec: reader and folder, "musdb18hq:/data/musdb18hq", with a name of ``corpora.CORPORA``, for the test split of
+            that corpus; a folder that holds ``test/``, for the tracks in there; or any other folder, for all of its
+            tracks.
 
     Raises:
-        AudioError: there is no track that can be used.
+        AudioError: there is no usable track.
     """
     if reader_of(spec):
         return open_corpora([spec], "test")
@@ -39,13 +40,13 @@ def open_test_set(spec: str) -> list[Track]:
 
 
 def window_starts(seconds: float, *, hop: float = HOP, margin: float = 0.0, most: int | None = None) -> list[float]:
-    """Return where the windows of a track begin, in seconds; of more than ``most``, those spread evenly over the track.
+    """Return the starts of a track's windows, in seconds; if there are more than ``most``, evenly spread ones.
 
     Args:
-        seconds: length of the track.
-        hop: from one start to the next.
-        margin: seconds that the track must hold before and behind each window.
-        most: number of windows.
+        seconds: length of the track, in seconds.
+        hop: time from one start to the next, in seconds.
+        margin: time that the track must go on before and behind each window, in seconds.
+        most: largest number of windows; None for no limit.
     """
     count = max(0, int((seconds - WINDOW - 2 * margin) / hop + 1e-6) + 1) if seconds >= WINDOW + 2 * margin else 0
     chosen = range(count) if most is None or count <= most else np.linspace(0, count - 1, most).round().astype(int)
@@ -58,7 +59,7 @@ def draw_split(track: Track, number: int, seed: int) -> Sides:
 
 
 def sounding_sides(sides: Sides, sounding: NDArray[np.bool_]) -> Sides | None:
-    """Leave out stems that are silent in a window; None where a whole side is."""
+    """Return the sides without stems that are silent in a window; None if a whole side is silent."""
     first, second = ([stem for stem in side if sounding[stem]] for side in sides)
     return (first, second) if first and second else None
 
@@ -72,19 +73,19 @@ def hear_windows(
     seed: int = 0,
     most: int | None = None,
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Read window after window of a track, and mix two disjoint sub-mixes of each, at one level.
+    """Read the windows of a track one by one, and mix two disjoint sub-mixes of each, at one level.
 
     Args:
-        track: with two stems or more.
-        number: of the track in its test set; part of the seed.
-        partitions: "track", for which the stems are split once, so that no negative of the same track shares a stem
-            with its conditioning; "window", for which they are split anew in every window, as the paper does.
-        hop: seconds.
-        seed: of the draws.
-        most: windows of the track.
+        track: track with two stems or more.
+        number: number of the track in its test set; part of the seed.
+        partitions: times of splitting stems: "track" splits them once, so that no negative of the same track shares a
+            stem with its conditioning; "window" splits them anew in every window, as the paper does.
+        hop: time from one window's start to the next, in seconds.
+        seed: seed of the draws.
+        most: largest number of windows of the track; None for no limit.
 
     Yields:
-        Per partition the sub-mixes (2, L) of one window; a partition is absent where a side would be silent.
+        Sub-mixes of one window, (2, L), by partition; a partition is absent if a side would be silent.
     """
     whole = draw_split(track, number, seed)
     for start in window_starts(track.seconds, hop=hop, most=most):

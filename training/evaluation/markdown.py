@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cocola_metric.names import markdown_cell
 
 NOTHING = "-"
-"""Stands where nothing could be measured."""
+"""Text of a cell without a measurement."""
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

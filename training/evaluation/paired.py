@@ -1,4 +1,4 @@
-"""Encoders on the same windows: each accuracy of all, and how they differ from the first, with intervals."""
+"""Encoders on the same windows: all accuracies, and their differences from the first, with intervals."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ all ways at once."""
 
 @dataclass
 class _Heard:
-    """Scores of one encoder: of each window's versions, and what all windows have in common."""
+    """Scores of one encoder: those of each window's versions, and those between all windows."""
 
     versions: list[NDArray[np.float32]] = field(default_factory=list)
     left: list[Tensor] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Difference:
         name: name of the second encoder.
         first: accuracy of the first encoder.
         second: accuracy of the second one.
-        difference: percentage points by which the second is better; its interval resamples tracks.
+        difference: accuracy of the second minus that of the first, in percentage points; its interval resamples tracks.
     """
 
     test: str
@@ -79,14 +79,14 @@ def compare_encoders(
     seed: int = 0,
     most_windows: int | None = None,
 ) -> list[Difference]:
-    """Measure encoders on the same windows, and how each differs from the first.
+    """Measure encoders on the same windows, and the difference of each from the first.
 
     Args:
-        encoders: two or more.
+        encoders: encoders, two or more.
         tests: tracks by name of the test set.
-        mode: what all hear.
-        hop: seconds.
-        seed: of the split of the stems, the noise and the resampling.
+        mode: part of the sound that all encode.
+        hop: time from one window's start to the next, in seconds.
+        seed: seed of the split of the stems, the noise and the resampling.
         most_windows: largest number of windows of a track.
     """
     differences = []
@@ -150,7 +150,7 @@ def _share(wins: Tensor, among: Tensor) -> Tensor:
 
 
 def _compared(scores: NDArray[np.float32], compared: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:
-    """Return how often the right version beats the wrong one: (n, 6, 8) -> (n,)."""
+    """Return the share of comparisons in which the right version beats the wrong one: (n, 6, 8) -> (n,)."""
     wins = [
         compare(
             scores[:, CONDITIONING.index(left), ACCOMPANIMENT.index(right)],
@@ -187,14 +187,14 @@ def _row(differences: Sequence[Difference | None]) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the comparison as Markdown, and write it where asked.
+    """Print the comparison as Markdown, and write it to a file if asked to.
 
     Raises:
         UsageError: two test sets or encoders have the same name.
     """
     tests = dict(labelled(spec) for spec in options.test)
     if len(tests) < len(options.test):
-        raise UsageError("two test sets have the same name: label them, as in songs=folder")
+        raise UsageError("test sets must differ in name; got one name twice; label them, as in songs=folder")
     encoders = Encoders.load([options.first, *options.others], device=options.device)
     tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
     differences = compare_encoders(

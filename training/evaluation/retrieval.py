@@ -1,4 +1,4 @@
-"""Accuracy among K windows: Eq. 8 over batches of K, averaged over batches; K = 2 hides what larger K show."""
+"""Accuracy among K windows: Eq. 8 over batches of K, averaged; large K separate encoders that K = 2 does not."""
 
 from collections.abc import Mapping
 
@@ -17,25 +17,25 @@ SHUFFLES = 10
 def accuracies_among(
     left: Tensor, right: Tensor, track: NDArray[np.int64], *, seed: int = 0
 ) -> dict[int, Accuracy | None]:
-    """Return the accuracy by K, with intervals over tracks; None where there are fewer windows than K.
+    """Return the accuracy by K, with intervals over tracks; None if there are fewer windows than K.
 
-    The windows of all tracks are shuffled and cut into batches of K, ten times; what is left over sits out. Some
+    The windows of all tracks are shuffled and cut into batches of K, ten times; an incomplete batch is left out. Some
     windows of a batch may be of one track, as in the paper's batches. A tie is not a win.
 
     Args:
-        left: the conditionings' sides of the similarity.
-        right: the accompaniments' sides.
-        track: of each window.
-        seed: of the shuffles.
+        left: left sides of the similarity, from the conditionings.
+        right: right sides of the similarity, from the accompaniments.
+        track: number of each window's track.
+        seed: seed of the shuffles.
 
     Shape:
-        (n, S), (n, S), (n,).
+        (n, S), (n, S), (n,) -> one accuracy per K.
     """
     return {size: accuracy_with_interval(wins_among(left, right, size, seed=seed), track, seed=seed) for size in SIZES}
 
 
 def wins_among(left: Tensor, right: Tensor, size: int, *, seed: int = 0) -> NDArray[np.float64]:
-    """Return how often each window's own accompaniment scores above the other K - 1 of its batch.
+    """Return the share of batches in which each window's own accompaniment scores above the other K - 1.
 
     Shape:
         (n, S), (n, S) -> (n,), NaN where a window was in no batch.
@@ -57,7 +57,7 @@ def retrieval_markdown(results: Mapping[str, Mapping[str, Mapping[int, Accuracy 
     """Return accuracies among K windows as Markdown, and the published ones in a table of their own.
 
     Args:
-        results: by encoder, then by test set, then by K.
+        results: accuracies by encoder, then by test set, then by K.
     """
     tests = list(dict.fromkeys(test for by_test in results.values() for test in by_test))
     rows = [

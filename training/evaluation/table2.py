@@ -1,4 +1,4 @@
-"""Table 2: encoders by test sets, beside what shortcuts and hand-made cues reach on the same sub-mixes."""
+"""Table 2: encoders by test sets, beside shortcuts and hand-made cues on the same sub-mixes."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,13 +39,13 @@ class Result:
     """An accuracy in Table 2.
 
     Attributes:
-        partition: of the stems, "track" or "window".
-        negatives: "other_track" or "same_track".
+        partition: partition of the stems, "track" or "window".
+        negatives: source of the negatives, "other_track" or "same_track".
         test: name of the test set.
         listener: name of the encoder or baseline.
-        is_baseline: whether it is a baseline.
-        accuracy: None where it could not be measured.
-        among: accuracies of an encoder among K windows, by K; beside those against other tracks only.
+        is_baseline: flag of a baseline.
+        accuracy: accuracy; None if it could not be measured.
+        among: accuracies of an encoder among K windows, by K; only with negatives of other tracks.
     """
 
     partition: str
@@ -59,12 +59,12 @@ class Result:
 
 @dataclass(frozen=True)
 class HeardWindows:
-    """What was heard in the windows of a test set.
+    """Embeddings and cues of the windows of a test set.
 
     Attributes:
         track: number of each window's track, (n,).
-        embeddings: of both sides by encoder, (n, 2, D).
-        cues: of both sides.
+        embeddings: embeddings of both sides, by encoder, (n, 2, D).
+        cues: cues of both sides.
     """
 
     track: NDArray[np.int64]
@@ -84,12 +84,12 @@ def measure_table(
     """Measure every encoder and baseline on every test set, all on the same sub-mixes and the same negatives.
 
     Args:
-        encoders: to be compared.
+        encoders: encoders to be compared.
         tests: tracks by name of the test set.
-        partitions: as for ``held_out.hear_windows``.
-        hop: seconds.
-        seed: of all draws.
-        most_windows: of a track.
+        partitions: partitions, as for ``held_out.hear_windows``.
+        hop: time from one window's start to the next, in seconds.
+        seed: seed of all draws.
+        most_windows: largest number of windows of a track; None for no limit.
     """
     results = []
     for test, tracks in tests.items():
@@ -121,7 +121,7 @@ def hear_test_set(
     """Embed and measure the sub-mixes of a test set, a few windows at a time; no waveform is kept.
 
     Returns:
-        What was heard by partition; a partition without windows is absent.
+        Embeddings and cues by partition; a partition without windows is absent.
     """
     owners: dict[str, list[int]] = {partition: [] for partition in partitions}
     embedded: dict[str, dict[str, list[Tensor]]] = {partition: {} for partition in partitions}

@@ -1,8 +1,8 @@
-"""Whether an encoder hears what it should: the beat, the key and the tempo, and not the level.
+"""Tests whether an encoder hears the beat, the key and the tempo, and ignores the level.
 
-Each window's coherent pair is compared with the same pair made wrong. What the processing itself does to the sound
-gives nothing away: where it is transposed or stretched, both sides of the right pair are processed by the same tool by
-half the amount, the wrong accompaniment by half the amount in the other direction.
+Each window's coherent pair is compared with the same pair made wrong. The sound of the processing gives nothing away:
+for a transposition or a stretch, both sides of the right pair are processed by half the amount, and the wrong
+accompaniment by half the amount in the other direction.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,10 +38,10 @@ MARGIN = 1.0  # seconds around each window: half a beat at 60 bpm, and what a st
 SEMITONES = 1.0
 STRETCH = 0.05
 CUTOFF_HZ = (6500.0, 7000.0)
-"""Where the low-pass begins and is complete; a transposition by half a semitone empties what is above 7772 Hz."""
+"""Start and end of the low-pass; a transposition by half a semitone leaves nothing above 7772 Hz."""
 GAIN_DB = 12.0
 LARGEST_GAIN_EFFECT = 0.25
-"""Of the spread of scores between windows: what a change of level may do to a score at most."""
+"""Largest accepted change of a score by a change of level, as a share of the spread of scores between windows."""
 LENGTH = round(WINDOW * SAMPLE_RATE)
 EDGE = round(MARGIN * SAMPLE_RATE)
 
@@ -52,9 +52,9 @@ COMPARISONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "transpose": (("high", "high", "low"), ("low", "low", "high")),
     "stretch": (("fast", "fast", "slow"), ("slow", "slow", "fast")),
 }
-"""Kind -> versions of conditioning, right accompaniment, wrong accompaniment; both directions count the same."""
+"""Versions of conditioning, right and wrong accompaniment, by kind; both directions have equal weight."""
 PITCHED = 0.3
-"""`cues.pitchedness` above which a sub-mix has a key to hear; noise has 0.1, drum kits 0.2 to 0.5."""
+"""`cues.pitchedness` above which a sub-mix has a key; noise has 0.1, drum kits 0.2 to 0.5."""
 
 
 def _onsets_together(conditioning: SubmixCues, right: SubmixCues, wrong: SubmixCues) -> Tensor:
@@ -69,12 +69,12 @@ CUES: dict[str, tuple[Callable[[SubmixCues, SubmixCues, SubmixCues], Tensor], st
     "shift": (_onsets_together, "onsets together", "onsets in turn"),
     "transpose": (_both_pitched, "both sides pitched", "one is not"),
 }
-"""Kind -> whether there is a plain cue of it, by conditioning, right and wrong accompaniment; both cases by name."""
+"""Test for a plain cue, from conditioning, right and wrong accompaniment, by kind; with names for both outcomes."""
 
 
 @dataclass(frozen=True)
 class GainEffect:
-    """How much a score moves when one side becomes 12 dB quieter: the median change, beside the spread of scores."""
+    """The median change of a score when one side becomes 12 dB quieter, beside the spread of scores."""
 
     change: float
     spread: float
@@ -87,16 +87,17 @@ class GainEffect:
 
 @dataclass(frozen=True)
 class Validity:
-    """What an encoder hears on a test set in one mode.
+    """The results of an encoder on a test set in one mode.
 
     Attributes:
-        encoder: its name, or that of a baseline of ``baselines.BASELINES``.
+        encoder: name of the encoder, or of a baseline of ``baselines.BASELINES``.
         test: name of the test set.
-        mode: what it heard; None for baselines.
-        wins: per kind, how often the coherent pair scored higher than the one made wrong; chance is 50 %.
-        gain: None for baselines.
-        track_wins: per kind, in how many tracks (%) the mean over the windows of a track did; empty for baselines.
-        by_cue: wins of each kind of `CUES`, where there is that cue and where there is none; empty for baselines.
+        mode: part of the sound that was encoded; None for baselines.
+        wins: share of windows in which the coherent pair scored above the one made wrong, by kind; chance is 50 %.
+        gain: effect of the level; None for baselines.
+        track_wins: share of tracks in which the coherent pair won on average over windows, in percent, by kind; empty
+            for baselines.
+        by_cue: wins of each kind of `CUES`, with that cue and without; empty for baselines.
     """
 
     encoder: str
@@ -117,18 +118,18 @@ def measure_validity(
     seed: int = 0,
     most_windows: int | None = None,
 ) -> list[Validity]:
-    """Compare coherent pairs with the same pairs made wrong, in every mode that an encoder hears.
+    """Compare coherent pairs with the same pairs made wrong, in every mode that an encoder has.
 
     The accompaniment is shifted by half a beat (late and early; `cues.beat_period` of the full mix), transposed by a
     semitone or stretched by 5 %.
 
     Args:
-        encoders: to be tested.
+        encoders: encoders to be tested.
         tests: tracks by name of the test set.
-        modes: those that an encoder does not know are left out.
-        hop: seconds.
-        seed: of the split of the stems.
-        most_windows: of a track.
+        modes: modes to test; those that an encoder lacks are left out.
+        hop: time from one window's start to the next, in seconds.
+        seed: seed of the split of the stems.
+        most_windows: largest number of windows of a track; None for no limit.
     """
     results = []
     for test, tracks in tests.items():
@@ -207,7 +208,7 @@ def _judge(
     track: NDArray[np.int64],
     seed: int,
 ) -> Validity:
-    """Judge the scores of all versions with all, (n, 6, 8); ``cued``: where there are cues, (n, 2) a kind."""
+    """Return the results from the scores of all versions, (n, 6, 8); ``cued`` flags windows with cues, (n, 2) each."""
 
     def score(conditioning: str, accompaniment: str) -> NDArray[np.float32]:
         return scores[:, CONDITIONING.index(conditioning), ACCOMPANIMENT.index(accompaniment)]
@@ -233,7 +234,7 @@ def _judge(
 
 
 def _mean_where(chosen: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of what is chosen of each column, NaN where nothing is."""
+    """Return the mean of the chosen values of each column; NaN if none is chosen."""
     mean: NDArray[np.float64] = np.where(chosen, values, 0).sum(0) / np.where(chosen.any(0), chosen.sum(0), np.nan)
     return mean
 
@@ -253,7 +254,7 @@ def _compared(cues: SubmixCues, *kinds: str) -> list[SubmixCues]:
 
 
 def _measure_comparisons(measure: Measure, cues: SubmixCues) -> NDArray[np.float32]:
-    """Return what is measured in the right pair of every comparison, minus the same in the wrong one: (3, 2, J)."""
+    """Return the measurement of the right pair minus that of the wrong one, for every comparison: (3, 2, J)."""
     conditioning, right, wrong = _compared(cues, *COMPARISONS)
     differences: NDArray[np.float32] = (measure(conditioning, right) - measure(conditioning, wrong)).numpy()
     return differences.reshape(len(COMPARISONS), -1, differences.shape[1])
@@ -262,7 +263,7 @@ def _measure_comparisons(measure: Measure, cues: SubmixCues) -> NDArray[np.float
 def _judge_baseline(
     name: str, test: str, differences: NDArray[np.float32], track: NDArray[np.int64], seed: int
 ) -> Validity:
-    """Judge a baseline by the differences that it measured, (n, 3, 2, J)."""
+    """Return the results of a baseline from the differences that it measured, (n, 3, 2, J)."""
     wins = {
         kind: accuracy_with_interval(cross_validated_wins(differences[:, row], track, seed=seed), track, seed=seed)
         for row, kind in enumerate(COMPARISONS)

@@ -1,4 +1,4 @@
-"""The table of what encoders hear, as Markdown and as plain data."""
+"""The table of validity, as Markdown and as plain data."""
 
 import dataclasses
 from collections.abc import Sequence

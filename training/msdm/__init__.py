@@ -1,4 +1,4 @@
-"""MSDM: a diffusion model of stems on waveforms, and its training."""
+"""MSDM: a diffusion model of stems on waveforms, its checkpoints, and its training."""
 
 import lazy_loader
 

@@ -56,8 +56,8 @@ class _Convolution(nn.Module):
 class _Pointwise(nn.Conv1d):
     """A convolution of one sample's width.
 
-    Its dilation has no meaning but for speed: on one thread torch leaves only dilated ones to oneDNN, which takes half
-    the time where there are many channels.
+    Its dilation serves speed alone: on one thread torch leaves only dilated convolutions to oneDNN, which takes half
+    the time if there are many channels.
     """
 
     def __init__(self, channels: int, out_channels: int, *, bias: bool = True) -> None:
@@ -106,7 +106,7 @@ class _ChannelNorm(_Norm):
 
 
 class _Heads(nn.Module):
-    """What leads from the heads of attention back to the channels; the norm comes last."""
+    """The projection from the heads of attention back to the channels; the norm comes last."""
 
     def __init__(self, inner: int, channels: int) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class _SelfAttention(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention on (B, L, C), without a residual; the released names have a level more."""
+    """Self-attention on (B, L, C), without a residual; a level of its own, as in the released names."""
 
     def __init__(self, channels: int, heads: int, head_channels: int) -> None:
         super().__init__()

@@ -21,18 +21,18 @@ from .network import MSDM, MSDMConfig
 from .unet import UNetConfig
 
 COPIES = ("model.unet.", "model.diffusion.net.")
-"""The released files hold the same network under both."""
+"""Prefixes of names in the released files, which hold the same network twice."""
 
 
 def load_msdm(path: Path, released: MSDMConfig | None = None) -> MSDM:
     """Load a model: a released Lightning file, or a folder written by `save_msdm`.
 
     Args:
-        path: of the file or folder.
-        released: what a Lightning file, which does not say it, holds; by default the published model.
+        path: path of the file or folder.
+        released: configuration of a Lightning file, which does not hold its own; None stands for the published model.
 
     Raises:
-        CheckpointError: there is none, or it is damaged or another network.
+        CheckpointError: there is no model, or it is damaged or another network.
     """
     if path.is_dir():
         config, weights = _read_config(path / CONFIG_FILE), _read_safetensors(path / WEIGHTS_FILE)
@@ -62,25 +62,25 @@ def save_msdm(model: MSDM, folder: Path, *, dtype: torch.dtype | None = None) ->
 
 
 def read_lightning(path: Path) -> dict[str, Tensor]:
-    """Read the U-Net of a Lightning file, or of its bare ``state_dict``: float32, under the names of `msdm_unet.UNet`.
+    """Read the U-Net of a Lightning file, or of its bare ``state_dict``: float32, under the names of `UNet`.
 
-    Hyper-parameters, pickled objects of the training program among them, are not looked at: nothing in the file is
-    executed, and every class it names is replaced by an inert stand-in.
+    Hyper-parameters are ignored, and with them the pickled objects of the training program. Nothing in the file is
+    executed: every class that it names is replaced by an inert stand-in.
 
     Raises:
-        CheckpointError: the file is damaged, or holds something else; its two copies of the network may not differ.
+        CheckpointError: the file is damaged, holds another network, or its two copies of the network differ.
     """
     try:
         with no_safe_globals_but(path):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
         raise CheckpointError(
-            f"{path}: damaged, or with objects that cannot be skipped ({type(error).__name__}): "
+            f"{path}: damaged, or with objects that cannot be skipped ({type(error).__name__}); "
             "copy it again, or save its state_dict alone where it was made"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:
-        raise CheckpointError(f"{path}: no Lightning checkpoint (no state_dict): pass MSDM's released .ckpt")
+        raise CheckpointError(f"{path}: no Lightning checkpoint (no state_dict); pass MSDM's released .ckpt")
     copies = [_below(prefix, state) for prefix in COPIES]
     strange = [str(key) for key in state if not str(key).startswith(COPIES)]
     strange += [key for copy in copies for key, value in copy.items() if not _is_weight(value)]
@@ -89,7 +89,7 @@ def read_lightning(path: Path) -> dict[str, Tensor]:
     first, second = (copy or copies[0] or copies[1] for copy in copies)
     different = sorted(key for key in first.keys() | second.keys() if not _same(first.get(key), second.get(key)))
     if different:
-        raise CheckpointError(f"{path}: {' and '.join(COPIES)} differ in {list_problems(different)}: download it again")
+        raise CheckpointError(f"{path}: {' and '.join(COPIES)} differ in {list_problems(different)}; download it again")
     return {key: value.float() for key, value in first.items()}
 
 
@@ -111,7 +111,7 @@ def _read_safetensors(file: Path) -> dict[str, Tensor]:
     try:
         return {key: value.float() for key, value in safetensors.torch.load_file(file).items()}
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{file}: missing or damaged ({error}): copy it again") from error
+        raise CheckpointError(f"{file}: missing or damaged ({error}); copy it again") from error
 
 
 def _read_config(file: Path) -> MSDMConfig:
@@ -120,13 +120,15 @@ def _read_config(file: Path) -> MSDMConfig:
         unet = UNetConfig(**_tuples(content.pop("unet"), UNetConfig))
         return MSDMConfig(**_tuples(content, MSDMConfig), unet=unet)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{file}: no configuration of MSDM ({type(error).__name__}: {error})") from error
+        raise CheckpointError(
+            f"{file}: no configuration of MSDM ({type(error).__name__}: {error}); copy the folder again"
+        ) from error
     except UsageError as error:
         raise CheckpointError(f"{file}: {error}") from error
 
 
 def _tuples(content: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return the fields of a configuration, lists as tuples; an unknown one fails where it is used."""
+    """Return the fields of a configuration, with lists as tuples."""
     known = {field.name for field in fields(kind)}
     if unknown := content.keys() - known:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")

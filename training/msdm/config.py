@@ -1,4 +1,4 @@
-"""What a training run of MSDM is made of: the published values are the defaults, a TOML file lists what differs."""
+"""The settings of a training run of MSDM: published values are the defaults, a TOML file lists the differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ class MSDMTraining:
     """A training run of MSDM (reference [12] of the paper).
 
     Attributes:
-        corpora: what to train on, as for ``corpora.open_corpora``, unless the command line says otherwise.
-        model: what is trained: stems, sample rate, length, network.
-        batch_size: windows per step, over all processes.
-        learning_rate: of Adam.
-        betas: of Adam.
+        corpora: corpora to train on, as for ``corpora.open_corpora``, unless the command line names others.
+        model: configuration of the model: stems, sample rate, length, network.
+        batch_size: number of windows per step, over all processes.
+        learning_rate: learning rate of Adam.
+        betas: coefficients of Adam's moving averages.
         noise_mean: mean of the logarithm of the noise levels, which are log-normal.
-        noise_deviation: its standard deviation.
-        stratified: spread the noise levels of a batch evenly over their distribution, instead of drawing each alone.
-        largest_gradient: norm that the gradient is cut to; 0, it is not.
-        steps: optimiser steps; how many there were is not published.
-        warmup_steps: steps over which the learning rate rises linearly; afterwards it falls as a cosine to zero.
-            0 keeps it constant, as published.
-        bfloat16: run the network in bfloat16.
-        seed: of everything drawn.
+        noise_deviation: standard deviation of the logarithm of the noise levels.
+        stratified: choice of drawing: evenly spread noise levels within a batch, or one independent draw for each item.
+        largest_gradient: norm that the gradient is cut to; 0 for no limit.
+        steps: number of optimiser steps; the published number is unknown.
+        warmup_steps: number of steps of a linear rise, after which the rate falls as a cosine to zero; 0 keeps it
+            constant, as published.
+        bfloat16: switch for bfloat16 in the network.
+        seed: seed of everything drawn.
     """
 
     corpora: tuple[str, ...] = ()
@@ -49,12 +49,12 @@ def load_msdm_config(path: Path, changes: Sequence[str] = ()) -> MSDMTraining:
     """Read a TOML file of differences from what is published, with tables ``[model]`` and ``[model.unet]``.
 
     Args:
-        path: of the file.
+        path: file to read.
         changes: settings in place of the file's, as ``model.unet.channels=128``; a value is TOML.
 
     Raises:
-        CocolaError: the file is missing or no TOML, a key that no setting has, a change that is no TOML, or sizes that
-            do not fit each other.
+        CocolaError: the file is missing or no TOML, a key is no setting, a change is no TOML, or sizes do not fit each
+            other.
     """
     values = read_settings(path, changes)
     model = values.pop("model", {})

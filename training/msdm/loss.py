@@ -1,4 +1,4 @@
-"""The objective of MSDM: the preconditioned network predicts what is left of the music where noise was added."""
+"""The objective of MSDM: the preconditioned network predicts the music from noisy music."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ _EDGE = 1e-6  # of the quantiles: an infinite noise level is of no use
 
 
 class Noise(NamedTuple):
-    """What is added to a batch.
+    """The noise that is added to a batch.
 
     Attributes:
         levels: standard deviation of each item's noise, (B,).
-        samples: of standard deviation 1, (B, N, L).
+        samples: noise of standard deviation 1, (B, N, L).
     """
 
     levels: Tensor
@@ -30,7 +30,7 @@ class Noise(NamedTuple):
 def draw_noise(config: MSDMTraining, items: int, seed: int, device: torch.device) -> Noise:
     """Draw noise and its levels, exp(N(mean, deviation)), on the device; the same for the same seed.
 
-    Stratified, item i takes its level from the i-th of B equal parts of the distribution.
+    With ``config.stratified``, item i takes its level from the i-th of B equal parts of the distribution.
     """
     generator = torch.Generator(device).manual_seed(seed)
     if config.stratified:
@@ -44,7 +44,7 @@ def draw_noise(config: MSDMTraining, items: int, seed: int, device: torch.device
 
 
 class Denoising(nn.Module):
-    """A model as it is trained: stems and noise in, losses out."""
+    """A model in training: it maps stems and noise to losses."""
 
     def __init__(self, model: MSDM) -> None:
         super().__init__()
@@ -57,8 +57,7 @@ class Denoising(nn.Module):
         sqrt(sigma^2 + sigma_data^2)), which has variance 1 at every level. The clamp of D to [-1, 1] is left out.
 
         Shape:
-            stems: (B, N, L)
-            output: (B,)
+            (B, N, L), noise of B items -> (B,).
         """
         data = self.model.config.sigma_data
         sigma = noise.levels[:, None, None]

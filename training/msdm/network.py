@@ -12,13 +12,13 @@ from .unet import UNet, UNetConfig
 
 @dataclass(frozen=True)
 class MSDMConfig:
-    """What a model plays; the defaults are those of the released weights.
+    """Stems, rate, length and sizes of a model; the defaults are those of the released weights.
 
     Attributes:
         stems: instrument of each channel.
-        sample_rate: in Hz.
-        length: samples it is trained on, 11.889 s.
-        sigma_data: standard deviation of the music, as the preconditioning takes it.
+        sample_rate: sample rate, in Hz.
+        length: length of the training windows, in samples; the default is 11.889 s.
+        sigma_data: standard deviation of the music that the preconditioning assumes.
         unet: sizes of the network.
     """
 
@@ -30,9 +30,11 @@ class MSDMConfig:
 
     def __post_init__(self) -> None:
         if len(set(self.stems)) != self.unet.stems:
-            raise UsageError(f"stems {self.stems}: give {self.unet.stems} different ones, as many as the U-Net's")
+            raise UsageError(
+                f"stems must be {self.unet.stems} different names, one per stem of the U-Net; got {self.stems}"
+            )
         if self.length < 1 or self.length % self.unet.stride:
-            raise UsageError(f"length={self.length}: has to be a multiple of {self.unet.stride}, the U-Net's stride")
+            raise UsageError(f"length must be a multiple of {self.unet.stride}, the U-Net's stride; got {self.length}")
 
     @property
     def seconds(self) -> float:
@@ -55,18 +57,17 @@ class MSDM(nn.Module):
 
         Args:
             x: stems with Gaussian noise.
-            sigma: standard deviation of the noise, of each item or of all.
+            sigma: standard deviation of the noise, one for each item or one for all.
 
         Shape:
-            x: (B, N, L); sigma: (B,)
-            output: (B, N, L)
+            (B, N, L), (B,) -> (B, N, L).
 
         Raises:
-            UsageError: the shape of x is not the network's.
+            UsageError: the shape of x does not fit the network.
         """
         stems, stride = len(self.config.stems), self.config.unet.stride
         if x.ndim != 3 or x.shape[1] != stems or x.shape[2] % stride:
-            raise UsageError(f"stems of shape {tuple(x.shape)}: pass (batch, {stems}, a multiple of {stride})")
+            raise UsageError(f"x must have the shape (batch, {stems}, a multiple of {stride}); got {tuple(x.shape)}")
         level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
         wide, variance = level[:, None, None], self.config.sigma_data**2
         total = wide.square() + variance

@@ -1,4 +1,4 @@
-"""Windows of separate stems for MSDM: which of a corpus it plays, drawing them, and bringing them to its rate."""
+"""Windows of separate stems for MSDM: the choice of stems from a corpus, random windows, and their resampling."""
 
 import math
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from ..signal import SOUNDING_POWER
 FEWEST_SOUNDING = 2
 DRAWS_PER_WINDOW = 50
 KERNEL_WIDTH = 6 / 0.99
-"""Samples of the lower rate that the resampler sees to either side."""
+"""Samples of the lower rate that the resampler reads to either side."""
 
 
 @dataclass(frozen=True)
 class StemTrack:
-    """A track of the bank, and which of MSDM's stems each of its rows belongs to; several rows of one are summed.
+    """A track of the bank, and the stem of MSDM that each of its rows belongs to; several rows of one stem are summed.
 
     Attributes:
-        place: of the rows in the bank.
-        channels: number of each row's stem.
+        place: place of the rows in the bank.
+        channels: index of each row's stem among MSDM's.
     """
 
     place: BankTrack
@@ -38,7 +38,7 @@ class StemTrack:
 
 
 def channels_of(track: Track, instruments: Sequence[str]) -> dict[int, int]:
-    """Return which stems of a track MSDM plays: {number of the stem: number of its instrument}."""
+    """Return the stems of a track that MSDM has: {number of the stem: number of its instrument}."""
     named = {number: instrument_of(stem) for number, stem in enumerate(track.stems)}
     return {number: instruments.index(name) for number, name in named.items() if name in instruments}
 
@@ -52,18 +52,18 @@ def open_stems(
     workers: int,
     device: str | torch.device,
 ) -> tuple[StemBank, list[StemTrack]]:
-    """Load the stems that MSDM plays onto a device, of all tracks that have at least two of its instruments.
+    """Load MSDM's stems onto a device, from all tracks that have at least two of its instruments.
 
     Args:
-        specs: as for ``corpora.open_corpora``.
-        split: train, validation or test.
+        specs: corpora, as for ``corpora.open_corpora``.
+        split: name of the split: train, validation or test.
         cache: folder of the decoded corpora, from ``bank.open_banks``.
-        instruments: of the stems.
-        workers: processes that decode.
-        device: of the bank.
+        instruments: instruments of MSDM's stems.
+        workers: number of processes that decode.
+        device: device of the bank.
 
     Raises:
-        AudioError: there is no such track.
+        AudioError: no track has two of the instruments.
     """
     chosen: list[tuple[StemBank, BankTrack, dict[int, int]]] = []
     seen = 0
@@ -73,13 +73,16 @@ def open_stems(
         for place in bank.tracks:
             track = indexed.get(place.name)
             if track is None or len(track.stems) != len(place.powers):
-                raise AudioError(f"{cache}: {place.name} of {spec} is not as it was decoded: delete the cache")
+                raise AudioError(f"{cache}: {place.name} of {spec} has changed since it was decoded; delete the cache")
             seen += 1
             channels = channels_of(track, instruments)
             if len(set(channels.values())) >= FEWEST_SOUNDING:
                 chosen.append((bank, place, channels))
     if not chosen:
-        raise AudioError(f"none of {seen} tracks in {', '.join(specs)} has two stems of {', '.join(instruments)}")
+        raise AudioError(
+            f"none of {seen} tracks in {', '.join(specs)} has two stems of {', '.join(instruments)}; give another "
+            "corpus, or other stems in the configuration"
+        )
     samples = torch.empty(sum(place.length * len(rows) for _, place, rows in chosen), dtype=torch.int16, device=device)
     first, tracks = 0, []
     for bank, place, rows in chosen:
@@ -95,28 +98,32 @@ def open_stems(
 class StemDraws(Dataset[Tensor]):
     """Batches of windows; batch i is a pure function of tracks, settings, seed and i.
 
-    A track is as likely as it is long, a window as any other in which at least two instruments sound.
+    The probability of a track is proportional to its length. All windows in which at least two instruments sound are
+    equally likely.
     """
 
     def __init__(
         self, tracks: Sequence[StemTrack], instruments: int, length: int, *, batch_size: int, steps: int, seed: int
     ) -> None:
-        """Take the tracks that are long enough.
+        """Keep the tracks that are long enough.
 
         Args:
-            tracks: of one bank.
-            instruments: how many stems MSDM plays.
-            length: of a window, samples in the bank.
-            batch_size: windows per batch.
-            steps: batches.
-            seed: of the draws.
+            tracks: tracks of one bank.
+            instruments: number of stems of MSDM.
+            length: length of a window, in samples of the bank.
+            batch_size: number of windows per batch.
+            steps: number of batches.
+            seed: seed of the draws.
 
         Raises:
-            AudioError: there is none.
+            AudioError: no track is long enough.
         """
         self.tracks = [track for track in tracks if track.place.length >= length]
         if not self.tracks:
-            raise AudioError(f"no track with two of MSDM's stems lasts {length / SAMPLE_RATE:.1f} s")
+            raise AudioError(
+                f"no track with two of MSDM's stems lasts {length / SAMPLE_RATE:.1f} s; give longer tracks, or a "
+                "shorter length in the configuration"
+            )
         self.instruments, self.length = instruments, length
         self.batch_size, self.steps, self.seed = batch_size, steps, seed
         self.most = max(max(np.bincount(track.channels)) for track in self.tracks)
@@ -127,7 +134,7 @@ class StemDraws(Dataset[Tensor]):
         return self.steps
 
     def __getitem__(self, step: int) -> Tensor:
-        """Return where the windows begin in the bank: (B, N, S), as `StemBank.gather` takes them."""
+        """Return the places of the windows in the bank: (B, N, S), as for `StemBank.gather`."""
         rng = np.random.default_rng([self.seed, step])
         return torch.from_numpy(np.stack([self._draw_window(rng) for _ in range(self.batch_size)]))
 
@@ -148,12 +155,13 @@ class StemDraws(Dataset[Tensor]):
 
 
 class Resampler:
-    """From the bank's rate to MSDM's, by the one resampler, on any device.
+    """Resampler from the bank's rate to MSDM's, on any device; its kernel is that of the metric.
 
     Attributes:
-        length: samples that come out.
-        width: samples of music before the first that comes out.
-        reach: samples that go in: more than the window lasts, so that its edges are those of music that goes on.
+        length: number of samples that come out.
+        width: number of samples of music before the first one that comes out.
+        reach: number of samples that go in: more than the window lasts, because its edges depend on the music around
+            it.
     """
 
     def __init__(self, sample_rate: int, length: int) -> None:
@@ -164,7 +172,7 @@ class Resampler:
         self.reach = length if self.orig == self.new else frames * self.orig + 2 * self.width
 
     def __call__(self, windows: Tensor) -> Tensor:
-        """Resample windows; their first ``width`` samples lie before what comes out: (..., reach) -> (..., L)."""
+        """Resample windows, whose first ``width`` samples lie before the output: (..., reach) -> (..., L)."""
         if self.orig == self.new:
             return windows
         ahead = -self.width % self.orig  # so that a sample comes out where the window begins

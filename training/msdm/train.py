@@ -1,4 +1,4 @@
-"""How an MSDM is trained, from a configuration to its weights."""
+"""Training of an MSDM, from a configuration to its weights."""
 
 import argparse
 import dataclasses
@@ -22,7 +22,7 @@ STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
 VALIDATION_WINDOWS = 64
 VALIDATION_SEED = 2**40
-"""Seeds of training steps stay far below."""
+"""Seed of validation; those of training steps stay far below."""
 LOG = LogFormat(("step", "loss", "validation_loss", "windows_per_second"), rate="windows_per_second")
 
 
@@ -35,18 +35,18 @@ def train_msdm(
     workers: int = 2,
     cpu: bool = False,
 ) -> MSDM:
-    """Train on the training split of corpora, watching the validation split; goes on from a checkpoint.
+    """Train on the training split of corpora, measuring on the validation split; resume from a checkpoint.
 
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
     ``config.json`` and ``model.safetensors`` in float16, as ``load_msdm`` reads them.
 
     Args:
-        config: what to train, and how.
+        config: settings of the run.
         out: folder of the run.
-        cache: folder of the decoded corpora, which several runs can share (default: ``out/bank``).
-        minutes: time for training, even if steps are left; a learning rate that falls has fallen by then.
-        workers: processes that decode stems and draw batches.
-        cpu: keep off the GPU.
+        cache: folder of the decoded corpora, which several runs can share; None stands for ``out/bank``.
+        minutes: time for training, in minutes, even if steps are left; a learning rate that falls has fallen by then.
+        workers: number of processes that decode stems and draw batches.
+        cpu: choice of the CPU even if there is a GPU.
 
     Raises:
         AudioError: no track has two of the model's stems.
@@ -102,7 +102,7 @@ def train_msdm(
 
 
 class Watch:
-    """The same windows of the validation split under the same noise, again and again."""
+    """Validation on the same windows under the same noise every time."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ def _seed(config: MSDMTraining, step: int) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as the options of the command say."""
+    """Train with the options of the command."""
     torch.backends.cudnn.benchmark = True  # all batches have one shape, and convolutions of four channels are odd ones
     config = load_msdm_config(options.config, options.set)
     train_msdm(

@@ -23,17 +23,17 @@ class UNetConfig:
     """Sizes of the U-Net; the defaults are those of the released weights, 405,497,700 parameters.
 
     Attributes:
-        stems: channels of audio, one per stem.
-        channels: of the first level; the time embedding is four times as wide.
-        multipliers: of ``channels``, at the input and below each level.
-        factors: of downsampling, one per level.
-        blocks: ResNet blocks, one number per level.
-        attentions: which levels have a transformer; the bottleneck always has attention.
-        heads: of attention.
-        head_channels: of each head.
-        expansion: of the transformers' feed-forward part.
-        patch: samples folded into channels.
-        groups: of GroupNorm.
+        stems: number of channels of audio, one per stem.
+        channels: width of the first level; the time embedding is four times as wide.
+        multipliers: multiples of ``channels``, at the input and below each level.
+        factors: factors of downsampling, one per level.
+        blocks: numbers of ResNet blocks, one per level.
+        attentions: flags of the levels that have a transformer; the bottleneck always has attention.
+        heads: number of heads of attention.
+        head_channels: width of each head.
+        expansion: factor of the width in the transformers' feed-forward part.
+        patch: number of samples folded into channels.
+        groups: number of groups of GroupNorm.
     """
 
     stems: int = 4
@@ -51,20 +51,23 @@ class UNetConfig:
     def __post_init__(self) -> None:
         levels = len(self.factors)
         if not len(self.multipliers) - 1 == len(self.blocks) == len(self.attentions) == levels:
-            raise UsageError(f"{levels} factors: give as many blocks and attentions, and one multiplier more")
+            raise UsageError(
+                f"{levels} factors need as many blocks and attentions and one multiplier more; got {len(self.blocks)}, "
+                f"{len(self.attentions)} and {len(self.multipliers)}"
+            )
         widths = [self.channels * multiplier for multiplier in self.multipliers]
         if self.channels % self.patch or any(width % self.groups for width in widths[1:]):
             raise UsageError(
-                f"widths {widths}: the first has to be a multiple of patch={self.patch}, "
-                f"the others of groups={self.groups}"
+                f"the first width must be a multiple of patch={self.patch}, "
+                f"the others of groups={self.groups}; got {widths}"
             )
         patch_groups = min(self.patch, self.stems)
         if self.stems % patch_groups or self.channels // self.patch % patch_groups:
-            raise UsageError(f"channels={self.channels}: has to be a multiple of {self.patch * patch_groups}")
+            raise UsageError(f"channels must be a multiple of {self.patch * patch_groups}; got {self.channels}")
 
     @property
     def stride(self) -> int:
-        """Samples of which a length has to be a multiple."""
+        """Number of samples that a length must be a multiple of."""
         return self.patch * math.prod(self.factors)
 
 
@@ -96,11 +99,10 @@ class UNet(nn.Module):
 
         Args:
             x: noisy stems, scaled.
-            time: of each item; for MSDM a quarter of the logarithm of its noise level.
+            time: time of each item; for MSDM a quarter of the logarithm of its noise level.
 
         Shape:
-            x: (B, N, L), L a multiple of ``config.stride``; time: (B,)
-            output: (B, N, L)
+            (B, N, L), (B,) -> (B, N, L), L a multiple of ``config.stride``.
         """
         mapping = self.to_mapping(self.to_time(time))
         patches = _fold(self.to_in(x, mapping), self.config.patch)  # (B, C, L / patch)
@@ -155,7 +157,7 @@ class _Bottleneck(nn.Module):
 
 
 class _Down(nn.Module):
-    """A level on the way down; also returns what the level of the same depth on the way up will hear."""
+    """A level on the way down; it also returns the skips to the level of the same depth on the way up."""
 
     def __init__(self, channels: int, out_channels: int, level: int, features: int, config: UNetConfig) -> None:
         super().__init__()

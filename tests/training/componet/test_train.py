@@ -258,7 +258,7 @@ def test_tags_of_both_sides_differ_and_their_order_does_not() -> None:
     assert numbers[0, :4].tolist() == [1, 2, 6, 0] and numbers[1, :2].tolist() == [4, 0]
     with pytest.raises(UsageError, match="knows no horn_1"):
         tags.numbers(["in: horn_1; out: bass_1"])
-    with pytest.raises(UsageError, match="no prompt"):
+    with pytest.raises(UsageError, match="a prompt must be like"):
         tags.numbers(["bass"])
 
 

@@ -324,7 +324,7 @@ def test_settings_that_make_no_sense() -> None:
         TrainingConfig(w_init="zeros")
     with pytest.raises(UsageError, match="validation_windows must be 2 or more; got 1"):
         TrainingConfig(validation_windows=1)
-    with pytest.raises(AudioError, match=r"train: no track of two stems lasts 1\.0 s, of 1: give longer"):
+    with pytest.raises(AudioError, match=r"train: none of 1 tracks has two stems and lasts 1\.0 s; give longer"):
         Draws([BankTrack("short", 0, BLOCK, np.ones((2, 1), np.float32), beat=0.5)], CONFIG, steps=1, seed=0)
 
 

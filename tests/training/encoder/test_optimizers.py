@@ -88,5 +88,5 @@ def test_every_ablation_that_the_file_names_is_a_configuration(changes: list[str
 def test_settings_that_make_no_sense() -> None:
     with pytest.raises(UsageError, match="optimizer must be one of adam, muon; got 'sgd'"):
         TrainingConfig(optimizer="sgd")
-    with pytest.raises(UsageError, match=r"shortest_window is 0 or at most window=5\.0; got 6\.0"):
+    with pytest.raises(UsageError, match=r"shortest_window must be from 0 to window=5\.0; got 6\.0"):
         SamplingConfig(shortest_window=6.0)

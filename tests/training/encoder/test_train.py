@@ -194,7 +194,7 @@ def test_a_config_that_cannot_be_read_is_said(tmp_path: Path, capsys) -> None:
     for load in (load_config, train_componet.load_config, componet_small.load_config):
         with pytest.raises(UsageError, match=r"wrong\.toml: cannot be read"):
             load(tmp_path / "wrong.toml")
-    with pytest.raises(UsageError, match="steps is no table"):
+    with pytest.raises(UsageError, match="steps must be a table"):
         load_config(Path(train.__file__).parents[1] / "configs" / "embedded.toml", ["steps.more=1"])
 
 

@@ -359,7 +359,7 @@ def test_wrong_usage_is_told(corpus: Path, weights: Path, tmp_path: Path, capsys
     assert "no such folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="1"):
         commands.evaluate([str(corpus), "--model", str(weights), "--mode", "harmonic"])
-    assert "hears both only" in capsys.readouterr().err
+    assert "mode must be one of both for this model" in capsys.readouterr().err
     with pytest.raises(UsageError, match="two encoders are called"):
         Encoders.load([str(weights), str(weights)])
 

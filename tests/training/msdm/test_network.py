@@ -180,7 +180,8 @@ def test_sizes_that_do_not_fit_are_refused(changes: dict[str, object], message: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"stems": ("bass",)}, "give 4 different"), ({"length": 10_000}, "multiple of 8192")]
+    ("changes", "message"),
+    [({"stems": ("bass",)}, "stems must be 4 different"), ({"length": 10_000}, "multiple of 8192")],
 )
 def test_music_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -1,1 +1,1 @@
-"""Training CompoNet, and the small one from nothing."""
+"""Training CompoNet on AudioLDM2, and training the small CompoNet from random weights."""

@@ -1,4 +1,4 @@
-"""What a training run of CompoNet is made of: the paper's values are the defaults, a TOML file lists what differs."""
+"""The settings of a training run of CompoNet: the paper's are the defaults, a TOML file lists the differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,17 +19,18 @@ LOG = LogFormat(("step", "loss", "learning_rate", "pairs_per_second", "validatio
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long and how fast to train; the defaults are the paper's (section 4.2), and the released code's beyond it.
+    """The length and pace of training; the defaults are the paper's (section 4.2), or else the released code's.
 
     Attributes:
         steps: number of optimiser steps.
         learning_rate: peak of the learning rate.
-        warmup_steps: steps of a linear rise, before it falls as a cosine to zero; 0 keeps it constant, as published.
-        optimizer: "adam" as in the paper; "adamw", with the settings of the released code.
-        gradient_clip: largest norm of the gradient; 0, any.
-        bfloat16: whether to compute in bfloat16 where it can be.
-        log_every: steps between lines of the log.
-        checkpoint_every: steps between checkpoints, with the loss on the validation split.
+        warmup_steps: number of steps of a linear rise, after which the rate falls as a cosine to zero; 0 keeps it
+            constant, as published.
+        optimizer: name of the optimiser: "adam" as in the paper; "adamw" with the settings of the released code.
+        gradient_clip: largest norm of the gradient; 0 for no limit.
+        bfloat16: switch for bfloat16 wherever it can be used.
+        log_every: number of steps between lines of the log.
+        checkpoint_every: number of steps between checkpoints, with the loss on the validation split.
     """
 
     steps: int = 500_000
@@ -47,7 +48,7 @@ class LoopConfig:
 
     @property
     def pace(self) -> Pace:
-        """What of it every training has."""
+        """The settings that every training has."""
         return Pace(self.steps, self.warmup_steps, self.gradient_clip, self.log_every, self.checkpoint_every)
 
 
@@ -57,18 +58,18 @@ class CompoNetConfig:
 
     Attributes:
         base: folder or Hub repository of AudioLDM2, or the folder of a small model.
-        corpora: as for ``corpora.open_corpora``, unless the command line says otherwise.
-        pairs: how Y and X are drawn.
-        loop: steps, learning rate and the like.
-        trained: "adapter"; "attentions", those of the U-Net too, as for the released Slakh2100 checkpoint; "unet", all
-            of it too.
-        zero_init_condition: conv_in(w) starts at zero, as in the paper and not in the released code.
-        posterior: latents are drawn from the VAE's posterior, as in the released code, not its mode.
-        together: prompts are encoded in batches, padding attended to, as in the released code.
-        recompute: keep no activations inside blocks.
-        validation_batches: fixed batches of the validation split.
-        sample_every: steps between samples; 0, none.
-        sample_steps: steps of DDIM.
+        corpora: corpora, as for ``corpora.open_corpora``, unless the command line names others.
+        pairs: settings of drawing Y and X.
+        loop: settings of the loop: steps, learning rate and others.
+        trained: trained part: "adapter"; "attentions", with those of the U-Net, as for the released Slakh2100
+            checkpoint; "unet", with all of the U-Net.
+        zero_init_condition: start of conv_in(w): zero, as in the paper, or random, as in the released code.
+        posterior: choice of latents drawn from the VAE's posterior, as in the released code, instead of its mode.
+        together: choice of encoding prompts in one batch, with attention to padding, as in the released code.
+        recompute: choice of computing activations inside blocks anew in the backward pass, instead of keeping them.
+        validation_batches: number of fixed batches of the validation split.
+        sample_every: number of steps between samples; 0 for none.
+        sample_steps: number of steps of DDIM.
         seed: seed of everything drawn.
     """
 
@@ -97,11 +98,11 @@ class SmallConfig:
 
     Attributes:
         shape: widths and depths of the networks.
-        shares: share of the time of each stage.
-        vae_batch_size: pairs in a batch of the first stage.
-        vae: how the VAE is trained.
-        unet: how the U-Net and the embeddings are trained.
-        componet: how the adapter is trained, and the corpora, pairs and precision of all stages.
+        shares: shares of the stages in the time.
+        vae_batch_size: number of pairs in a batch of the first stage.
+        vae: settings of training the VAE.
+        unet: settings of training the U-Net and the embeddings.
+        componet: settings of training the adapter, with the corpora, pairs and precision of all stages.
     """
 
     componet: CompoNetConfig
@@ -120,7 +121,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> CompoNetConfig:
         changes: settings in place of the file's, as ``pairs.batch_size=5``; a value is TOML.
 
     Raises:
-        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
+        CocolaError: the file is missing or no TOML, a key is no setting, or a change is no TOML.
     """
     return config_of(read_settings(path, changes), path)
 

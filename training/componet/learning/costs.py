@@ -1,4 +1,4 @@
-"""What CompoNet costs at full size on this machine: memory and time of training and of generating.
+"""The costs of CompoNet at full size on this machine: memory and time of training and of generating.
 
 The U-Net and the adapter have the sizes of AudioLDM2-Large and random weights, which cost what trained ones do; VAE,
 text encoders and vocoder are left out. Latents are 256 rows, 10.24 s.
@@ -27,14 +27,14 @@ STEPS = 3  # after the first one, which allocates
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step costs.
+    """The cost of one step.
 
     Attributes:
-        work: a key of ``WORKS``.
-        batch: windows.
-        dtype: "float32", or "bfloat16" for autocast over float32 weights.
-        gigabytes: most memory allocated on the device, weights and optimiser included; None on the CPU.
-        seconds: of a step.
+        work: kind of work, a key of ``WORKS``.
+        batch: number of windows.
+        dtype: number format: "float32", or "bfloat16" for autocast over float32 weights.
+        gigabytes: largest memory allocated on the device, in GB, with weights and optimiser; None on the CPU.
+        seconds: time of a step, in seconds.
     """
 
     work: Work
@@ -45,10 +45,10 @@ class Cost:
 
 
 def measure_cost(work: Work, batch: int, *, bfloat16: bool, device: torch.device, config: dict[str, object]) -> Cost:
-    """Run a few steps on random latents.
+    """Run a few steps on random latents, and return their cost.
 
     Raises:
-        UsageError: they do not fit into the memory.
+        UsageError: the steps do not fit into the memory.
     """
     cuda = device.type == "cuda"
     try:
@@ -82,7 +82,9 @@ def measure_cost(work: Work, batch: int, *, bfloat16: bool, device: torch.device
         _wait(device)
         seconds = (time.perf_counter() - begun) / STEPS
     except torch.OutOfMemoryError as error:
-        raise UsageError(f"{WORKS[work]}, batch {batch}: does not fit into the memory of {device} ({error})") from error
+        raise UsageError(
+            f"{WORKS[work]}, batch {batch}: does not fit into the memory of {device} ({error}); pass a smaller --batch"
+        ) from error
     peak = torch.cuda.max_memory_allocated(device) / 1e9 if cuda else None
     return Cost(work, batch, "bfloat16" if bfloat16 else "float32", peak, seconds)
 
@@ -104,7 +106,7 @@ def _wait(device: torch.device) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print one line of JSON per cost; what does not fit into the memory is said, and the next is measured."""
+    """Print one line of JSON per cost; a work that does not fit into the memory is reported and skipped."""
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     for work in options.work:

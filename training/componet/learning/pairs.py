@@ -33,15 +33,16 @@ STEMS_FILE, GENRES_FILE = "stems.json", "genres.json"
 
 @dataclass(frozen=True)
 class PairConfig:
-    """How pairs (Y, X) are drawn; the defaults are the paper's.
+    """The settings of drawing pairs (Y, X); the defaults are the paper's.
 
     Attributes:
-        window: seconds.
-        batch_size: pairs per batch, over all processes; the paper's for MUSDB18-HQ (Slakh2100: 5).
-        law: "paper", any Y and any non-empty X; "code", as released: Y is never empty, so that unconditional
-            generation is not trained.
-        accompaniment: share of pairs drawn as the queries of section 5.2 are instead: Y and X disjoint, neither empty.
-        most_stems: sounding stems of a window beyond so many stay out.
+        window: length of a window, in seconds.
+        batch_size: number of pairs per batch, over all processes; the default is the paper's for MUSDB18-HQ (Slakh2100:
+            5).
+        law: rule of drawing: "paper", any Y and any non-empty X; "code", as released: Y is never empty, so
+            unconditional generation is not trained.
+        accompaniment: share of pairs that are drawn like the queries of section 5.2: Y and X disjoint, neither empty.
+        most_stems: largest number of sounding stems of a window; further ones are left out.
     """
 
     window: float = 10.24
@@ -52,17 +53,20 @@ class PairConfig:
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
-            raise UsageError(f"law {self.law!r} is unknown: write {' or '.join(LAWS)}")
+            raise UsageError(f"law must be {' or '.join(LAWS)}; got {self.law!r}")
         if not 0 <= self.accompaniment <= 1 or self.batch_size < 1 or self.most_stems < 2 or self.window <= 0:
-            raise UsageError("accompaniment is a share, batch_size 1 or more, most_stems 2 or more, window above 0")
+            raise UsageError(
+                "accompaniment must be from 0 to 1, batch_size 1 or more, most_stems 2 or more, window above 0; got "
+                f"{self.accompaniment:g}, {self.batch_size}, {self.most_stems} and {self.window:g}"
+            )
 
 
 class NamedTrack(NamedTuple):
-    """A track of the bank, and what the prompts call it.
+    """A track of the bank, with the words of its prompts.
 
     Attributes:
         track: track of the bank.
-        tags: tags of its stems ("guitar_1"), in the bank's order; stems of one tag are one.
+        tags: tags of its stems ("guitar_1"), in the bank's order; stems of one tag are summed.
         genre: genre of the music; empty if the data set names none.
     """
 
@@ -71,7 +75,7 @@ class NamedTrack(NamedTuple):
     genre: str = ""
 
     def rows(self) -> dict[str, list[int]]:
-        """Return the numbers of the bank's stems that each tag stands for."""
+        """Return the numbers of the bank's stems by tag."""
         found: dict[str, list[int]] = {}
         for row, tag in enumerate(self.tags):
             found.setdefault(tag, []).append(row)
@@ -83,7 +87,7 @@ class Pairs(NamedTuple):
 
     Attributes:
         offsets: places in the bank of the stems of Y and of X, (B, 2, S), on the host.
-        prompts: Eq. 7, B of them.
+        prompts: prompts of Eq. 7, B of them.
         tasks: names of the tasks of Figure 3, and ID for reconstruction (X = Y).
     """
 
@@ -97,19 +101,19 @@ class Pairs(NamedTuple):
 
 
 class PairDraws(Dataset[Pairs]):
-    """Draw after draw of pairs from a bank."""
+    """The draws of pairs of a run from a bank."""
 
     def __init__(self, tracks: Sequence[NamedTrack], config: PairConfig, *, steps: int, seed: int) -> None:
-        """Take the tracks that are long enough.
+        """Keep the tracks that are long enough.
 
         Raises:
-            AudioError: there is none.
+            AudioError: no track is long enough.
         """
         self.config, self.steps, self.seed = config, steps, seed
         self.length = round(config.window * SAMPLE_RATE)
         self.tracks = [one for one in tracks if one.track.length >= self.length and len(one.rows()) > 1]
         if not self.tracks:
-            raise AudioError(f"no track of two stems lasts {config.window:g} s: give more music or a shorter window")
+            raise AudioError(f"no track of two stems lasts {config.window:g} s; give more music or a shorter window")
         self.width = config.most_stems + max(len(one.tags) - len(one.rows()) for one in self.tracks)
 
     def __len__(self) -> int:
@@ -140,7 +144,7 @@ class PairDraws(Dataset[Pairs]):
             sounding = np.flatnonzero([powers[rows].max() > SOUNDING_POWER for rows in one.rows().values()])
             if len(sounding) >= 2:
                 return one, start, rng.permutation(sounding)[: self.config.most_stems].tolist()
-        raise AudioError("too few windows in which two stems sound")
+        raise AudioError(f"no window found in which two stems sound, in {DRAWS_PER_PAIR} draws; give more music")
 
     def _draw_sides(self, stems: list[int], rng: np.random.Generator) -> tuple[list[int], list[int]]:
         if rng.random() < self.config.accompaniment:
@@ -153,7 +157,7 @@ def draw_any_subsets(
 ) -> tuple[list[int], list[int]]:
     """Draw Y and X independently of each other; any size of each is as likely as any other.
 
-    X has one stem or more. Y may be empty by the paper's text, and is not by the released code.
+    X has one stem or more. Y may be empty by the paper's text, but never is in the released code.
     """
     least = 0 if law == "paper" else 1
     given = rng.permutation(np.asarray(stems))[: rng.integers(least, len(stems) + 1)]
@@ -174,11 +178,11 @@ def open_named_banks(
     """Open the bank of a split of corpora on a device, and name the stems in it.
 
     Args:
-        specs: as for ``corpora.open_corpora``.
-        split: train, validation or test.
+        specs: corpora, as for ``corpora.open_corpora``.
+        split: name of the split: train, validation or test.
         cache: folder of the decoded corpora.
-        device: of the samples.
-        workers: processes that decode.
+        device: device of the samples.
+        workers: number of processes that decode.
     """
     banks = open_banks(specs, split, cache, workers=workers)
     words = [
@@ -208,5 +212,5 @@ def _names(spec: str, split: str, cache: Path) -> tuple[dict[str, list[str]], di
 
 def _tags(names: list[str] | None, track: BankTrack) -> tuple[str, ...]:
     if names is None or len(names) != len(track.powers):
-        raise AudioError(f"{track.name}: decoded from other files than the corpus has now: empty the cache")
+        raise AudioError(f"{track.name}: decoded from other files than the corpus has now; empty the cache")
     return stem_tags([tag_word(name) for name in names])

@@ -1,7 +1,7 @@
-"""How a small CompoNet is trained from nothing, in three stages.
+"""Training of a small CompoNet from random weights, in three stages.
 
-VAE, then U-Net with the embeddings of tags (no input mix is heard), then the adapter. The run is in --out, each stage
-in a folder of its own; a stage that is over is not done again. The model is in OUT/model.
+The stages are the VAE, the U-Net with the embeddings of tags (without an input mix), and the adapter. Each has a folder
+of its own in --out; a finished stage is not done again. The model is in OUT/model.
 """
 
 import argparse
@@ -30,12 +30,12 @@ def train(
     """Train all stages that are not over; return the folder of the model.
 
     Args:
-        config: what to train, and how.
+        config: settings of the run.
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share.
-        minutes: time for training all stages; preparing them does not count.
-        workers: processes that decode stems and draw batches.
-        cpu: keep off the GPU.
+        minutes: time for training all stages, in minutes, without their preparation.
+        workers: number of processes that decode stems and draw batches.
+        cpu: choice of the CPU even if there is a GPU.
     """
     accelerator = train_componet.make_accelerator(config.componet.loop, cpu=cpu)
     music = train_componet.open_music(config.componet.corpora, cache or out / "bank", accelerator, workers=workers)
@@ -66,7 +66,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
         changes: settings in place of the file's, as ``vae.steps=100``; a value is TOML.
 
     Raises:
-        CocolaError: the file is missing or no TOML, a key that no setting has, or a change that is no TOML.
+        CocolaError: the file is missing or no TOML, a key is no setting, or a change is no TOML.
     """
     values = read_settings(path, changes)
     small = values.pop("small", {})
@@ -77,7 +77,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as the options of the command say; print where the model lies and how large it is."""
+    """Train with the options of the command; print the folder and the size of the model."""
     config = load_config(options.config, options.set)
     if options.corpus:
         componet = dataclasses.replace(config.componet, corpora=tuple(options.corpus))

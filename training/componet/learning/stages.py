@@ -41,13 +41,13 @@ class Prompted(nn.Module):
         self.unet, self.tags = unet, tags
 
     def forward(self, latents: Tensor, timestep: Tensor, numbers: Tensor, condition: Tensor) -> Tensor:
-        """Predict the noise in z_t, as `CompoNet` does; the input mix is not heard."""
+        """Predict the noise in z_t, as `CompoNet` does, but without the input mix."""
         text: Text = nn.Module.__call__(self.tags, numbers)
         return decode(self.unet, encode(self.unet, latents, timestep, text), text)
 
 
 class Stages:
-    """The stages of a run, which share devices and music; ``minutes`` is how long VAE and U-Net have trained."""
+    """The stages of a run, which share devices and music; ``minutes`` holds the training times of VAE and U-Net."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Stages:
             save_small_pipeline(self.out / BASE, self.config.shape, pipeline)
 
     def train_adapter(self, minutes: float | None) -> None:
-        """Train the adapter on top of both, and gather the model."""
+        """Train the adapter on VAE and U-Net, and gather the model."""
         config = dataclasses.replace(self.config.componet, base=str(self.out / BASE))
         componet = train_componet.train(
             config,
@@ -175,7 +175,7 @@ class Stages:
         folder: str,
         minutes: float | None,
     ) -> None:
-        """Train all parameters of a model; ``loss`` is of this process's pairs and the step's randomness."""
+        """Train all parameters of a model; ``loss`` is a function of this process's pairs and the step's generator."""
         share = rows_of_process(draws.config.batch_size, self.accelerator)
 
         def step_loss(step: int, pairs: Pairs) -> tuple[Tensor]:

@@ -1,4 +1,4 @@
-"""How CompoNet is trained (section 4.2), from a configuration to its adapter."""
+"""Training of CompoNet (section 4.2), from a configuration to its adapter."""
 
 import argparse
 import dataclasses
@@ -53,20 +53,20 @@ def train(
     accelerator: Accelerator | None = None,
     music: Music | None = None,
 ) -> CompoNet:
-    """Train CompoNet on the training split of corpora, watching the validation split; goes on from a checkpoint.
+    """Train CompoNet on the training split of corpora, measuring on the validation split; resume from a checkpoint.
 
     Writes ``training.json`` (the resolved configuration and the mix of tasks), ``log.csv``, ``checkpoint.pt``, and at
-    the end ``componet.safetensors``: what was trained, in float16.
+    the end ``componet.safetensors``: the trained weights, in float16.
 
     Args:
-        config: what to train, and how.
+        config: settings of the run.
         out: folder of the run.
         cache: folder of the decoded corpora, which several runs can share.
-        minutes: time for training, even if steps are left.
-        workers: processes that decode stems and draw batches.
-        cpu: keep off the GPU.
-        accelerator: to use instead of a new one.
-        music: to use instead of opening the corpora.
+        minutes: time for training, in minutes, even if steps are left.
+        workers: number of processes that decode stems and draw batches.
+        cpu: choice of the CPU even if there is a GPU.
+        accelerator: accelerator in place of a new one.
+        music: opened corpora in place of the config's.
     """
     accelerator = accelerator or make_accelerator(config.loop, cpu=cpu)
     device = accelerator.device
@@ -119,7 +119,7 @@ def train(
 
 
 def make_accelerator(config: LoopConfig, *, cpu: bool = False) -> Accelerator:
-    """Return what spreads a run over the devices there are."""
+    """Return the accelerator of a run, which uses all devices."""
     return Accelerator(cpu=cpu, mixed_precision="bf16" if config.bfloat16 else "no")
 
 
@@ -134,7 +134,7 @@ def open_music(corpora: Sequence[str], cache: Path, accelerator: Accelerator, *,
 
 
 def note_run(out: Path, config: dict[str, Any], draws: PairDraws) -> None:
-    """Write ``training.json``: the configuration and the mix of tasks; tell the mix."""
+    """Write ``training.json``, the configuration and the mix of tasks; print the mix."""
     mix = task_mix(draws)
     shares = ", ".join(f"{task} {100 * share:.1f} %" for task, share in mix.items())
     print(f"tasks (Figure 3; ID: X = Y): {shares}", file=sys.stderr)
@@ -151,14 +151,14 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: LoopConfig) -> to
 
 
 def select_trained(componet: CompoNet, trained: Trained) -> None:
-    """Select what is optimised: see `CompoNetConfig.trained`."""
+    """Select the parameters to optimise, see `CompoNetConfig.trained`."""
     componet.select_trained(unet_attentions=trained == "attentions")
     if trained == "unet":
         componet.unet.requires_grad_(True)
 
 
 def watched_draws(music: Music, pairs: PairConfig, batches: int) -> list[Pairs]:
-    """Return the batches of the validation split that are the same every time."""
+    """Return fixed batches of the validation split."""
     if not batches:
         return []
     draws = PairDraws(music.watched_tracks, pairs, steps=batches, seed=VALIDATION_SEED)
@@ -177,12 +177,12 @@ def latent_example(
     """Return the latents of pairs and the embeddings of their prompts.
 
     Args:
-        bank: that the pairs are from.
-        pairs: B of them.
-        base: whose VAE and text encoders are asked.
-        config: window, and whether latents are drawn from the posterior.
-        accelerator: on which it is computed.
-        generator: of the draws; None takes the posterior's mode.
+        bank: bank of the pairs.
+        pairs: pairs, B of them.
+        base: base with VAE and text encoders.
+        config: settings of the window and of the posterior.
+        accelerator: accelerator that computes.
+        generator: random generator of draws from the posterior; None takes its mode.
     """
     waveforms = bank.gather(pairs.offsets, round(config.pairs.window * SAMPLE_RATE))  # (B, 2, L)
     with accelerator.autocast():
@@ -195,7 +195,7 @@ def latent_example(
 def _sampler(
     music: Music, base: Base, componet: CompoNet, config: CompoNetConfig, out: Path, accelerator: Accelerator
 ) -> Callable[[int], None]:
-    """Return what plays some pairs of the validation split every so often: what is heard, made, and was played."""
+    """Return the function that writes samples for pairs of the validation split: input mix, answer and real stems."""
 
     def sample(step: int) -> None:
         if not config.sample_every or step % config.sample_every:
@@ -223,7 +223,7 @@ def _sampler(
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as the options of the command say."""
+    """Train with the options of the command."""
     config = load_config(options.config, options.set)
     changes: dict[str, Any] = {"corpora": tuple(options.corpus)} if options.corpus else {}
     changes |= {"base": options.base} if options.base else {}

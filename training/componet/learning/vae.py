@@ -31,7 +31,7 @@ class Autoencoding(nn.Module):
 
 
 def start_at_the_mean(vae: Any) -> None:
-    """Let an untrained VAE take and give log-mels of their usual size, which it would spend its first steps on."""
+    """Scale an untrained VAE's input and output to usual log-mels, which saves its first steps."""
     with torch.no_grad():
         vae.encoder.conv_in.weight /= SPREAD_LOG_MEL
         vae.decoder.conv_out.weight *= SPREAD_LOG_MEL
@@ -39,18 +39,18 @@ def start_at_the_mean(vae: Any) -> None:
 
 
 def spectrograms(waveforms: Tensor, *, multiple: int = 1) -> Tensor:
-    """Return what the VAE takes: (B, L) -> (B, 1, 4 T, 64), T as for `componet_audio.latent_rows`."""
+    """Return the spectrograms that the VAE takes: (B, L) -> (B, 1, 4 T, 64), T as for `latent_rows`."""
     rows = latent_rows(waveforms.shape[-1], multiple=multiple)
     return fit_frames(log_mel(waveforms), rows * FRAMES_PER_ROW).unsqueeze(1)
 
 
 @torch.no_grad()
 def normalise_latents(vae: Any, batches: Iterable[Tensor]) -> None:
-    """Make every channel of the latents of mean 0 and variance 1 by its 1x1 convolutions; what it decodes stays.
+    """Give every channel of the latents mean 0 and variance 1 by the VAE's 1x1 convolutions; its output stays the same.
 
     Args:
-        vae: whose ``scaling_factor`` is 1, and stays so.
-        batches: of `spectrograms`.
+        vae: VAE whose ``scaling_factor`` is 1, and stays so.
+        batches: batches of `spectrograms`.
     """
     latents = torch.cat([vae.encode(mel).latent_dist.mean.float().movedim(1, -1).flatten(0, -2) for mel in batches])
     mean, spread = latents.mean(0), latents.std(0).clamp(min=1e-4)
