@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import checkpoints
 from .audio import HOP, SAMPLE_RATE, WINDOW, WindowPlan
+from .embedding_store import open_store
 from .encoder import MODES, ArrayEncoder, Mode
 from .errors import UsageError
 from .scoring import (
@@ -13,6 +14,7 @@ from .scoring import (
     PairScorer,
     Publisher,
     Ranked,
+    StoredEmbedder,
     WindowEmbedder,
     WindowEncoder,
     WindowScores,
@@ -58,6 +60,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         hop: float = HOP,
         batch_size: int | None = None,
         symmetric: bool = False,
+        cache: str | os.PathLike[str] | None = None,
     ) -> None:
         """Wrap a model, which from now on belongs to the scorer; `from_pretrained` is the usual way in."""
         if mode not in MODES:
@@ -85,6 +88,8 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             self._front_end, self._backbone, self._kind = config.front_end, config.backbone, config.similarity
             encoder = TensorEncoder(model, self.device)
         self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
+        store = open_store(cache)
+        self._stored_embedder = None if store is None else StoredEmbedder(self._embedder, store)
 
     @classmethod
     @with_own_torch_state
@@ -100,6 +105,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         hop: float = HOP,
         batch_size: int | None = None,
         symmetric: bool = False,
+        cache: str | os.PathLike[str] | None = None,
     ) -> "CocolaScorer":
         """Load an encoder and get ready to score.
 
@@ -115,6 +121,8 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             hop: from the start of one window to the next, seconds.
             batch_size: windows per forward pass; changes speed and memory, not scores.
             symmetric: take the mean of both directions, so that the order of the two sides does not matter.
+            cache: folder in which embeddings are kept by content and signature, so that an audio is embedded once for
+                all calls and processes, and for the FAD of this encoder; "default" is the user's own, None keeps none.
 
         Raises:
             CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
@@ -125,6 +133,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             "hop": hop,
             "batch_size": batch_size,
             "symmetric": symmetric,
+            "cache": cache,
         }
         on = chosen_device(device)
         if on == "cpu":

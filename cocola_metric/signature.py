@@ -44,6 +44,16 @@ def signature(
     return "|".join(["COCOLA", *(f"{key}:{value}" for key, value in parts.items())])
 
 
+def embedder_recipe(signature: str) -> str:
+    """Return the recipe of the embeddings behind a signature's scores, for a store of them and for FAD.
+
+    >>> embedder_recipe("COCOLA|model:embedded|weights:3f9a1c2e|v:1.0")
+    'embedder:cocola|model:embedded|weights:3f9a1c2e|axis:time|package:cocola-metric-1.0'
+    """
+    _, *parts, version = signature.split("|")
+    return "|".join(["embedder:cocola", *parts, "axis:time", version.replace("v:", "package:cocola-metric-")])
+
+
 def _escaped(name: str) -> str:
     """Return a name without signs that divide a signature, or that no terminal shows.
 

@@ -17,7 +17,8 @@ PACKAGES = {"cocola_metric": ROOT / "cocola_metric"} | {
 }
 ORDER = [  # a room may import those of the lines above it; the files at the core's root are rooms of their own
     {"arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
-    {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads"},
+    {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads", "stored_arrays"},
+    {"embedding_store"},
     {"audio", "dispatch"},
     {"encoder"},
     {"checkpoints"},

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from cocola_metric import __version__
-from cocola_metric.fad import Array, Embedder, EmbeddingCache, SubFAD
+from cocola_metric.embedding_store import EmbeddingStore
+from cocola_metric.fad import Array, Embedder, SubFAD
 from cocola_metric.json_files import json_text, read_json
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.whole_files import write_text_whole
 
 from .data import IS_REFERENCE, NOT_RELEASED, SILENT, Cell, Column, system_without_weights, why_missing
+from .embedding import embed_mixes
 from .manifests import Answered, Manifest
 from .metrics import Metric
-from .scoring import Answers, Engine, RealMusic, by_track, embed_mixes, score_answers
+from .scoring import Answers, Engine, RealMusic, by_track, score_answers
 from .statistics import summarize
 
 
@@ -98,7 +100,7 @@ def _distance_cell(manifest: Manifest, one: Answered, embedder: Embedder) -> Cel
 
 
 def _measure(fad: SubFAD, manifest: Manifest, one: Answered, answers: Answers, real: RealMusic) -> dict[str, Any]:
-    cache = EmbeddingCache(manifest.root / "embeddings")
+    cache = EmbeddingStore(manifest.root / "embeddings")
 
     def embed(music: Answers | RealMusic, name: str) -> list[Array]:
         return by_track(one.queries, embed_mixes(fad.embedder, one.queries, music, cache, name=name))

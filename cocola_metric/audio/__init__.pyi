@@ -6,7 +6,7 @@ from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, plai
 from .inputs import Audio, AudioInput, open_audio, read_audio
 from .limits import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
 from .resampling import resample, resample_between
-from .windows import HOP, WINDOW, WindowPlan, is_silent, split_windows, stream_windows
+from .windows import HOP, WINDOW, WindowPlan, is_silent, split_windows, stream_windows, warn_of_short_audio
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -38,4 +38,5 @@ __all__ = [
     "resample_between",
     "split_windows",
     "stream_windows",
+    "warn_of_short_audio",
 ]

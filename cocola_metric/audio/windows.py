@@ -98,7 +98,7 @@ def split_windows(waveform: AnyArray, plan: WindowPlan = DEFAULT_PLAN) -> AnyArr
     """
     if len(waveform) == 0:
         raise AudioError("a waveform without samples has no windows: pass at least one sample")
-    _warn_of_short_audio(f"waveform {tuple(waveform.shape)}", len(waveform), plan)
+    warn_of_short_audio(f"waveform {tuple(waveform.shape)}", len(waveform), plan)
     return _unfold(waveform, plan.count(len(waveform)), plan)
 
 
@@ -123,7 +123,7 @@ def stream_windows(
         AudioError: while reading: the file is damaged.
     """
     length = audio.length if length is None else min(length, audio.length)
-    _warn_of_short_audio(audio.name, length, plan)
+    warn_of_short_audio(audio.name, length, plan)
     return _stream(audio.blocks(), length, plan, batch_size)
 
 
@@ -159,7 +159,8 @@ def _unfold(waveform: AnyArray, count: int, plan: WindowPlan) -> AnyArray:
     return frames(pad(waveform, 0, max(0, span - len(waveform)))[:span], plan.size, plan.step)  # (K, L)
 
 
-def _warn_of_short_audio(name: str, length: int, plan: WindowPlan) -> None:
+def warn_of_short_audio(name: str, length: int, plan: WindowPlan) -> None:
+    """Warn if audio of ``length`` samples is shorter than a window."""
     if length < plan.size:
         message = f"{name} is {length / SAMPLE_RATE:.2f} s, shorter than the window of {plan.window:g} s"
         warn_caller(f"{message}: padded with silence at the end", AudioWarning)

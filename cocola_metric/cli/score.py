@@ -104,5 +104,12 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
     encoder.add_argument("--symmetric", action="store_true", help="mean of both directions: the order does not matter")
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
+    encoder.add_argument(
+        "--cache",
+        nargs="?",
+        const="default",
+        metavar="DIR",
+        help="keep embeddings by content, and embed no file twice (without DIR: ~/.cache/cocola-metric/embeddings)",
+    )
     encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
     encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")

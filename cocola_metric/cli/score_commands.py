@@ -37,6 +37,7 @@ def score(options: argparse.Namespace) -> Result:
         check_picture(options.plot)
     scorer = _scorer(options)
     scores = scorer.score_windows(conditioning, accompaniment)
+    _say_reused(scorer)
     drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
     return {
         "score": round(scores.mean, DECIMALS),
@@ -60,6 +61,7 @@ def rank(options: argparse.Namespace) -> Result:
             continue
         failures += 1
         _report(reason, candidate, options.strict)
+    _say_reused(scorer)
     scored.sort(key=lambda entry: -entry[0])
     return {
         "conditioning": str(options.conditioning),
@@ -113,6 +115,7 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
                 failures += 1
                 _report(reason, pair.name, options.strict)
         means = np.asarray(file.scores())
+    _say_reused(scorer)
     return {
         "pairs": len(pairs),
         "scored": len(means),
@@ -134,7 +137,13 @@ def _scorer(options: argparse.Namespace) -> CocolaScorer:
         hop=options.hop,
         batch_size=options.batch_size,
         symmetric=options.symmetric,
+        cache=options.cache,
     )
+
+
+def _say_reused(scorer: CocolaScorer) -> None:
+    if scorer.reused:
+        say("cocola-score", f"{scorer.reused} of {scorer.asked} audios were in the cache")
 
 
 def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:

@@ -1,4 +1,3 @@
-from .cache import EmbeddingCache
 from .clap_files import CLAP_FILES
 from .distance import FAD, FadResult, Mix, SubFAD
 from .embedders import EMBEDDERS, Embedder, new_embedder
@@ -12,7 +11,6 @@ __all__ = [
     "FAD",
     "Array",
     "Embedder",
-    "EmbeddingCache",
     "FadResult",
     "Mix",
     "Reference",

@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import AnyArray
 from ..audio import SAMPLE_RATE
 from ..scorer import CocolaScorer
+from ..signature import embedder_recipe
 from .frechet import Array
 
 
@@ -24,9 +25,7 @@ class CocolaEmbedder:
 
     def __init__(self, model: str = "embedded", **options: Any) -> None:
         self._scorer = CocolaScorer.from_pretrained(model, **options)
-        _, *parts, version = self._scorer.signature.split("|")  # COCOLA|model:...|...|v:...
-        package = version.replace("v:", "package:cocola-metric-")
-        self.recipe = "|".join(["embedder:cocola", *parts, "axis:time", package])
+        self.recipe = embedder_recipe(self._scorer.signature)
 
     def embed(self, waveform: AnyArray) -> Array:
         """Embed one clip at 16 kHz, (L,) -> (windows, D)."""

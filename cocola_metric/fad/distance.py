@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..audio import AudioInput, content_sha256, mix_clips
+from ..embedding_store import EMBEDDINGS, open_store
 from ..errors import AudioError, UsageError
-from .cache import EmbeddingCache, default_folder
 from .embedders import Embedder, new_embedder
 from .estimates import TrackSet, bootstrap_interval, infinity, per_song, split_half_floor
 from .frechet import Array, Statistics
@@ -85,8 +85,7 @@ class FrechetMetric:
             raise UsageError(f"resamples={resamples}: pass at least 2")
         self.embedder = new_embedder(embedder, **options) if isinstance(embedder, str) else embedder
         self.resamples, self.seed = resamples, seed
-        folder = default_folder() if cache == "default" else cache
-        self._cache = None if folder is None else EmbeddingCache(Path(folder))
+        self._store = open_store(cache)
 
     @property
     def recipe(self) -> str:
@@ -161,23 +160,23 @@ class FrechetMetric:
     def _embed(self, mix: Mix, *, sample_rate: float | None) -> Array | AudioError:
         try:
             place = self._place(mix, sample_rate)
-            if self._cache and place and (kept := self._cache.read(place)) is not None:
-                return kept
+            if self._store and place and (kept := self._store.read(place)) is not None:
+                return kept[EMBEDDINGS].astype(np.float64)
             embeddings = self.embedder.embed(mix_clips(mix, self.embedder.sample_rate, sample_rate=sample_rate))
         except AudioError as error:
             return error
         if embeddings.ndim != 2 or not len(embeddings) or not np.isfinite(embeddings).all():
             name = " + ".join(str(clip) if isinstance(clip, (str, os.PathLike)) else "a clip" for clip in mix)
             return AudioError(f"{name}: the embedder {self.embedder.name} gave no finite embeddings (n, D): look at it")
-        if self._cache and place:
-            self._cache.write(place, embeddings)
+        if self._store and place:
+            self._store.write(place, {EMBEDDINGS: embeddings})
         return embeddings
 
     def _place(self, mix: Mix, sample_rate: float | None) -> Path | None:
-        if self._cache is None:
+        if self._store is None:
             return None
         try:
-            return self._cache.path(
+            return self._store.path(
                 self.embedder.recipe, [content_sha256(clip, sample_rate=sample_rate) for clip in mix]
             )
         except (OSError, ValueError):

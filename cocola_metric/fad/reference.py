@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
+from ..stored_arrays import npz_arrays
 from ..whole_files import make_folder, refuse_unwritable, written_whole
 from .frechet import Statistics
-from .stored_arrays import npz_arrays
 
 
 @dataclass(frozen=True)

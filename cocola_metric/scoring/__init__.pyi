@@ -7,6 +7,7 @@ from .publishing import Publisher
 from .requests import Catalogue
 from .results import Embeddings, Ranked, WindowScores
 from .similarities import block_means, mean_similarities, window_similarities
+from .stored import StoredEmbedder
 
 __all__ = [
     "BATCH_SIZE",
@@ -19,6 +20,7 @@ __all__ = [
     "Publisher",
     "Ranked",
     "Request",
+    "StoredEmbedder",
     "WindowEmbedder",
     "WindowEncoder",
     "WindowScores",

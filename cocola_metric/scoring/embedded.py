@@ -1,5 +1,6 @@
 """What is kept of an audio: the embeddings of its windows, for every length it is asked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,12 +21,12 @@ class Request:
         audio: what to read, or why it cannot be opened.
         lengths: samples at 16 kHz, none beyond the audio's own: the lengths it has in common with its partners.
             Empty stands for all of it.
-        content: identity of what the audio holds, for a store of embeddings; empty where none is kept.
+        identity: function that returns the identity of what the audio holds, for a store of embeddings.
     """
 
     audio: Audio | AudioError
     lengths: frozenset[int] = frozenset()
-    content: str = ""
+    identity: Callable[[], str] | None = None
 
 
 class Windows(NamedTuple):
@@ -59,10 +60,19 @@ class Embedded:
 
     def up_to(self, length: int) -> Windows:
         """Return the windows of the audio cut to ``length`` samples."""
+        sides, silent = self.sides_up_to(length)
+        return Windows(sides.left, sides.right, silent)
+
+    def sides_up_to(self, length: int) -> tuple[Sides, NDArray[np.bool_]]:
+        """Return both sides, and silence, of the windows of the audio cut to ``length`` samples."""
         count = self.plan.count(length)
-        windows = Windows(self.sides.left[:count], self.sides.right[:count], self.silent[:count])
-        if length not in self.ends:
-            return windows
-        end, silent = self.ends[length]
-        last = (end.left, end.right, np.asarray([silent]))
-        return Windows(*(np.concatenate([side[:-1], of_end]) for side, of_end in zip(windows, last, strict=True)))
+        embeddings, left, right = (side[:count] for side in self.sides)
+        silent = self.silent[:count]
+        if length in self.ends:
+            end, end_silent = self.ends[length]
+            embeddings, left, right = (
+                np.concatenate([side[:-1], last]) for side, last in zip((embeddings, left, right), end, strict=True)
+            )
+            silent = np.concatenate([silent[:-1], [end_silent]])
+        same = self.sides.right is self.sides.embeddings
+        return Sides(embeddings, left, embeddings if same else right), silent

@@ -8,12 +8,14 @@ import numpy as np
 from ..arrays import FloatArray
 from ..audio import AudioInput, WindowPlan
 from ..errors import AudioError
+from ..signature import embedder_recipe
 from .checks import raised
 from .embedded import Embedded, Request
 from .embedding import WindowEmbedder
 from .requests import Catalogue
 from .results import Embeddings
 from .similarities import block_means
+from .stored import StoredEmbedder
 
 
 class Keeper(ABC):
@@ -21,11 +23,22 @@ class Keeper(ABC):
 
     plan: WindowPlan
     _embedder: WindowEmbedder
+    _stored_embedder: StoredEmbedder | None = None
 
     @property
     @abstractmethod
     def signature(self) -> str:
         """The recipe of this scorer's numbers in one line, to be cited with them."""
+
+    @property
+    def reused(self) -> int:
+        """Number of audios, over all calls, whose embeddings the cache had."""
+        return self._stored_embedder.reused if self._stored_embedder else 0
+
+    @property
+    def asked(self) -> int:
+        """Number of audios, over all calls, that the cache was asked for."""
+        return self._stored_embedder.asked if self._stored_embedder else 0
 
     def embed(self, audio: AudioInput, *, sample_rate: float | None = None) -> FloatArray:
         """Return the embedding of every window.
@@ -72,4 +85,6 @@ class Keeper(ABC):
         return scores
 
     def _embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
-        return self._embedder.embed_all(requests)
+        if self._stored_embedder is None:
+            return self._embedder.embed_all(requests)
+        return self._stored_embedder.embed_all(requests, embedder_recipe(self.signature))

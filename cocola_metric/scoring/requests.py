@@ -1,10 +1,11 @@
 """The audios of one call: each opened once, however many pairs it is in, with the lengths its partners need."""
 
+import functools
 import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, is_array, open_audio
+from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, content_sha256, is_array, open_audio
 from ..blame import warn_caller
 from ..errors import AudioError
 from .embedded import Request
@@ -51,7 +52,10 @@ class Catalogue:
             most = max(differences) / SAMPLE_RATE
             message = f"{uneven} of {len(differences)} pairs differ in length, by up to {most:.2f} s"
             warn_caller(f"{message}: only the common part is scored", AudioWarning)
-        return [Request(audio, frozenset(lengths)) for audio, lengths in zip(self.audios, needed, strict=True)]
+        return [
+            Request(audio, frozenset(lengths), functools.partial(content_sha256, source, sample_rate=self.sample_rate))
+            for audio, lengths, source in zip(self.audios, needed, self._inputs, strict=True)
+        ]
 
 
 def _identity(audio: AudioInput) -> Hashable:

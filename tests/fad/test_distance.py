@@ -101,7 +101,7 @@ def test_embeddings_are_kept_by_content(bands: Bands, tmp_path: Path) -> None:
     renamed = [path.rename(tmp_path / f"other{path.name}") for path in paths]
     second = FAD(bands, cache=folder).score(renamed, renamed[1:])
     assert bands.calls == before and second.fad == pytest.approx(first.fad, abs=1e-5)
-    for file in folder.rglob("*.npy"):
+    for file in folder.rglob("*.npz"):
         file.write_bytes(b"damaged")
     assert FAD(bands, cache=folder).score(renamed, renamed[1:]).fad == pytest.approx(first.fad, abs=1e-5)
     assert bands.calls > before

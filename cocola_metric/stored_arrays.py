@@ -4,7 +4,7 @@ import io
 import math
 import os
 import zipfile
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _LONGEST_HEADER = 4096  # bytes; ours have 128
 _MOST_BYTES = 2**31  # of one array: statistics of embeddings of 4096 dimensions take 2^28
 
 
-def npz_arrays(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+def npz_arrays(file: str | os.PathLike[str] | BinaryIO) -> dict[str, NDArray[Any]]:
     """Return the arrays of an ``.npz`` file by name; nothing in it is executed, and its check sums are checked.
 
     Raises:

@@ -1,0 +1,108 @@
+"""Embeddings that are kept on disk: an audio that was embedded before, by the same recipe, is not embedded again."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import Audio, WindowPlan, warn_of_short_audio
+from ..embedding_store import EMBEDDINGS, EmbeddingStore
+from ..encoder import Sides
+from ..errors import AudioError
+from .embedded import Embedded, Request
+from .embedding import WindowEmbedder
+
+
+class StoredEmbedder:
+    """Embeds audios as a `WindowEmbedder` does, and keeps the result by content and recipe.
+
+    Every length at which an audio is asked for is an entry of its own. An audio is embedded if one of them is missing.
+
+    Attributes:
+        reused: Number of audios that were not embedded, over all calls.
+        asked: Number of audios that were asked for, over all calls.
+    """
+
+    def __init__(self, embedder: WindowEmbedder, store: EmbeddingStore) -> None:
+        self._embedder, self._store = embedder, store
+        self.reused = self.asked = 0
+
+    def embed_all(self, requests: Sequence[Request], recipe: str) -> Iterator[Embedded | AudioError]:
+        """Yield what `WindowEmbedder.embed_all` yields, in the same order.
+
+        Args:
+            requests: Audios to embed.
+            recipe: Recipe of the embeddings.
+        """
+        contents = [_content(request) for request in requests]
+        stored = [
+            bool(content) and all(place.exists() for place in self._places(request, content, recipe).values())
+            for request, content in zip(requests, contents, strict=True)
+        ]
+        missing = [request for request, kept in zip(requests, stored, strict=True) if not kept]
+        new = self._embedder.embed_all(missing)
+        for request, content, kept in zip(requests, contents, stored, strict=True):
+            self.asked += 1
+            found = self._read(request, content, recipe) if kept else None
+            if found is not None:
+                self.reused += 1
+                yield found
+                continue
+            result = next(self._embedder.embed_all([request])) if kept else next(new)  # kept: but damaged
+            if content and isinstance(result, Embedded) and _content(request) == content:
+                self._write(request, content, recipe, result)
+            yield result
+
+    def _places(self, request: Request, content: str, recipe: str) -> dict[int, Path]:
+        """Return the place of each length of an audio."""
+        assert isinstance(request.audio, Audio)
+        whole = request.audio.length
+        return {
+            length: self._store.path(recipe, [content] if length == whole else [content, f"length:{length}"])
+            for length in request.lengths or {whole}
+        }
+
+    def _read(self, request: Request, content: str, recipe: str) -> Embedded | None:
+        assert isinstance(request.audio, Audio)
+        found: dict[int, tuple[Sides, NDArray[np.bool_]]] = {}
+        for length, place in self._places(request, content, recipe).items():
+            arrays = self._store.read(place)
+            if arrays is None or not {"left", "silent"} <= set(arrays):
+                return None
+            embeddings = arrays[EMBEDDINGS]
+            if len(embeddings) != self.plan.count(length):
+                return None
+            sides = Sides(embeddings, arrays["left"], arrays.get("right", embeddings))
+            found[length] = sides, arrays["silent"] > 0
+        longest = max(found)
+        warn_of_short_audio(request.audio.name, longest, self.plan)
+        ends = {
+            length: (Sides(*(side[-1:] for side in sides)), bool(silent[-1]))
+            for length, (sides, silent) in found.items()
+            if self.plan.cuts(length, longest)
+        }
+        return Embedded(request.audio.length, self.plan, *found[longest], ends)
+
+    def _write(self, request: Request, content: str, recipe: str, embedded: Embedded) -> None:
+        for length, place in self._places(request, content, recipe).items():
+            sides, silent = embedded.sides_up_to(length)
+            arrays = {EMBEDDINGS: sides.embeddings, "left": sides.left, "silent": silent.astype(np.float32)}
+            if sides.right is not sides.embeddings:
+                arrays["right"] = sides.right
+            self._store.write(place, arrays)
+
+    @property
+    def plan(self) -> WindowPlan:
+        """The plan of the windows."""
+        return self._embedder.plan
+
+
+def _content(request: Request) -> str:
+    """Return the identity of what an audio holds; empty if it cannot be known."""
+    if isinstance(request.audio, AudioError) or request.identity is None:
+        return ""
+    try:
+        return request.identity()
+    except (OSError, ValueError):
+        return ""
