@@ -96,12 +96,12 @@ def test_nothing_left(songs: Path, capsys) -> None:
 def test_a_stopped_run_goes_on(songs: Path, capsys) -> None:
     """What was embedded before is not embedded again: the second run needs the cache only."""
     run(*folders(songs), capsys=capsys)
-    kept = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npy")}
+    kept = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npz")}
     assert len(kept) == 2 * COUNT
     lost = next(iter(kept))
     lost.unlink()
     run(*folders(songs), capsys=capsys)
-    after = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npy")}
+    after = {file: file.stat().st_mtime_ns for file in (songs / "cache").rglob("*.npz")}
     assert after.keys() == kept.keys()
     assert {file for file in kept if after[file] != kept[file]} == {lost}
 

@@ -114,7 +114,7 @@ def test_embeddings_are_kept_by_content(bands: Bands, tmp_path: Path) -> None:
 def test_the_default_cache_is_the_users(bands: Bands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     FAD(bands).score(noises(2, 0), noises(2, 1), sample_rate=RATE)
-    assert len(list((tmp_path / "cocola-metric" / "embeddings").rglob("*.npy"))) == 4
+    assert len(list((tmp_path / "cocola-metric" / "embeddings").rglob("*.npz"))) == 4
 
 
 def test_a_reference_is_stored(bands: Bands, tmp_path: Path) -> None:
