@@ -4,9 +4,10 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from . import fourier
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,21 +73,21 @@ def frames(values: AnyArray, size: int, hop: int) -> AnyArray:
 def rfft(values: AnyArray) -> AnyArray:
     """Return the Fourier transform of real values along the last axis: (..., N) -> (..., N / 2 + 1)."""
     if isinstance(values, np.ndarray):
-        return scipy.fft.rfft(values)  # numpy's own has float32 from version 2 on
+        return fourier.rfft(values)
     return namespace(values).fft.rfft(values)
 
 
 def fft(values: AnyArray, size: int) -> AnyArray:
     """Return the Fourier transform along the last axis, extended by zeros to a size: (..., L) -> (..., size)."""
     if isinstance(values, np.ndarray):
-        return scipy.fft.fft(values, size)
+        return fourier.fft(values, size)
     return namespace(values).fft.fft(values, size)
 
 
 def ifft(values: AnyArray) -> AnyArray:
     """Return the inverse Fourier transform along the last axis: (..., N) -> the same."""
     if isinstance(values, np.ndarray):
-        return scipy.fft.ifft(values)
+        return fourier.ifft(values)
     return namespace(values).fft.ifft(values)
 
 

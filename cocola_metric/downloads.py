@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 from tqdm import tqdm
 
 from .errors import DownloadError
+from .version import VERSION
 
 RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds before going on
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and without a byte
@@ -93,7 +93,7 @@ class _Resuming:
         import requests
 
         done = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"User-Agent": f"cocola-metric/{version('cocola-metric')}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"cocola-metric/{VERSION}", "Accept-Encoding": "identity"}
         if done:
             headers["Range"] = f"bytes={done}-"
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:

@@ -1,7 +1,8 @@
 """The signature string: everything that changes a score, and nothing else, so that a number can be cited."""
 
-from importlib.metadata import version
 from urllib.parse import quote
+
+from .version import VERSION
 
 HASH_DIGITS = 8
 
@@ -39,7 +40,7 @@ def signature(
         "win": f"{round(window * sample_rate) / sample_rate}",
         "hop": f"{round(hop * sample_rate) / sample_rate}",
         "sr": f"{sample_rate}",
-        "v": version("cocola-metric"),
+        "v": VERSION,
     }
     return "|".join(["COCOLA", *(f"{key}:{value}" for key, value in parts.items())])
 

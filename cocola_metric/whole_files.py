@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from .errors import OutputError, UsageError
 
 _NAME_CHARACTERS = 40  # of the target, in the temporary name: file systems end at 255 bytes, a character takes up to 4
@@ -114,6 +112,8 @@ def written_alone(path: str | os.PathLike[str]) -> Iterator[None]:
         UsageError: another run writes to it.
         OutputError: it cannot be locked.
     """
+    from filelock import FileLock, Timeout  # here: a score of one pair locks nothing
+
     target = Path(os.path.realpath(path))
     lock = FileLock(target.with_name(f".{target.name[:_NAME_CHARACTERS]}.lock"), timeout=0)
     try:

@@ -16,6 +16,7 @@ PACKAGES = {"cocola_metric": ROOT / "cocola_metric"} | {
     f"cocola_metric.{name}": ROOT / name for name in ("training", "benchmarks")
 }
 ORDER = [  # a room may import those of the lines above it; the files at the core's root are rooms of their own
+    {"fourier", "version"},
     {"arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
     {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads", "stored_arrays"},
     {"embedding_store"},

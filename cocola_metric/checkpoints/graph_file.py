@@ -6,13 +6,14 @@ a file before it has been looked at, and so that scoring does not need the onnx 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, WEIGHTS_KEY
+from .protocol_buffers import fields, pair, text, varints
 from .safetensors_file import StoredTensor
 
 BELONGS_TO = "cocola_metric.belongs_to"
@@ -88,19 +89,19 @@ class _Model:
     external: dict[str, tuple[str, StoredTensor]] = field(default_factory=dict)
 
     def read(self, message: memoryview) -> None:
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if number == 8:  # opset_import
-                _refuse_domain(dict(_fields(value)).get(1, b""))
+                _refuse_domain(dict(fields(value)).get(1, b""))
             elif number == 14:
-                key, text = _pair(value)
-                self.metadata[key] = text
+                key, entry = pair(value)
+                self.metadata[key] = entry
             elif number == 7:
                 self._read_graph(value)
             elif number in (20, 25):
                 raise ValueError("it defines functions or training of its own")
 
     def _read_graph(self, message: memoryview) -> None:
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if number == 1:
                 self._read_node(value)
             elif number == 5:
@@ -110,9 +111,9 @@ class _Model:
 
     def _read_node(self, message: memoryview) -> None:
         operator = "?"
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if number == 4:
-                operator = _text(value)
+                operator = text(value)
             elif number == 7:
                 _refuse_domain(value)
             elif number == 5:
@@ -121,7 +122,7 @@ class _Model:
             raise ValueError(f"it uses the operator {operator!r:.40}")
 
     def _read_attribute(self, message: memoryview) -> None:
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if number in (6, 10, 11, 22, 23):
                 raise ValueError("a node holds graphs or lists of tensors")
             if number == 5 and self._read_tensor(value, in_node=True):
@@ -132,17 +133,17 @@ class _Model:
         shape: list[int] = []
         external: dict[str, str] = {}
         kind, name, raw = 0, "", memoryview(b"")
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if number == 1:
-                shape += list(_varints(value)) if isinstance(value, memoryview) else [value]
+                shape += list(varints(value)) if isinstance(value, memoryview) else [value]
             elif number == 2:
                 kind = value
             elif number == 8:
-                name = _text(value)
+                name = text(value)
             elif number == 9:
                 raw = value
             elif number == 13:
-                external.update([_pair(value)])
+                external.update([pair(value)])
         if any(not 0 <= size <= _LARGEST_SIZE for size in shape):
             raise ValueError(f"a tensor of shape {shape}")
         if kind == 7 and any(abs(size) > _LARGEST_SIZE and abs(size) < 2**62 for size in raw.cast("q")):
@@ -157,52 +158,3 @@ class _Model:
 def _refuse_domain(value: Any) -> None:
     if bytes(value) not in (b"", b"ai.onnx"):
         raise ValueError(f"it needs operators of {bytes(value)[:40]!r}")
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
-    """Yield (number, value) of a message: whole numbers as int, anything with a length as a view."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, position = _varint(message, position)
-            yield number, value
-        elif wire == 2:
-            size, position = _varint(message, position)
-            if size > len(message) - position:
-                raise ValueError("it ends too early")
-            yield number, message[position : position + size]
-            position += size
-        elif wire in (1, 5):
-            position += 8 if wire == 1 else 4
-        else:
-            raise ValueError("it is damaged")
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 64:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise ValueError("it is damaged")
-
-
-def _varints(message: memoryview) -> Iterator[int]:
-    position = 0
-    while position < len(message):
-        value, position = _varint(message, position)
-        yield value
-
-
-def _pair(message: memoryview) -> tuple[str, str]:
-    entry = dict(_fields(message))
-    return _text(entry[1]), _text(entry.get(2, memoryview(b"")))
-
-
-def _text(value: memoryview) -> str:
-    return bytes(value).decode()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from huggingface_hub.errors import (
 
 from ..errors import CheckpointError
 from ..identity import file_sha256
+from ..version import VERSION
 from .hub_errors import explain, in_short, status_of
 from .hub_limits import MOST_CONFIG_BYTES, limited, within
 from .known import CONFIG_FILE, WEIGHTS_FILE
@@ -143,7 +143,7 @@ def _cached(repo_id: str, revision: str, token: str | bool | None) -> Snapshot |
 
 
 def _list_files(repo_id: str, revision: str, token: str | bool | None) -> list[str]:
-    api = HfApi(library_name=LIBRARY, library_version=version(LIBRARY))
+    api = HfApi(library_name=LIBRARY, library_version=VERSION)
     ask = partial(api.model_info, repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT, token=token)
     info = within(METADATA_SECONDS, ask, f"{repo_id} (revision {revision}): its list of files")
     return [sibling.rfilename for sibling in info.siblings or ()]
@@ -175,7 +175,7 @@ def _download(repo_id: str, file: str, revision: str, token: str | bool | None) 
         revision=revision,
         token=token,
         library_name=LIBRARY,
-        library_version=version(LIBRARY),
+        library_version=VERSION,
         **limited(hf_hub_download, most_bytes, place),
     )
 

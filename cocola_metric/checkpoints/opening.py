@@ -17,6 +17,7 @@ from ..json_files import read_json
 from .config_file import read_config, refuse_other_weights
 from .finding import Found, find
 from .graph_file import LATER_FIELDS, STORED, read_graph
+from .graph_floats import in_float32
 from .known import CONFIG_FILE, EMBEDDED_FOLDER, GRAPH_FILE, WEIGHTS_FILE, WEIGHTS_KEY, PublishedFile
 from .safetensors_file import read_arrays, tensor_table
 
@@ -81,8 +82,8 @@ def _opened(found: Found) -> OpenedGraph:
     graph, names = read_graph(folder, config, table)
     refuse_other_weights(folder)
     arrays = read_arrays(weights, table)
-    _refuse_unfit(arrays, weights)
-    tensors = {name: arrays[name.removesuffix(STORED)] for name in names}
+    graph, tensors = in_float32(graph, {name: arrays[name.removesuffix(STORED)] for name in names})
+    _refuse_unfit(arrays | tensors, weights)
     encoder = ArrayEncoder(graph, tensors, front_end, str(folder / GRAPH_FILE), config)
     return OpenedGraph(found.name, encoder, file_sha256(weights))
 

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError, OutputError
+from ..version import VERSION
 from ..whole_files import write_text_whole
 from .graph_export import write_graph
 from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
@@ -80,7 +80,7 @@ def push(
     """
     if not is_repository_id(repo_id):
         raise CheckpointError(f"{repo_id}: not the name of a Hub repository; pass organisation/name")
-    api = HfApi(token=token, library_name=LIBRARY, library_version=version(LIBRARY))
+    api = HfApi(token=token, library_name=LIBRARY, library_version=VERSION)
     with tempfile.TemporaryDirectory() as folder:
         save_with_card(config, state, Path(folder), facts, dtype=dtype, repo_id=repo_id)
         try:
