@@ -137,6 +137,8 @@ class TrainingConfig:
         label_smoothing: share of the target of Eq. 3 that is spread over all accompaniments of the batch.
         turned: number of further wrong accompaniments of each pair, half of them shifted and half transposed, made by
             turning the phasors of its own; for `train-head`, and heads with phasors over time and pitch.
+        calibration: replace the running statistics of BatchNorm at the end by plain averages over whole windows; the
+            authors keep the running ones.
         validation_windows: windows of a validation batch, two from each track; as many have to be found in the
             validation split, no two of one track overlapping by more than ``sampling.max_overlap``.
         bfloat16: switch for bfloat16 in the backbone.
@@ -160,6 +162,7 @@ class TrainingConfig:
     start_share: float = 0.0
     label_smoothing: float = 0.0
     turned: int = 0
+    calibration: bool = True
     validation_windows: int = 32
     bfloat16: bool = False
     seed: int = 0

@@ -152,7 +152,8 @@ def train(
         with torch.no_grad():
             for name, weights in model.named_parameters():
                 weights.lerp_(start[name].to(weights.device), config.start_share)
-        calibrate_batch_norm(model, bank, config)
+        if config.calibration:
+            calibrate_batch_norm(model, bank, config)
         print(json.dumps(watching.measure(model)), file=sys.stderr)
         checkpoints.save(model, out, dtype=torch.float16)
         checkpoints.write_graph(model.config, out)
