@@ -1,3 +1,4 @@
+from .card_results import CARD_FILE, CardAccuracy, note_accuracies, read_accuracies
 from .config_file import read_config
 from .graph_export import write_graph
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
@@ -9,9 +10,11 @@ from .original import new_folder, no_safe_globals_but
 from .publish import push, save_with_card
 
 __all__ = [
+    "CARD_FILE",
     "CONFIG_FILE",
     "GRAPH_FILE",
     "WEIGHTS_FILE",
+    "CardAccuracy",
     "CardFacts",
     "OpenedGraph",
     "find_encoder",
@@ -20,8 +23,10 @@ __all__ = [
     "load_found",
     "new_folder",
     "no_safe_globals_but",
+    "note_accuracies",
     "open_graph",
     "push",
+    "read_accuracies",
     "read_config",
     "refuse_mismatch",
     "save",

@@ -1,7 +1,7 @@
 """The README.md that goes with published weights: what they are, how to load them, how well they do."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from huggingface_hub import ModelCardData
@@ -9,8 +9,8 @@ from huggingface_hub import ModelCardData
 from ..encoder import EncoderConfig
 from ..names import markdown_cell
 from ..signature import HASH_DIGITS
+from .card_results import TITLE, CardAccuracy
 
-CARD_FILE = "README.md"
 LIBRARY = "cocola-metric"
 TAGS = ("audio", "music", "cocola", "music-accompaniment", "evaluation")
 
@@ -23,11 +23,13 @@ class CardFacts:
         license: an identifier of the Hub's list, such as "mit" or "cc-by-4.0".
         training_data: in a sentence.
         results: measure -> value, shown in this order.
+        accuracies: accuracies on named sets, which the Hub shows beside the model (``model-index``).
     """
 
     license: str | None = None
     training_data: str | None = None
     results: Mapping[str, float | str] = field(default_factory=dict)
+    accuracies: Sequence[CardAccuracy] = ()
 
 
 def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id: str | None = None) -> str:
@@ -39,11 +41,18 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
         facts: from the publisher.
         repo_id: where the weights can be loaded from; None for a folder.
     """
-    front_matter = ModelCardData(library_name=LIBRARY, license=facts.license, tags=list(TAGS)).to_yaml()
+    title = repo_id.rpartition("/")[2] if repo_id else TITLE
+    front_matter = ModelCardData(
+        library_name=LIBRARY,
+        license=facts.license,
+        tags=list(TAGS),
+        model_name=title if facts.accuracies else None,
+        eval_results=[accuracy.as_result() for accuracy in facts.accuracies] or None,
+    ).to_yaml()
     source = repo_id or "path/to/this/folder"
     parts = [
         f"---\n{front_matter.strip()}\n---",
-        f"# {repo_id.rpartition('/')[2] if repo_id else 'COCOLA encoder'}",
+        f"# {title}",
         "An encoder for COCOLA (Ciranni et al., *Coherence-Oriented Contrastive Learning of Musical Audio "
         "Representations*): the score says how well an accompaniment fits the music it is to accompany.",
         f"The package `{LIBRARY}` loads it:",
@@ -55,8 +64,9 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
     ]
     if facts.training_data:
         parts += ["## Training data", facts.training_data]
-    if facts.results:
-        parts += ["## Results", _table("measure", "value", facts.results)]
+    if facts.results or facts.accuracies:
+        measured = {f"{one.measure}: {one.dataset} ({one.split})": f"{one.percent:.1f}" for one in facts.accuracies}
+        parts += ["## Results", _table("measure", "value", {**facts.results, **measured})]
     return "\n\n".join(parts) + "\n"
 
 

@@ -12,11 +12,12 @@ from ..encoder import EncoderConfig
 from ..errors import CheckpointError, OutputError
 from ..version import VERSION
 from ..whole_files import write_text_whole
+from .card_results import CARD_FILE
 from .graph_export import write_graph
 from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
 from .hub_errors import explain
 from .loading import file_sha256, save_state
-from .model_card import CARD_FILE, CardFacts, model_card
+from .model_card import CardFacts, model_card
 
 
 def save_with_card(

@@ -1,13 +1,14 @@
 """Weights of a scorer on their way out, as they were before they were prepared for inference."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+    from ..checkpoints import CardAccuracy
     from ..encoder import EncoderConfig
 
     Stored = tuple[EncoderConfig, Mapping[str, torch.Tensor]]
@@ -27,6 +28,7 @@ class Publisher:
         license: str | None = None,
         training_data: str | None = None,
         results: Mapping[str, float | str] | None = None,
+        accuracies: "Sequence[CardAccuracy]" = (),
     ) -> Path:
         """Write ``config.json``, ``model.safetensors`` and a model card; `from_pretrained` loads the folder.
 
@@ -38,13 +40,15 @@ class Publisher:
             license: for the card, an identifier of the Hub's list, such as "mit".
             training_data: for the card, in a sentence.
             results: for the card: measure -> value.
+            accuracies: for the card: accuracies on named sets, as `checkpoints.read_accuracies` reads them from the
+                card of a training run.
 
         Raises:
             CheckpointError: the folder cannot be written.
         """
         from ..checkpoints import CardFacts, save_with_card
 
-        facts = CardFacts(license, training_data, results or {})
+        facts = CardFacts(license, training_data, results or {}, accuracies)
         save_with_card(*self._stored(), Path(folder), facts, dtype=dtype)
         return Path(folder)
 
@@ -60,6 +64,7 @@ class Publisher:
         license: str | None = None,
         training_data: str | None = None,
         results: Mapping[str, float | str] | None = None,
+        accuracies: "Sequence[CardAccuracy]" = (),
     ) -> str:
         """Publish what `save_pretrained` writes as one commit of a Hub repository, and return the commit.
 
@@ -73,6 +78,7 @@ class Publisher:
             license: for the card.
             training_data: for the card.
             results: for the card.
+            accuracies: for the card.
 
         Raises:
             CheckpointError: the Hub refuses or does not answer.
@@ -82,7 +88,7 @@ class Publisher:
         return push(
             *self._stored(),
             repo_id,
-            CardFacts(license, training_data, results or {}),
+            CardFacts(license, training_data, results or {}, accuracies),
             private=private,
             token=token,
             revision=revision,

@@ -13,7 +13,7 @@ import torch.distributed.nn.functional
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from cocola_metric import checkpoints, functional
+from cocola_metric import functional
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.encoder import CocolaModel, Mode, select_mode
 from cocola_metric.errors import UsageError
@@ -21,6 +21,7 @@ from cocola_metric.errors import UsageError
 from ..corpora import StemBank, open_banks
 from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
+from .card import save_run
 from .config import TrainingConfig, load_config
 from .optimizers import make_optimizer
 from .starts import freeze_stages, start_similarity, start_weights
@@ -88,7 +89,8 @@ def train(
 
     A new run starts from random weights, or from those that ``start_from`` names (as for ``checkpoints.load``).
     Writes ``log.csv``, ``training.json`` (the resolved configuration), ``checkpoint.pt``, and at the end
-    ``config.json`` and ``model.safetensors`` in float16. The corpora are decoded once, into ``cache`` or ``out/bank``.
+    ``config.json``, ``model.safetensors`` in float16 and a model card. The corpora are decoded once, into ``cache`` or
+    ``out/bank``.
 
     Args:
         config: settings of the run.
@@ -154,9 +156,9 @@ def train(
                 weights.lerp_(start[name].to(weights.device), config.start_share)
         if config.calibration:
             calibrate_batch_norm(model, bank, config)
-        print(json.dumps(watching.measure(model)), file=sys.stderr)
-        checkpoints.save(model, out, dtype=torch.float16)
-        checkpoints.write_graph(model.config, out)
+        measured = watching.measure(model)
+        print(json.dumps(measured), file=sys.stderr)
+        save_run(model, out, config, measured)
     accelerator.wait_for_everyone()
     return model.eval()
 

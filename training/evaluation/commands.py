@@ -25,6 +25,7 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="embedded", help="known name, folder or .ckpt file")
     parser.add_argument("--mode", choices=MODES, default="both", help="part of the sound to encode (default: both)")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the distributions of scores (extra [plot])")
+    parser.add_argument("--card", action="store_true", help="add the accuracies to the README.md of the model's folder")
     several = parser.add_mutually_exclusive_group()
     several.add_argument(
         "--table2", nargs="+", metavar="[NAME=]MODEL", help="compare encoders and baselines, as Table 2"
@@ -46,6 +47,8 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     comparing = bool(options.table2 or options.validity)
     if comparing != bool(options.test) or comparing == bool(options.corpus):
         parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
+    if comparing and options.card:
+        parser.error("--card states the accuracies of one encoder: leave it out, or pass corpora and --model")
     with reporting(parser):
         from .evaluate import run
 

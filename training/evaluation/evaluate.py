@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,6 +103,8 @@ def score_distributions(
 
 def evaluate_corpora(options: argparse.Namespace) -> None:
     """Print one JSON object: per corpus, accuracies against other tracks, within tracks and among K windows."""
+    if options.card and not (Path(options.model) / checkpoints.CARD_FILE).is_file():
+        raise UsageError(f"--card needs a folder with a {checkpoints.CARD_FILE} as --model; got {options.model}")
     checkpoint = checkpoints.load(options.model)
     model = fold_batch_norm(checkpoint.model)
     report: dict[str, object] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
@@ -127,6 +130,8 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             "coherent_scores": _summary(coherent),
             "mismatched_scores": _summary(mismatched),
         }
+    if options.card:
+        checkpoints.note_accuracies(Path(options.model), _stated(report), checkpoint.sha256)
     if options.plot:
         from .distributions import plot_distributions
 
@@ -177,6 +182,29 @@ def _open_tests(specs: Sequence[str], most: int | None) -> dict[str, list[Track]
 def _title(name: str) -> str:
     """Return the last two parts of a folder's path: ``corpora/test``."""
     return "/".join(Path(name).parts[-2:])
+
+
+def _stated(report: Mapping[str, Any]) -> list[checkpoints.CardAccuracy]:
+    """Return what a card says of each test set of a report."""
+    return [
+        checkpoints.CardAccuracy(
+            _title(name),
+            "test",
+            among,
+            others,
+            round(found["percent"], 2),
+            (round(found["low"], 2), round(found["high"], 2)),
+            found["tracks"],
+            found["windows"],
+        )
+        for name, measured in report.items()
+        if isinstance(measured, Mapping)
+        for among, others, found in (
+            *((2, kind, measured[kind]) for kind in ("other_track", "same_track")),
+            *((int(size), "all", found) for size, found in measured["among"].items()),
+        )
+        if found
+    ]
 
 
 def _summary(scores: NDArray[np.float32]) -> dict[str, float]:

@@ -14,12 +14,13 @@ import torch
 from tiny_corpus import RATE, write_corpus
 
 from cocola_metric import CocolaScorer, functional
-from cocola_metric.checkpoints import loading
+from cocola_metric.checkpoints import CARD_FILE, loading, read_accuracies
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import AudioError, CocolaError, UsageError
 from cocola_metric.training.componet.learning import small as componet_small
 from cocola_metric.training.componet.learning import train as train_componet
 from cocola_metric.training.encoder import commands, train, validation
+from cocola_metric.training.encoder.card import save_run
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.starts import start_similarity
 
@@ -97,6 +98,16 @@ def test_a_run_can_start_from_other_weights_and_end_in_time(corpus: Path, cache:
     options = {"cache": cache, "start_from": str(tmp_path / "start"), "workers": 0, "cpu": True}
     trained = train.train(config, tmp_path / "run", minutes=1e-6, **options)
     assert [row["step"] for row in log_rows(tmp_path / "run")] == ["1"]
+    stated = read_accuracies(tmp_path / "run")
+    assert {(one.dataset, one.split) for one in stated} == {(corpus.name, "validation")}
+    assert {(one.others, one.among) for one in stated} >= {("other_track", 2)} and 0 <= stated[0].percent <= 100
+    own = (tmp_path / "run" / CARD_FILE).read_text() + "\nWords of my own.\n"
+    (tmp_path / "run" / CARD_FILE).write_text(own)
+    measured = {"other_track": 0.75, "same_track": math.nan}
+    save_run(trained, tmp_path / "run", config, measured)
+    again = read_accuracies(tmp_path / "run")
+    assert [one.percent for one in again if one.others == "other_track"] == [75.0] and len(again) == len(stated)
+    assert "Words of my own." in (tmp_path / "run" / CARD_FILE).read_text()
     for key, value in start.named_parameters():
         assert torch.equal(value, trained.get_parameter(key)), key
 

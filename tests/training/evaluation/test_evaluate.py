@@ -1,6 +1,7 @@
 """Evaluation in small: test pairs, Eq. 8, baselines, Table 2, validity and Figure 4 on music made in the test."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from cocola_metric.audio.inputs import read_audio
-from cocola_metric.checkpoints import loading
+from cocola_metric.checkpoints import loading, read_accuracies
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import UsageError
 from cocola_metric.training.corpora.registry import index_stem_folder
@@ -348,6 +349,27 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
     assert result["same_track"]["tracks"] == 2
     assert result["coherent_scores"]["p5"] <= result["coherent_scores"]["median"]
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_card_states_the_accuracies_of_every_set(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
+    folder, limits = tmp_path / "run", ["--max-tracks", "2", "--max-windows", "2"]
+    shutil.copytree(weights, folder)
+    command = [f"songs={corpus}", f"again={corpus}", "--model", str(folder), "--card", *limits]
+    with pytest.raises(SystemExit, match="1"):
+        commands.evaluate(command)
+    assert f"--card needs a folder with a README.md as --model; got {folder}" in capsys.readouterr().err
+    (folder / "README.md").write_text("# Mine\n")
+    commands.evaluate(command)
+    report = json.loads(capsys.readouterr().out)
+    stated = {(one.dataset, one.others, one.among): one for one in read_accuracies(folder)}
+    assert set(stated) == {
+        (name, *kind) for name in ("songs", "again") for kind in (("other_track", 2), ("same_track", 2), ("all", 2))
+    }
+    found = report["songs"]["other_track"]
+    assert stated["songs", "other_track", 2].percent == pytest.approx(found["percent"], abs=0.01)
+    assert stated["songs", "other_track", 2].tracks == 2 and "# Mine" in (folder / "README.md").read_text()
+    with pytest.raises(SystemExit, match="2"):
+        commands.evaluate(["--table2", str(folder), "--test", f"songs={corpus}", "--card"])
 
 
 def test_wrong_usage_is_told(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:

@@ -1,0 +1,135 @@
+"""Accuracies in a model card: what the Hub shows of a model, and other programs read (``model-index``)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard
+
+from ..errors import CheckpointError
+from ..whole_files import write_text_whole
+
+CARD_FILE = "README.md"
+TITLE = "COCOLA encoder"
+"""Name of a model in a card of a folder, which has no name of its own."""
+TASK = "audio-classification"
+TASK_NAME = "coherent sub-mix classification"
+METRIC = "accuracy"
+OTHERS = {"all": "among windows of all tracks", "other_track": "of other tracks", "same_track": "of the same track"}
+"""What the wrong accompaniments are of -> how a card says it."""
+_HASH_LINE = re.compile(r"^SHA-256 of `model\.safetensors`: .*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class CardAccuracy:
+    """How often an encoder picks the right one of K accompaniments (Eq. 8) on one set of music.
+
+    Attributes:
+        dataset: Name of the set.
+        split: Part of the set, such as "test".
+        among: K, the number of accompaniments to pick from.
+        others: What the wrong ones are of, a key of ``OTHERS``.
+        percent: The accuracy.
+        interval: Its 95 % interval over tracks; None where there is none.
+        tracks: Number of tracks; None where it was not counted.
+        windows: Number of windows.
+    """
+
+    dataset: str
+    split: str
+    among: int
+    others: str
+    percent: float
+    interval: tuple[float, float] | None = None
+    tracks: int | None = None
+    windows: int | None = None
+
+    @property
+    def measure(self) -> str:
+        """What was measured, in words."""
+        return f"accuracy (%), K = {self.among}, {OTHERS[self.others]}"
+
+    def as_result(self) -> EvalResult:
+        """Return it as the Hub's library has it."""
+        known = {"interval": self.interval and list(self.interval), "tracks": self.tracks, "windows": self.windows}
+        return EvalResult(
+            task_type=TASK,
+            task_name=TASK_NAME,
+            dataset_type=self.dataset,
+            dataset_name=self.dataset,
+            dataset_split=self.split,
+            metric_type=METRIC,
+            metric_name=self.measure,
+            metric_value=self.percent,
+            metric_args={
+                "K": self.among,
+                "others": self.others,
+                **{name: value for name, value in known.items() if value is not None},
+            },
+        )
+
+    @classmethod
+    def of_result(cls, result: EvalResult) -> "CardAccuracy | None":
+        """Return what `as_result` was made from; None for a result of another kind."""
+        found: Mapping[str, Any] = result.metric_args or {}
+        if result.task_type != TASK or result.metric_type != METRIC or found.get("others") not in OTHERS:
+            return None
+        interval = found.get("interval")
+        return cls(
+            dataset=result.dataset_name,
+            split=result.dataset_split or "",
+            among=int(found["K"]),
+            others=found["others"],
+            percent=float(result.metric_value),
+            interval=(float(interval[0]), float(interval[1])) if interval else None,
+            tracks=found.get("tracks"),
+            windows=found.get("windows"),
+        )
+
+
+def read_accuracies(folder: Path) -> list[CardAccuracy]:
+    """Return the accuracies that the card in a folder states; none where there is no card.
+
+    Raises:
+        CheckpointError: The card cannot be read.
+    """
+    if not (folder / CARD_FILE).is_file():
+        return []
+    found = map(CardAccuracy.of_result, _read(folder).data.eval_results or [])
+    return [accuracy for accuracy in found if accuracy]
+
+
+def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: str) -> None:
+    """Add accuracies to the card in a folder; those of the same kind and set are replaced, all else stays.
+
+    Args:
+        folder: Holds the card.
+        accuracies: Each of one set.
+        sha256: Hash of the weights that they are of, which the card states.
+
+    Raises:
+        CheckpointError: The card cannot be read.
+        OutputError: It cannot be written.
+    """
+    card = _read(folder)
+    new = {_key(result): result for result in (accuracy.as_result() for accuracy in accuracies)}
+    kept = [result for result in card.data.eval_results or [] if _key(result) not in new]
+    card.data.eval_results = kept + list(new.values())
+    card.data.model_name = card.data.model_name or TITLE
+    stated = f"SHA-256 of `model.safetensors`: `{sha256}`."
+    text = _HASH_LINE.sub(lambda line: line[0] if sha256 in line[0] else stated, str(card))
+    write_text_whole(folder / CARD_FILE, text)
+
+
+def _key(result: EvalResult) -> tuple[object, ...]:
+    return (*result.unique_identifier, result.metric_type, result.metric_name)
+
+
+def _read(folder: Path) -> ModelCard:
+    try:
+        return ModelCard.load(folder / CARD_FILE)
+    except Exception as error:  # of the YAML parser, or a plain ValueError
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{folder / CARD_FILE}: not a model card ({reason}); mend it or move it away") from error
