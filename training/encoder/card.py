@@ -13,14 +13,6 @@ from cocola_metric.identity import file_sha256
 
 from ..corpora import CORPORA
 from .config import TrainingConfig
-from .validation import BATCH_SIZE
-
-MEASURED = {
-    "other_track": (2, "other_track"),
-    "same_track": (2, "same_track"),
-    "validation_accuracy": (BATCH_SIZE, "all"),
-}
-"""Key of `Validation.measure` -> K, and what the wrong accompaniments are of."""
 
 
 def save_run(model: CocolaModel, folder: Path, config: TrainingConfig, measured: Mapping[str, float]) -> None:
@@ -36,9 +28,14 @@ def save_run(model: CocolaModel, folder: Path, config: TrainingConfig, measured:
         CheckpointError: The folder cannot be written, or holds a README.md that is no card.
     """
     names = ", ".join(corpus_name(spec) for spec in config.corpora)
+    kinds = (
+        ("other_track", 2, "other_track"),
+        ("same_track", 2, "same_track"),
+        ("validation_accuracy", config.validation_windows, "all"),
+    )
     accuracies = [
         CardAccuracy(names, "validation", among, others, round(100 * measured[key], 2))
-        for key, (among, others) in MEASURED.items()
+        for key, among, others in kinds
         if math.isfinite(measured.get(key, math.nan))
     ]
     if (folder / CARD_FILE).is_file():
