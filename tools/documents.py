@@ -33,7 +33,7 @@ Results = Mapping[str, Any]
 
 
 def accuracy_table(results: Results) -> str:
-    """Return how often the right one of two is picked, and of K, from the JSON of `evaluate CORPUS ...`."""
+    """Return accuracies among two and among K, from the JSON of `evaluate CORPUS ...`."""
     sizes = [size for size in AMONG if all(size in results[test].get("among", {}) for test in TESTS)]
     rows = []
     for test, title in TESTS.items():
@@ -44,7 +44,7 @@ def accuracy_table(results: Results) -> str:
 
 
 def scores_table(results: Results) -> str:
-    """Return how scores are distributed, from the JSON of `evaluate CORPUS ...`."""
+    """Return the distributions of scores, from the JSON of `evaluate CORPUS ...`."""
     rows = [
         [title.partition(",")[0].partition(":")[0]]
         + [", ".join(f"{value:g}" for value in results[test][f"{kind}_scores"].values()) for kind in SCORED]
@@ -54,7 +54,7 @@ def scores_table(results: Results) -> str:
 
 
 def validity_table(results: Results) -> str:
-    """Return how often the right one beats itself made wrong, from the JSON of `evaluate --validity`."""
+    """Return shares in which the right one beats itself made wrong, from the JSON of `evaluate --validity`."""
     rows = [
         [test["test"], *(f"{Accuracy(**test['wins'][kind])}; {test['track_wins'][kind]:.0f}" for kind in KINDS)]
         for test in _in_both_parts(results)
@@ -72,7 +72,7 @@ def validity_sentence(results: Results) -> str:
 
 
 def cue_sentence(results: Results) -> str:
-    """Return what hearing depends on, from the JSON of `evaluate --validity`."""
+    """Return the cues that the encoder depends on, from the JSON of `evaluate --validity`."""
     (together, in_turn), (pitched, unpitched) = (
         [_range(results, "by_cue", kind, name) for name in names] for kind, (_, *names) in CUES.items()
     )
@@ -136,8 +136,8 @@ def fill(text: str, written: Mapping[str, str], weights: str) -> str:
     Rows of encoders that were not computed this time stay (blocks in ``KEEPING``).
 
     Args:
-        text: of the document.
-        written: what belongs into each block.
+        text: text of the document.
+        written: content of each block, by name.
         weights: SHA-256 of the embedded weights.
 
     Raises:
@@ -156,7 +156,7 @@ def fill(text: str, written: Mapping[str, str], weights: str) -> str:
 
 
 def write_blocks(results: Path, root: Path) -> dict[str, str]:
-    """Return what belongs into each block, from the files in ``results`` and the tables 3 in the checkout ``root``.
+    """Return the content of each block, from the files in ``results`` and the tables 3 in the checkout ``root``.
 
     Raises:
         UsageError: a file is missing.
@@ -167,7 +167,7 @@ def write_blocks(results: Path, root: Path) -> dict[str, str]:
         for name, (file, write) in BLOCKS.items():
             written[name] = write(json.loads((results / file).read_text("utf-8")))
     except FileNotFoundError as error:
-        raise UsageError(f"{error.filename}: not there; `make documents` writes it") from error
+        raise UsageError(f"{error.filename}: no such file; write it with `make documents`") from error
     return written
 
 

@@ -53,7 +53,7 @@ def room_of(name: str) -> str:
 
 
 def draw_arrows(files: Mapping[str, Path]) -> Arrows:
-    """Return which rooms each room imports; entrances of packages are left out."""
+    """Return the rooms that each room imports; entrances of packages are left out."""
     arrows: dict[str, set[str]] = {room_of(name): set() for name in files}
     for name in files:
         arrows[room_of(name)] |= {room_of(found) for found in find_imports(name, files)} - {room_of(name)}

@@ -1,4 +1,4 @@
-"""Rows of a printed table that were not computed this time: they stay where they were."""
+"""Rows of a document's tables that were not computed this time stay in their place."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ def keep_rows(before: str, now: str) -> str:
     A row is known by its first cell, a table by the heading above it and its header.
 
     Args:
-        before: Markdown with tables, as it stands in a document.
-        now: The same, as it was printed.
+        before: document in Markdown, with its tables.
+        now: text in Markdown, with the tables that were printed now.
 
     Raises:
-        UsageError: A row has no table to stay in, since its test sets have changed.
+        UsageError: a row has no table to stay in, since its test sets have changed.
     """
     old = {(heading, table[0]): table[2:] for heading, _, table in _tables(before)}
     parts, end = [], 0
@@ -38,7 +38,7 @@ def keep_rows(before: str, now: str) -> str:
 
 
 def _tables(text: str) -> Iterator[tuple[str, re.Match[str], list[str]]]:
-    """Yield the heading above each table, where it is, and its lines."""
+    """Yield the heading above each table, its place in the text, and its lines."""
     for match in TABLE.finditer(text):
         headings = HEADING.findall(text, 0, match.start())
         yield headings[-1] if headings else "", match, match[0].splitlines()

@@ -1,4 +1,4 @@
-"""What scoring costs in a whole process, beside another installation: python -m tools.peer_bench PYTHON.
+"""The costs of scoring in a whole process, beside another installation: python -m tools.peer_bench PYTHON.
 
 PYTHON is the interpreter of an environment with another version of this package. The two run in turn, three times each;
 the medians are printed as a Markdown table. CPU time is that of the whole process; start-up is taken off where a row is

@@ -101,7 +101,7 @@ def test_nothing_is_written_when_a_result_is_missing(results: Path, tmp_path: Pa
     (results / "validity.json").unlink()
     with pytest.raises(SystemExit):
         documents.main([str(results), "--root", str(ROOT)])
-    assert "validity.json: not there; `make documents` writes it" in capsys.readouterr().err
+    assert "validity.json: no such file; write it with `make documents`" in capsys.readouterr().err
     with pytest.raises(UsageError, match="nothing was written for the block 'unheard'"):
         documents.fill("<!-- unheard -->\n<!-- end -->", {"heard": ""}, "0" * 64)
 

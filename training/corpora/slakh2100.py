@@ -34,8 +34,8 @@ def index_slakh2100(root: Path, split: str, *, deduplicate: bool = True) -> list
     Args:
         root: folder of the data set.
         split: name of the split: train, validation or test.
-        deduplicate: whether songs of one MIDI file are read once. False gives the official 1500 + 375 + 225 tracks of
-            section 4.1; of redux, those in ``omitted`` go back to their splits by number.
+        deduplicate: choice of one song per MIDI file. False gives the official 1500 + 375 + 225 tracks of section 4.1;
+            of redux, those in ``omitted`` go back to their splits by number.
 
     Raises:
         AudioError: no track can be used.

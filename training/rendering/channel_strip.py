@@ -1,6 +1,6 @@
-"""A random channel strip: what a mixing desk does to one stem, drawn for each stem independently of all others.
+"""A random channel strip: the effects of a mixing desk on one stem, drawn for each stem independently.
 
-Stems of one track must not be recognisable by a common room, font or level: fit has to be heard in the music.
+Stems of one track must not be recognisable by a common room, font or level: only the music may show that they fit.
 """
 
 import numpy as np
@@ -20,13 +20,13 @@ SIXTY_DECIBELS = np.log(1000.0)
 def apply_channel_strip(
     stem: NDArray[np.float32], generator: np.random.Generator, sample_rate: int = 16_000
 ) -> NDArray[np.float32]:
-    """Send a stem through a strip drawn at random: equaliser, saturation, compression, reverb, band limits, loudness.
+    """Apply a strip drawn at random: equaliser, saturation, compression, reverb, band limits, loudness.
 
-    The loudness over active frames is uniform in `LOUDNESS_RANGE`, and lower only where the peak would clip.
+    The loudness over active frames is uniform in `LOUDNESS_RANGE`, and lower only if the peak would clip.
     A silent stem is returned as it is.
 
     Shape:
-        stem, output: (L,)
+        (L,) -> (L,).
     """
     peak = np.abs(stem).max(initial=0.0)
     if peak < SILENCE:
@@ -52,7 +52,7 @@ def apply_channel_strip(
 
 
 def active_loudness(stem: NDArray[np.floating], sample_rate: int = 16_000) -> float:
-    """Return the RMS level in dB full scale over the frames in which a stem plays; -inf for digital silence."""
+    """Return the RMS level over the frames in which a stem plays, in dBFS; -inf for digital silence."""
     frame = min(len(stem), round(FRAME_SECONDS * sample_rate))
     if frame == 0:
         return -np.inf
@@ -80,7 +80,7 @@ def saturate(stem: Signal, drive: float) -> Signal:
 
 
 def compress(stem: Signal, threshold: float, ratio: float, sample_rate: int) -> Signal:
-    """Reduce what exceeds `threshold` (linear RMS) by `ratio`, following the level with a 30 ms one-pole filter."""
+    """Reduce levels above `threshold` (linear RMS) by `ratio`; a 30 ms one-pole filter follows the level."""
     forgetting = np.exp(-1 / (0.03 * sample_rate))
     level = np.sqrt(signal.lfilter([1 - forgetting], [1, -forgetting], np.square(stem)) + 1e-12)
     compressed: Signal = stem * np.minimum(1, (level / threshold) ** (1 / ratio - 1))

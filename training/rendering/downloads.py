@@ -1,4 +1,4 @@
-"""Files of sources, and archives of which some files are kept."""
+"""Downloads of sources: single files, and archives with some files that are kept."""
 
 import gzip
 import re
@@ -16,14 +16,14 @@ DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
 @dataclass(frozen=True)
 class Archive:
-    """A .tar.gz, of which some files are kept.
+    """A .tar.gz with some files that are kept.
 
     Args:
-        url: Its address.
-        members: Regular expression of the paths to keep, below the one folder that the archive holds.
-        file_name: Template that makes the name of a kept file from a match.
-        kept: Bytes of the kept files.
-        size: Bytes of the archive; None where nobody has counted them.
+        url: address of the archive.
+        members: regular expression of the paths to keep, below the one folder that the archive holds.
+        file_name: template that makes the name of a kept file from a match.
+        kept: size of the kept files, in bytes.
+        size: size of the archive, in bytes; None if it is unknown.
     """
 
     url: str
@@ -50,10 +50,10 @@ class SingleFiles:
 
 
 def download(url: str, path: Path, most_bytes: int) -> None:
-    """Download a file of a source; a transfer that is cut goes on where it stopped, or anew where the server cannot.
+    """Download a file of a source; a transfer that is cut goes on where it stopped, or anew if the server cannot.
 
     Raises:
-        CocolaError: It cannot be had.
+        CocolaError: the file cannot be downloaded.
     """
     try:
         fetch_file(url, path, most_bytes=most_bytes)
@@ -79,8 +79,10 @@ def unpack(path: Path, archive: Archive, folder: Path) -> None:
                 content = members.extractfile(member) if match and member.isreg() else None
                 room -= member.size if content else 0
                 if path_inside.is_absolute() or ".." in path_inside.parts or room < 0:
-                    raise CocolaError(f"{archive.url}: unexpected content {member.name!r}; nothing was kept. Tell us")
+                    raise CocolaError(
+                        f"{archive.url}: unexpected content {member.name!r}; nothing was kept; please report it"
+                    )
                 if match and content:
                     (folder / match.expand(archive.file_name)).write_bytes(content.read())
     except DAMAGE as error:
-        raise CocolaError(f"{archive.url}: what arrived is no whole .tar.gz ({error}); fetch it again") from error
+        raise CocolaError(f"{archive.url}: no whole .tar.gz arrived ({error}); fetch it again") from error

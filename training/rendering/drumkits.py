@@ -65,7 +65,7 @@ class Drumkit:
 
     @cached_property
     def pieces(self) -> dict[int, list[Layer]]:
-        """General MIDI key -> the layers of the instrument that plays it."""
+        """The layers of each instrument by its General MIDI key."""
         document = (self.folder / "drumkit.xml").read_text(errors="replace")
         # Some kits declare a namespace and some use one without declaring it: neither is of interest here.
         kit = ElementTree.fromstring(re.sub(r'\s(?:xmlns|xsi)(?::\w+)?="[^"]*"', "", document))
@@ -79,14 +79,14 @@ class Drumkit:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the kit has the three pieces a beat cannot do without."""
+        """Whether the kit has the three pieces that every beat needs."""
         return self.pieces.keys() >= {KICK, SNARE, CLOSED_HAT}
 
     def render(self, notes: Sequence[Note], duration: float, generator: np.random.Generator) -> NDArray[np.float32]:
         """Play drum notes; notes for pieces the kit lacks are left out.
 
         Shape:
-            Output: (L,), L = round(duration * 16000).
+            -> (L,), L = round(duration * 16000).
         """
         stem = np.zeros(round(duration * SAMPLE_RATE), np.float32)
         for note in notes:
@@ -111,6 +111,6 @@ class Drumkit:
 
 
 def find_drumkits(folder: Path = DRUMKITS_FOLDER) -> tuple[Drumkit, ...]:
-    """Return the installed kits that have kick, snare and hi-hat; none where Hydrogen's kits are not installed."""
+    """Return the installed kits that have kick, snare and hi-hat; there are none without Hydrogen's kits."""
     kits = (Drumkit(path.parent) for path in sorted(folder.glob("*/drumkit.xml")))
     return tuple(kit for kit in kits if kit.is_complete)

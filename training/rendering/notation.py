@@ -54,19 +54,19 @@ class Bend:
 
 @dataclass(frozen=True)
 class Part:
-    """What one player plays.
+    """The music of one player.
 
-    Times are quarters when read from a score, which has no clock, and seconds when read from MIDI; `stretched`
-    turns the one into the other. The synthesizer expects seconds.
+    Times are in quarters if read from a score, which has no clock, and in seconds if read from MIDI; `stretched`
+    converts quarters to seconds. The synthesizer expects seconds.
 
     Args:
-        name: Name of the stem; parts of one name are summed into one stem.
-        notes: The notes, in any order.
-        program: General MIDI program 0-127, or the kit number of a drum part.
-        is_drum: Whether pitches are the keys of a drum kit.
-        controllers: Controller changes in playing order.
-        bends: Pitch-bend changes in playing order.
-        font: Which of the synthesizer's SoundFonts plays the part.
+        name: name of the stem; parts of one name are summed into one stem.
+        notes: notes, in any order.
+        program: number of the General MIDI program, 0-127, or of the kit of a drum part.
+        is_drum: flag of a drum part, whose pitches are the keys of a drum kit.
+        controllers: controller changes in playing order.
+        bends: pitch-bend changes in playing order.
+        font: index of the SoundFont that plays the part, among the synthesizer's.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Part:
 
     @property
     def end(self) -> float:
-        """Time at which the last note ends, 0 without notes."""
+        """End of the last note; 0 without notes."""
         return max((note.end for note in self.notes), default=0.0)
 
     def stretched(self, factor: float) -> "Part":
@@ -99,10 +99,10 @@ class Part:
         return replace(self, notes=tuple(moved))
 
     def excerpt(self, start: float, end: float) -> "Part":
-        """Cut out what sounds between `start` and `end`, with time 0 at `start`.
+        """Return the part between `start` and `end`, with time 0 at `start`.
 
-        A note held over the start is struck again there, drums excepted. All earlier controller changes are kept, at
-        time 0: they decide the volume and the bend range in which the excerpt begins.
+        A note held over the start is struck again there, except for drums. All earlier controller changes are kept, at
+        time 0: they set the volume and the bend range of the beginning.
         """
         kept = (
             note
@@ -126,7 +126,7 @@ def read_musicxml(path: Path) -> list[Part]:
     """Read a compressed MusicXML score; times are in quarters, repeats are not unfolded, ornaments are left out.
 
     Raises:
-        ScoreError: The file is damaged or is no MusicXML.
+        ScoreError: the file is damaged or is no MusicXML.
     """
     # music21 reads the same files about ten times slower: 20 minutes instead of two for the 1.2 million notes of the
     # string quartets. All we need of a score is pitches, durations and ties.
@@ -189,7 +189,7 @@ def read_midi(path: Path, *, in_quarters: bool = False) -> list[Part]:
 
     Raises:
         MissingExtraError: pretty_midi is not installed.
-        ScoreError: The file is damaged or is no MIDI file.
+        ScoreError: the file is damaged or is no MIDI file.
     """
     try:
         import pretty_midi

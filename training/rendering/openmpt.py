@@ -1,4 +1,4 @@
-"""Tracker modules heard one voice at a time, through libopenmpt."""
+"""Tracker modules played one voice at a time, through libopenmpt."""
 
 import ctypes
 import ctypes.util
@@ -26,7 +26,7 @@ _SetMute = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int32, ctype
 
 
 class _Interactive(ctypes.Structure):
-    """The interface "interactive" of libopenmpt_ext.h: a table of functions, of which two are called here."""
+    """The interface "interactive" of libopenmpt_ext.h: a table of functions; two of them are called here."""
 
     _fields_ = (
         ("before", ctypes.c_void_p * 10),
@@ -38,7 +38,7 @@ class _Interactive(ctypes.Structure):
 
 
 class Voices(StrEnum):
-    """What a module is taken apart into: instruments (samples in formats without instruments) or channels."""
+    """The voices of a module: instruments (samples in formats without instruments), or channels."""
 
     INSTRUMENT = "instrument"
     CHANNEL = "channel"
@@ -49,12 +49,12 @@ def load_library() -> ctypes.CDLL:
     """Load libopenmpt and declare the functions used here.
 
     Raises:
-        MissingExtraError: The library is not installed.
+        MissingExtraError: the library is not installed.
     """
     try:
         library = ctypes.CDLL(ctypes.util.find_library("openmpt") or "libopenmpt.so.0")
     except OSError as error:
-        raise MissingExtraError("playing tracker modules needs libopenmpt: apt-get install libopenmpt0") from error
+        raise MissingExtraError("playing tracker modules needs libopenmpt; apt-get install libopenmpt0") from error
     handle, number, size, real = ctypes.c_void_p, ctypes.c_int32, ctypes.c_size_t, ctypes.c_double
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "openmpt_module_ext_create_from_memory": (handle, [handle, size, *[handle] * 7]),
@@ -78,14 +78,14 @@ class Module:
     """A tracker module (XM, IT, S3M, MOD and others).
 
     Args:
-        path: The module's file.
+        path: file of the module.
 
     Attributes:
-        duration: Seconds it plays until it ends or repeats.
+        duration: time in seconds until the module ends or repeats.
 
     Raises:
         MissingExtraError: libopenmpt is not installed.
-        ScoreError: The file is missing or is no module.
+        ScoreError: the file is missing or is no module.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,7 +94,7 @@ class Module:
         try:
             self._content = path.read_bytes()
         except OSError as error:
-            raise ScoreError(f"{path}: cannot be read ({error})") from error
+            raise ScoreError(f"{path}: cannot be read ({error}); copy it again") from error
         with self._new_player() as player:
             music = self._library.openmpt_module_ext_get_module(player)
             self.duration: float = self._library.openmpt_module_get_duration_seconds(music)
@@ -108,13 +108,13 @@ class Module:
         """Play an excerpt, in seconds; it begins at the first row at or after `start`.
 
         Shape:
-            Output: (L,), L = round(duration * 16000); silent after the end of the module.
+            -> (L,), L = round(duration * 16000); silent after the end of the module.
         """
         with self._new_player() as player:
             return _halve_rate(self._read(player, start, duration))
 
     def solo(self, voices: Voices, start: float, duration: float) -> Stems:
-        """Play the excerpt of `play` once for each voice, all others muted; voices that are not heard are left out."""
+        """Play the excerpt of `play` once for each voice with all others muted; silent voices are left out."""
         stems: Stems = {}
         for number in range(self._counts[voices]):
             # A player of its own for each stem: one that has played before seeks to another state, and the stems of
@@ -132,7 +132,7 @@ class Module:
             self._content, len(self._content), None, None, None, None, None, None, None
         )
         if not player:
-            raise ScoreError(f"{self._path}: not a tracker module that libopenmpt can read")
+            raise ScoreError(f"{self._path}: not a tracker module that libopenmpt can read; remove it or copy it again")
         try:
             yield player
         finally:
@@ -143,7 +143,7 @@ class Module:
         if not self._library.openmpt_module_ext_get_interface(
             player, b"interactive", ctypes.byref(table), ctypes.sizeof(table)
         ):
-            raise MissingExtraError("this libopenmpt has no interface `interactive`: version 0.5 or later is needed")
+            raise MissingExtraError("this libopenmpt has no interface `interactive`; install version 0.5 or later")
         mute = table.set_channel_mute_status if voices is Voices.CHANNEL else table.set_instrument_mute_status
         for number in range(self._counts[voices]):
             mute(player, number, int(number != soloist))

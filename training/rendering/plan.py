@@ -1,4 +1,4 @@
-"""The plan of a rendering: which tracks to make, in an order that has every recipe in proportion from the start."""
+"""The plan of a rendering: the tracks to make, in an order that has all recipes in proportion from the start."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ DURATION_RANGE = (30.0, 60.0)  # seconds
 
 @dataclass(frozen=True)
 class PlannedTrack:
-    """One track to be rendered; its name and the seed decide all of its content."""
+    """One track to be rendered; its name and the seed determine all of its content."""
 
     corpus: str
     recipe: str
@@ -31,12 +31,12 @@ class PlannedTrack:
 
     @property
     def split(self) -> str:
-        """Where its work belongs."""
+        """Split of its work."""
         return split_of(self.recipe, self.work.name)
 
     @cached_property
     def duration(self) -> float:
-        """Seconds to render; a source that ends earlier gives a shorter track."""
+        """Length to render, in seconds; a source that ends earlier gives a shorter track."""
         return float(self._generator("duration").uniform(*DURATION_RANGE))
 
     @property
@@ -45,7 +45,7 @@ class PlannedTrack:
         return self._generator("content")
 
     def folder(self, output: Path) -> Path:
-        """Return where the finished stems lie."""
+        """Return the folder of the finished stems."""
         return output / self.corpus / self.split / self.name
 
     def _generator(self, purpose: str) -> np.random.Generator:
@@ -58,8 +58,8 @@ def plan_tracks(
 ) -> list[PlannedTrack]:
     """Plan about `hours` of music from the works of each recipe, and interleave the tracks.
 
-    Every corpus gets the same hours, divided among its recipes by their shares; what one cannot supply goes to the
-    others. Every prefix of the plan holds the recipes in proportion, so training may start before the end. A longer
+    Every corpus gets the same hours, divided among its recipes by their shares. Hours that one cannot supply go to the
+    others. Every beginning of the plan holds the recipes in proportion, so training may start before the end. A longer
     plan begins with the variants of a shorter one.
     """
     tracks = {name: _variants(name, recipes[name], works[name], seed) for name in works}
@@ -75,7 +75,7 @@ def plan_tracks(
 
 
 def divide(total: float, shares: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
-    """Divide `total` by shares, nobody getting more than its limit: what is over goes to the others by their shares.
+    """Divide `total` by shares and limits; the excess over a limit goes to the others by their shares.
 
     >>> divide(10, {"a": 1, "b": 1, "c": 2}, {"a": 1, "b": 20, "c": 20})
     {'a': 1, 'b': 3.0, 'c': 6.0}

@@ -1,4 +1,4 @@
-"""The recipes: for each corpus we can make ourselves, where its works come from and how one track is rendered."""
+"""The recipes by name: for each rendered corpus, the source of its works and the rendering of one track."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from .works import Corpus, Work
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the tracks of one kind are made.
+    """The making of one kind of tracks.
 
     Args:
-        corpus: The corpus they belong to, one of `works.CORPORA`.
-        share: Part of the corpus' hours, relative to its other recipes.
-        sources: What the music comes from, by the names of `source_files.SOURCES`.
-        find_works: Lists the works under a folder of sources; raises `SourceAbsent`.
-        render: Makes the stems of one track from a work, a duration in seconds, a studio and a generator.
-        most_variants: No work is rendered more often than this.
-        libraries: Python libraries that it needs beyond the base install.
+        corpus: name of the corpus that the tracks belong to, one of `works.CORPORA`.
+        share: share of the corpus' hours, relative to its other recipes.
+        sources: names of the music's sources, from `sources.SOURCES`.
+        find_works: function that lists the works under a folder of sources; it raises `SourceAbsent`.
+        render: function that makes the stems of one track from a work, a duration in seconds, a studio and a generator.
+        most_variants: largest number of renderings of one work.
+        libraries: Python libraries needed beyond the base install.
     """
 
     corpus: Corpus

@@ -1,4 +1,4 @@
-"""Renders training corpora: stems of music we can make ourselves from scores and SoundFonts."""
+"""Rendering training corpora: stems of music from scores, SoundFonts and projects with free licences."""
 
 import argparse
 import gc
@@ -47,23 +47,23 @@ def render_corpus(
     splits: Sequence[str] = SPLITS,
     may_fetch: bool = False,
 ) -> list[PlannedTrack]:
-    """Render `output`/<corpus>/<split>/<track>/<stem>.flac; tracks that are already there are left as they are.
+    """Render `output`/<corpus>/<split>/<track>/<stem>.flac; finished tracks are left as they are.
 
     Args:
-        output: Folder of the rendered corpora.
-        sources: Folder with scores/ and stems/.
-        hours: Hours of music in all, the same for every corpus that has enough.
-        seed: Decides, with its name, the content of each track.
-        jobs: Number of processes; it changes no sample.
-        corpora: Which corpora to render.
-        splits: Which splits; the hours are those of all three.
-        may_fetch: Whether to download into `sources` what is absent there and has a public address.
+        output: folder of the rendered corpora.
+        sources: folder with scores/ and stems/.
+        hours: hours of music in all, the same for every corpus that has enough.
+        seed: seed of the content of each track, together with the track's name.
+        jobs: number of processes; it changes no sample.
+        corpora: names of the corpora to render.
+        splits: names of the splits to render; the hours are those of all three.
+        may_fetch: permission to download into `sources` all that is absent there and has a public address.
 
     Returns:
-        The tracks left out because their score is damaged or too thin.
+        Tracks left out because their score is damaged or too thin.
 
     Raises:
-        CocolaError: No SoundFont is installed, none of the sources is there, or one cannot be downloaded.
+        CocolaError: no SoundFont is installed, no source is found, or one cannot be downloaded.
     """
     fonts = find_sound_fonts()
     recipes = {name: recipe for name, recipe in RECIPES.items() if recipe.corpus in corpora}
@@ -110,12 +110,12 @@ def render_track(track: PlannedTrack, output: Path, fonts: tuple[Path, ...]) -> 
 
 @cache
 def open_studio(fonts: tuple[Path, ...]) -> Studio:
-    """Return the studio of this process: loading the fonts takes seconds, so each worker does it once."""
+    """Return the studio of this process; loading the fonts takes seconds, so each worker does it once."""
     return Studio(fonts, find_drumkits())
 
 
 def describe(output: Path, recipes: Mapping[str, Recipe], fonts: Iterable[SoundFont]) -> dict[str, object]:
-    """Count what lies in `output`, by corpus, split and recipe, and name what it was made from."""
+    """Return the numbers of tracks in `output`, by corpus, split and recipe, with the sources they were made from."""
     counts = {
         corpus: {
             split: {
@@ -139,7 +139,7 @@ def describe(output: Path, recipes: Mapping[str, Recipe], fonts: Iterable[SoundF
 
 
 def run(options: argparse.Namespace) -> None:
-    """Render as the options of the command say."""
+    """Render with the options of the command."""
     settings = vars(options).copy()
     skipped = render_corpus(settings.pop("output"), **settings)
     logger.info("done; %d tracks left out", len(skipped))
@@ -174,11 +174,11 @@ def _find_sources(recipes: Mapping[str, Recipe], sources: Path, may_fetch: bool)
 def _check_libraries(recipe: Recipe) -> None:
     for library in recipe.libraries:
         if find_spec(library) is None:
-            raise MissingExtraError(f"it needs {library}: pip install 'cocola-metric[train]'")
+            raise MissingExtraError(f"it needs {library}; pip install 'cocola-metric[train]'")
 
 
 def _write_stems(stems: Stems, folder: Path, unfinished: Path) -> None:
-    """Write into `unfinished` and rename, so that a reader never sees half a track."""
+    """Write into `unfinished` and rename it, so that no reader finds half a track."""
     if unfinished.exists():
         shutil.rmtree(unfinished)
     unfinished.mkdir(parents=True)

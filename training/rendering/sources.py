@@ -1,4 +1,4 @@
-"""The music of the rendered corpora: where each source comes from, its licence and checksum, and how to fetch it."""
+"""The sources of rendered music: the origin, licence and checksum of each, and how to fetch it."""
 
 import argparse
 import hashlib
@@ -28,7 +28,7 @@ MIDI = frozenset({".mid"})
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """A package that installs a source, in the version that the checksum is of."""
+    """A package that installs a source, in the version of the checksum."""
 
     name: str
     version: str
@@ -36,7 +36,7 @@ class DebianPackage:
 
 @dataclass(frozen=True)
 class ByHand:
-    """What a person has to do for a source."""
+    """The steps by which a person gets a source."""
 
     instruction: str
 
@@ -46,12 +46,12 @@ class Source:
     """Files of music under one licence.
 
     Args:
-        licence: SPDX identifier, or words where there is none.
-        origin: How to get the files.
-        sha256: Checksums of the known versions (see `manifest_sha256`), first that of what `origin` gives.
-        folder: Where a folder of sources may hold it.
-        installed: Where its package puts it.
-        suffixes: Of its files, in lower case.
+        licence: SPDX identifier, or words if there is none.
+        origin: way to get the files.
+        sha256: checksums of the known versions (see `manifest_sha256`), beginning with the one that `origin` gives.
+        folder: place of the files in a folder of sources.
+        installed: place of the files of an installed package.
+        suffixes: suffixes of its files, in lower case.
     """
 
     licence: str
@@ -62,7 +62,7 @@ class Source:
     suffixes: frozenset[str] = MIDI
 
     def find_files(self, sources: Path) -> list[Path]:
-        """List its files in `sources`, else where its package put them."""
+        """List its files in `sources`, or else those of its installed package."""
         given = self.list_files(sources / self.folder) if self.folder else []
         return given or (self.list_files(self.installed) if self.installed else [])
 
@@ -196,13 +196,13 @@ SOURCES: dict[str, Source] = {
 
 
 def manifest_sha256(files: Iterable[Path]) -> str:
-    """Return the SHA-256 of what ``LC_ALL=C sha256sum *`` prints for files, wherever they lie."""
+    """Return the SHA-256 of the lines that ``LC_ALL=C sha256sum *`` prints for files, wherever they lie."""
     lines = sorted((unicodedata.normalize("NFC", path.name), file_sha256(path)) for path in files)
     return hashlib.sha256("".join(f"{sha256}  {name}\n" for name, sha256 in lines).encode()).hexdigest()
 
 
 def check(sources: Path, names: Iterable[str] | None = None) -> dict[str, dict[str, object]]:
-    """Describe what is there of each source, or of some: number of files, checksum and whether that is a known one."""
+    """Describe all sources, or some: number of files, checksum, and whether it is a known one."""
     report: dict[str, dict[str, object]] = {}
     for name in SOURCES if names is None else names:
         files = SOURCES[name].find_files(sources)
@@ -213,17 +213,17 @@ def check(sources: Path, names: Iterable[str] | None = None) -> dict[str, dict[s
 
 
 def list_absent(names: Iterable[str], sources: Path) -> list[str]:
-    """Return the sources of which there is no file."""
+    """Return the sources without a file."""
     return [name for name in names if not SOURCES[name].find_files(sources)]
 
 
 def can_be_fetched(name: str) -> bool:
-    """Tell whether a source is downloaded from a public address rather than installed."""
+    """Return whether a source is downloaded from a public address, not installed."""
     return isinstance(SOURCES[name].origin, Archive | SingleFiles)
 
 
 def ways_out(names: Iterable[str]) -> list[str]:
-    """Say how to get sources; Debian packages are gathered into one command."""
+    """Return how to get sources; Debian packages are gathered into one command."""
     ways, packages = [], []
     for name in names:
         match SOURCES[name].origin:
@@ -237,12 +237,12 @@ def ways_out(names: Iterable[str]) -> list[str]:
 
 
 def fetch(name: str, into: Path) -> Path:
-    """Download a source into a folder of sources, unless it is there, and return where it lies.
+    """Download a source into a folder of sources, unless it is there; return its folder.
 
-    Nothing is left behind by a failure: the files are put in place together, after their checksum has been compared.
+    A failure leaves nothing behind: the files are put in place together, after their checksum has been compared.
 
     Raises:
-        CocolaError: It cannot be downloaded, is damaged or other than expected, or the folder is taken or closed.
+        CocolaError: the source cannot be downloaded, is damaged, differs from its checksum, or the folder is in use.
     """
     source = SOURCES[name]
     if not isinstance(source.origin, Archive | SingleFiles) or source.folder is None:
@@ -252,7 +252,7 @@ def fetch(name: str, into: Path) -> Path:
         if folder.exists() and any(folder.iterdir()):
             if manifest_sha256(source.list_files(folder)) in source.sha256:
                 return folder
-            raise CocolaError(f"{folder} holds something other than {name}: move it away to have that fetched")
+            raise CocolaError(f"{folder} holds something other than {name}; move it away, and fetch again")
         folder.parent.mkdir(parents=True, exist_ok=True)
         logger.info("fetching %s (%s) from %s", name, source.licence, source.origin)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
@@ -277,14 +277,14 @@ def _compare(name: str, folder: Path) -> None:
     found = manifest_sha256(files)
     if found != source.sha256[0]:
         raise CocolaError(
-            f"{name}: what came from {source.origin} is not what it was: {len(files)} files of checksum {found} and "
-            f"not {source.sha256[0]}; nothing was kept. If it comes again, tell us, and put files you trust into "
+            f"{name}: {source.origin} gave {len(files)} files of checksum {found}, not {source.sha256[0]}; nothing was "
+            f"kept. Try again; if the checksum stays, report it, and put files that you trust into "
             f"{source.folder} of the folder of sources yourself"
         )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fetch where asked, and print what is there as JSON; return 1 where a source is not as known."""
+    """Fetch if asked to, and print the sources as JSON; return 1 if one differs from its checksum."""
     sources: Path = options.check or options.fetch
     for name in list_absent(SOURCES, sources) if options.fetch else ():
         if can_be_fetched(name):

@@ -27,7 +27,7 @@ class Studio:
 
     Args:
         fonts: SoundFont files; `Part.font` is an index into them.
-        drumkits: Kits that may replace the fonts' drums.
+        drumkits: sampled kits that may replace the fonts' drums.
     """
 
     def __init__(self, fonts: Sequence[Path], drumkits: Sequence[Drumkit] = ()) -> None:
@@ -55,7 +55,7 @@ class Studio:
         return stems
 
     def record_band(self, parts: Sequence[Part], duration: float, generator: np.random.Generator) -> Stems:
-        """Do as `record`, with drums drawn anew: half the time a sampled kit, else a random kit of the fonts."""
+        """Return dry stems as `record` does; the drums are on a sampled kit half the time, else on one of the fonts."""
         kit_number = int(generator.choice(FONT_KITS))
         stems = self.record([replace(part, program=kit_number) if part.is_drum else part for part in parts], duration)
         if not self._drumkits or generator.random() >= SAMPLED_KIT_PROBABILITY:
@@ -79,7 +79,7 @@ def mix(stems: Mapping[str, NDArray[np.float32]], generator: np.random.Generator
 
 
 def group_stems(stems: Stems, generator: np.random.Generator) -> Stems:
-    """Sum stems at random into three to eight groups, of which each is named after its first stem."""
+    """Sum stems at random into three to eight groups, each named after its first stem."""
     most = min(MOST_GROUPS, len(stems))
     count = int(generator.integers(min(FEWEST_GROUPS, most), most + 1))
     names = [str(name) for name in generator.permutation(list(stems))]

@@ -45,15 +45,15 @@ SOUND_FONTS = (
 
 
 def find_sound_fonts(candidates: Sequence[SoundFont] = SOUND_FONTS) -> tuple[SoundFont, ...]:
-    """Return the SoundFonts that are installed.
+    """Return the installed SoundFonts.
 
     Raises:
-        CocolaError: None of them is.
+        CocolaError: none of the candidates is installed.
     """
     found = tuple(font for font in candidates if font.path.is_file())
     if not found:
         wanted = ", ".join(f"{font.path} [{font.licence}]" for font in candidates)
-        raise CocolaError(f"no SoundFont found; install at least one of: {wanted}")
+        raise CocolaError(f"no SoundFont found; install at least one of {wanted}")
     return found
 
 
@@ -62,12 +62,12 @@ def load_library() -> ctypes.CDLL:
     """Load libfluidsynth and declare the functions used here.
 
     Raises:
-        MissingExtraError: The library is not installed.
+        MissingExtraError: the library is not installed.
     """
     try:
         library = ctypes.CDLL(ctypes.util.find_library("fluidsynth") or "libfluidsynth.so.3")
     except OSError as error:
-        raise MissingExtraError("rendering needs libfluidsynth: apt-get install libfluidsynth3") from error
+        raise MissingExtraError("rendering needs libfluidsynth; apt-get install libfluidsynth3") from error
     handle, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
     buffers = ctypes.POINTER(ctypes.c_void_p)
     signatures: dict[str, tuple[type | None, list[type]]] = {
@@ -114,11 +114,11 @@ class Synthesizer:
 
     Args:
         fonts: SoundFont files; `Part.font` is an index into them.
-        gain: Gain of every bus.
+        gain: gain of every bus.
 
     Raises:
         MissingExtraError: libfluidsynth is not installed.
-        CocolaError: A font cannot be loaded.
+        CocolaError: a font cannot be loaded.
     """
 
     def __init__(self, fonts: Sequence[Path], *, gain: float = 0.5) -> None:
@@ -153,7 +153,7 @@ class Synthesizer:
         """Play parts (times in seconds) from time 0 and return one dry mono signal per part at 16 kHz.
 
         Shape:
-            Output: (N, L), N parts of L = round(duration * 16000) samples.
+            N parts -> (N, L), L = round(duration * 16000).
         """
         length = round(duration * SAMPLE_RATE)
         batches = [self._render_batch(parts[first : first + BUSES], length) for first in range(0, len(parts), BUSES)]
@@ -162,15 +162,15 @@ class Synthesizer:
     def _load_font(self, path: Path) -> int:
         identifier: int = self._library.fluid_synth_sfload(self._holder, str(path).encode(), 0)
         if identifier < 0:
-            raise CocolaError(f"{path}: not a SoundFont that libfluidsynth can load")
+            raise CocolaError(f"{path}: not a SoundFont that libfluidsynth can load; install it again")
         font: int = self._library.fluid_synth_get_sfont_by_id(self._holder, identifier)
         return font
 
     @contextmanager
     def _new_player(self) -> Iterator[tuple[int, list[int]]]:
-        """Lend the loaded fonts to a new synth; give it and the numbers of its fonts.
+        """Yield a new synth that shares the loaded fonts, and the numbers of its fonts.
 
-        A synth used before is not silent even after a reset: voices of the last piece sound into the next one, which
+        A used synth is not silent even after a reset: voices of the last piece sound into the next one, which
         would make a track depend on the track before it.
         """
         player: int = self._library.new_fluid_synth(self._settings)
@@ -202,7 +202,7 @@ class Synthesizer:
             self._library.fluid_synth_program_select(player, channel, font, bank, 0)  # a kit the font lacks: kit 0
 
     def _play(self, player: int, events: Sequence[_Event], buses: NDArray[np.float32]) -> None:
-        """Fill the buses, sending each event to the player when its time has come."""
+        """Fill the buses, and send each event to the player at its time."""
         length, position = buses.shape[1], 0
         for event in events:
             target = int(event.time * SYNTHESIS_RATE) // BLOCK * BLOCK

@@ -30,9 +30,9 @@ class Tune:
     """A melody and its chords; time 0 is the first bar line.
 
     Args:
-        beats_per_bar: 3 or 4 quarters.
-        melody: Notes in quarters; those of the upbeat start before 0.
-        bars: For each bar, the name of the chord on each beat.
+        beats_per_bar: number of quarters in a bar, 3 or 4.
+        melody: notes in quarters; those of the upbeat start before 0.
+        bars: names of the chords on each beat, for each bar.
     """
 
     beats_per_bar: int
@@ -40,7 +40,7 @@ class Tune:
     bars: tuple[tuple[str, ...], ...]
 
     def unrolled(self, bar_count: int, first_bar: int = 0) -> "Tune":
-        """Play `bar_count` bars from `first_bar` on, beginning again where the tune ends."""
+        """Return `bar_count` bars from `first_bar` on; the tune begins again after its end."""
         bars = tuple(self.bars[(first_bar + number) % len(self.bars)] for number in range(bar_count))
         tune_length, length = len(self.bars) * self.beats_per_bar, bar_count * self.beats_per_bar
         repetitions = math.ceil((first_bar + bar_count) / len(self.bars))
@@ -55,9 +55,9 @@ class Tune:
 
 
 def beats_per_bar(path: Path) -> int | None:
-    """Return 4 or 3 where a MIDI file keeps to such bars throughout, else None.
+    """Return 4 or 3 if a MIDI file has such bars throughout, else None.
 
-    Looking for the time-signature events in the bytes takes a hundredth of the time of parsing the file.
+    Searching the bytes for time-signature events takes a hundredth of the time of parsing the file.
     """
     found = set()
     for event in path.read_bytes().split(TIME_SIGNATURE_EVENT)[1:]:
@@ -71,7 +71,7 @@ def read_tune(path: Path) -> Tune:
     """Read a tune: the melody is on the first track, block chords are on the second.
 
     Raises:
-        ScoreError: There are no chords, the metre is neither 4/4 nor 3/4, or the tune is too short.
+        ScoreError: there are no chords, the metre is neither 4/4 nor 3/4, or the tune is too short.
     """
     metre, parts = beats_per_bar(path), read_midi(path, in_quarters=True)
     if metre is None or len(parts) < 2:
@@ -94,7 +94,7 @@ def read_tune(path: Path) -> Tune:
 
 
 def name_chord(pitches: Iterable[int]) -> str:
-    """Name the chord that explains most of some MIDI pitches, preferring the lowest one as its root.
+    """Return the chord that explains most of some MIDI pitches, preferably with the lowest one as its root.
 
     >>> name_chord([45, 48, 52])
     'Am'

@@ -13,12 +13,12 @@ from cocola_metric.errors import CocolaError
 from ..corpora import TRAIN_SHARE, VALIDATION_SHARE
 
 Corpus = Literal["chorus", "bands", "desk"]
-"""A corpus that we can make ourselves: the likeness of CocoChorales, of Slakh2100, of MoisesDB."""
+"""A rendered corpus: like CocoChorales, like Slakh2100, or like MoisesDB."""
 CORPORA: tuple[Corpus, ...] = get_args(Corpus)
 
 
 class SourceAbsent(CocolaError):
-    """The music or the program that a recipe starts from is not there."""
+    """A recipe's music or program is not installed."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Work:
     """A piece of music and the files it is read from.
 
     Args:
-        name: Lower-case ASCII words joined by "-", unique in its recipe.
-        paths: Its files (movements), its folder, or a file of many works in which the name finds it.
+        name: lower-case ASCII words joined by "-", unique in its recipe.
+        paths: paths of its files (movements), of its folder, or of a file of many works that lists it by name.
     """
 
     name: str
@@ -45,7 +45,7 @@ def work_name(title: str) -> str:
 
 
 def group_works(paths: Iterable[Path], title_of: Callable[[Path], str]) -> list[Work]:
-    """Gather files by the title of their work, in alphabetical order."""
+    """Return works of files gathered by title, in alphabetical order."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
         groups.setdefault(work_name(title_of(path)), []).append(path)

@@ -306,7 +306,7 @@ def test_recipes_whose_library_is_absent_are_left_out(tmp_path, monkeypatch, cap
     monkeypatch.setattr(rendering, "find_spec", lambda name: None)
     with pytest.raises(CocolaError, match="nothing to render"):
         rendering.render_corpus(tmp_path / "out", sources=tmp_path, corpora=["bands"])
-    assert caplog.text.count("it needs pretty_midi: pip install") == 2
+    assert caplog.text.count("it needs pretty_midi; pip install") == 2
     assert "quartets" not in caplog.text
 
 

@@ -170,7 +170,7 @@ def test_installed_packages_are_found(tmp_path, monkeypatch):
 def test_absent_modules_name_their_packages(tmp_path, monkeypatch):
     absent = tuple(dataclasses.replace(package, folder=tmp_path / package.name) for package in PACKAGES)
     monkeypatch.setattr(tracker_modules, "PACKAGES", absent)
-    with pytest.raises(SourceAbsent, match=r"scores/modules: run there `apt-get download .*pingus-data"):
+    with pytest.raises(SourceAbsent, match=r"scores/modules; run there `apt-get download .*pingus-data"):
         find_works(tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""One recipe a file: where its works come from and how one track of them is rendered."""
+"""Recipes, one file each: the works that a kind of music comes from, and the rendering of one track."""

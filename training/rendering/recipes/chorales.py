@@ -36,11 +36,11 @@ Chorales = dict[str, list[list[StoredNote]]]  # name of the work -> notes of eac
 
 
 def find_works(sources: Path) -> list[Work]:
-    """List the chorales of `sources`, else of the user's cache; the cache is made with music21 where there is none.
+    """List the chorales of `sources`, or else of the user's cache, which music21 fills if it is empty.
 
     Raises:
-        SourceAbsent: There is neither file, and music21 is not installed.
-        ScoreError: The file is damaged.
+        SourceAbsent: there is neither file, and music21 is not installed.
+        ScoreError: the file is damaged.
     """
     given = sources / "scores" / "chorales" / FILE_NAME
     path = given if given.exists() else cached_chorales()
@@ -48,7 +48,7 @@ def find_works(sources: Path) -> list[Work]:
 
 
 def render(work: Work, duration: float, studio: Studio, generator: np.random.Generator) -> Stems:
-    """Render one excerpt, or the whole chorale as often as it takes; the rest is drawn as for quartets."""
+    """Render one excerpt, or the whole chorale repeated to fill the duration; all else is drawn as for quartets."""
     voices = read_chorales(work.paths[0])[work.name]
     tempo = generator.uniform(*TEMPO_RANGE)
     quarters = duration * tempo / 60
@@ -75,27 +75,27 @@ def read_chorales(path: Path) -> Chorales:
     """Read a file of chorales, once per process.
 
     Raises:
-        ScoreError: The file is damaged.
+        ScoreError: the file is damaged.
     """
     try:
         chorales: Chorales = json.loads(gzip.decompress(path.read_bytes()))
     except (OSError, EOFError, ValueError) as error:
-        raise ScoreError(f"{path}: damaged ({error!r}); delete it to have it made anew") from error
+        raise ScoreError(f"{path}: damaged ({error!r}); delete it, and it is made anew") from error
     return chorales
 
 
 def cached_chorales() -> Path:
-    """Return the file in the user's cache; music21 takes about a minute and a half to make it.
+    """Return the file in the user's cache; music21 takes about 90 s to create it.
 
     Raises:
-        SourceAbsent: The file is not there, and music21 is not installed.
+        SourceAbsent: the file does not exist, and music21 is not installed.
     """
     path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "cocola-metric", FILE_NAME)
     if not path.exists():
         try:
             from music21 import corpus
         except ImportError as error:
-            raise SourceAbsent("Bach's chorales are in the library music21: pip install music21") from error
+            raise SourceAbsent("Bach's chorales are in the library music21; pip install music21") from error
         scores = corpus.getComposer("bach")
         logger.info("reading %d scores of Bach with music21, once, into %s", len(scores), path)
         write_chorales(parse_chorales(tqdm(scores, desc="chorales", unit="score")), path)
@@ -110,7 +110,7 @@ def write_chorales(chorales: Chorales, path: Path) -> None:
 
 
 def parse_chorales(paths: Iterable[Path]) -> Chorales:
-    """Parse scores with music21 and keep those of four voices; a copy in whatever key is left out."""
+    """Parse scores with music21 and keep those of four voices; copies, in any key, are left out."""
     from music21 import converter, stream
 
     chorales: Chorales = {}
@@ -131,7 +131,7 @@ def parse_chorales(paths: Iterable[Path]) -> Chorales:
 
 
 def _voice_notes(part: "music21.stream.Part") -> list[StoredNote]:
-    """List the sounding notes; tied ones are joined, grace notes and chord symbols take no time and are left out."""
+    """List the sounding notes; tied ones are joined, and grace notes and chord symbols are left out."""
     notes = (
         (_on_grid(float(element.offset)), _on_grid(float(element.offset + element.quarterLength)), int(pitch.midi))
         for element in part.stripTies().flatten().notes

@@ -47,11 +47,11 @@ class GrooveFile:
 def find_works(sources: Path) -> list[Work]:
     """List the tunes in 2/4, 3/4 and 4/4."""
     if shutil.which("mma") is None or not MMA_LIBRARY.is_dir():
-        raise SourceAbsent("the program mma is not installed: apt-get install mma")
+        raise SourceAbsent("the program mma is not installed; apt-get install mma")
     folder = sources / "scores" / "nottingham"
     paths = [path for path in sorted(folder.glob("*.mid")) if beats_per_bar(path) is not None]
     if not paths:
-        raise SourceAbsent(f"no .mid file in {folder}: take them from github.com/jukedeck/nottingham-dataset")
+        raise SourceAbsent(f"no .mid file in {folder}; take them from github.com/jukedeck/nottingham-dataset")
     return group_works(paths, lambda path: path.stem)
 
 
@@ -85,7 +85,7 @@ def read_groove_library(folder: Path = MMA_LIBRARY) -> tuple[GrooveFile, ...]:
 
 
 def _accompany(tune: Tune, tempo: float, transposition: int, generator: np.random.Generator) -> list[Part]:
-    """Let MMA play the chords with a random groove; a groove that fails, or is nearly silent, is replaced."""
+    """Play the chords by MMA with a random groove; a groove that fails, or is nearly silent, is replaced."""
     library = [file for file in read_groove_library() if file.beats_per_bar == tune.beats_per_bar]
     # MMA has many variations of few rhythms: drawing the file first gives every rhythm the same chance.
     for _ in range(ATTEMPTS):
@@ -115,7 +115,7 @@ def _write_song(tune: Tune, tempo: float, transposition: int, file: GrooveFile, 
 
 
 def _run_mma(song: str) -> list[Part]:
-    """Compile a song and read its parts back, named after MMA's tracks; no parts where MMA rejects the song."""
+    """Compile a song and read its parts back, named after MMA's tracks; there are none if MMA rejects the song."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "song.mma"), Path(folder, "song.mid")
         source.write_text(song)

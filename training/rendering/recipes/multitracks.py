@@ -1,4 +1,4 @@
-"""The recipe `multitracks`: multi-track MIDI merged by instrument family and arranged anew (mirrors Slakh2100)."""
+"""The recipe `multitracks`: multi-track MIDI merged by instrument family and arranged anew (like Slakh2100)."""
 
 import hashlib
 import re
@@ -42,7 +42,9 @@ def find_works(sources: Path) -> list[Work]:
         for path in sorted(folder.glob("*.mid"))
     }
     if not copies:
-        raise SourceAbsent(f"no .mid file in {' or '.join(map(str, folders.values()))}")
+        raise SourceAbsent(
+            f"no .mid file in {' or '.join(map(str, folders.values()))}; apt-get install planetblupi-music-midi"
+        )
     titles = dict(copies.values())
     return group_works(sorted(titles), titles.__getitem__)
 

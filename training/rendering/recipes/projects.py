@@ -1,4 +1,4 @@
-"""The recipe `projects`: songs made in LMMS, already rendered track by track, mixed anew (mirrors MoisesDB)."""
+"""The recipe `projects`: songs made in LMMS, already rendered track by track, mixed anew (like MoisesDB)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def find_works(sources: Path) -> list[Work]:
     folder = sources / "stems" / "desk"
     paths = sorted(path for path in folder.glob("*") if path.is_dir() and list_audio(path))
     if not paths:
-        raise SourceAbsent(f"no folder with .ogg stems in {folder}: render LMMS projects with `lmms rendertracks`")
+        raise SourceAbsent(f"no folder with .ogg stems in {folder}; render LMMS projects with `lmms rendertracks`")
     return group_works(paths, lambda path: path.name)
 
 
@@ -50,5 +50,5 @@ def _draw_excerpt(paths: Sequence[Path], duration: float, generator: np.random.G
 def _frames(path: Path) -> int:
     file = open_file(path)
     if file.rate != SAMPLE_RATE:
-        raise ScoreError(f"{path} is at {file.rate} Hz: convert the stems to {SAMPLE_RATE} Hz")
+        raise ScoreError(f"{path} is at {file.rate} Hz; convert the stems to {SAMPLE_RATE} Hz")
     return file.frames

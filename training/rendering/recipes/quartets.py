@@ -1,4 +1,4 @@
-"""The recipe `quartets`: excerpts of string quartets, scored anew for other ensembles (mirrors CocoChorales)."""
+"""The recipe `quartets`: excerpts of string quartets, scored anew for other ensembles (like CocoChorales)."""
 
 import re
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def find_works(sources: Path) -> list[Work]:
     folder = sources / "scores" / "string_quartets"
     paths = sorted(folder.glob("*.mxl"))
     if not paths:
-        raise SourceAbsent(f"no .mxl score in {folder}: take them from github.com/OpenScore/StringQuartets")
+        raise SourceAbsent(f"no .mxl score in {folder}; take them from github.com/OpenScore/StringQuartets")
     return group_works(paths, lambda path: re.sub(r"__sq\d+$", "", path.stem))
 
 
@@ -102,7 +102,7 @@ def _draw_ensemble(size: int, generator: np.random.Generator) -> list[Instrument
 
 
 def _fit_register(part: Part, instrument: Instrument) -> Part:
-    """Shift a part by octaves until its middle is playable; what remains outside is left to the sampler."""
+    """Shift a part by octaves until its middle is playable; the sampler deals with notes that remain outside."""
     middle = float(np.median([note.pitch for note in part.notes]))
     octaves = 0
     while middle + 12 * octaves < instrument.lowest + 4:

@@ -31,7 +31,7 @@ LARGEST_RESIDUE = 10 ** (-30 / 20)  # of the RMS of the mix; exact stems leave -
 class Package:
     """A Debian package with modules, the folder it installs them in and their licence.
 
-    The checksum (`source_files.manifest_sha256`) is of the modules in the version named.
+    The checksum (`sources.manifest_sha256`) is of the modules in the version named.
     """
 
     name: str
@@ -124,7 +124,7 @@ def find_works(sources: Path) -> list[Work]:
     if not titles:
         names = " ".join(package.name for package in PACKAGES)
         raise SourceAbsent(
-            f"no tracker module in {folder}: run there `apt-get download {names}`, then "
+            f"no tracker module in {folder}; run there `apt-get download {names}`, then "
             "`for deb in *.deb; do mkdir ${deb%%_*}; dpkg -x $deb ${deb%%_*}; done`"
         )
     distinct: dict[bytes, Path] = {}
@@ -149,7 +149,7 @@ def _list_modules(folder: Path) -> Iterator[Path]:
 
 
 def _draw_excerpt(path: Path, duration: float, generator: np.random.Generator) -> Stems:
-    """Draw an excerpt of at least two stems; they are channels only where instruments do not come apart."""
+    """Draw an excerpt of at least two stems: instruments, or channels if instruments cannot be separated."""
     module = Module(path)
     seconds = min(duration, module.duration)
     for _ in range(ATTEMPTS):
@@ -163,6 +163,6 @@ def _draw_excerpt(path: Path, duration: float, generator: np.random.Generator) -
 
 
 def _add_up(stems: Sequence[NDArray[np.float32]], whole: NDArray[np.float32]) -> bool:
-    """Say whether stems are the parts of a mix: voices that act on each other, as by global effects, are not."""
+    """Return whether stems add up to a mix; voices that change each other, by global effects for example, do not."""
     residue = np.sum(stems, axis=0) - whole
     return bool(np.linalg.norm(residue) < LARGEST_RESIDUE * np.linalg.norm(whole))
