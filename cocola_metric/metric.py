@@ -70,6 +70,7 @@ class CocolaMetric(Metric):
         window: float = WINDOW,
         hop: float = HOP,
         batch_size: int | None = None,
+        symmetric: bool = False,
         **settings: Any,
     ) -> None:
         """Load an encoder; nothing is fetched later.
@@ -83,6 +84,7 @@ class CocolaMetric(Metric):
             window: length of a window, seconds.
             hop: from the start of one window to the next, seconds.
             batch_size: windows per forward pass; changes speed and memory, not scores.
+            symmetric: take the mean of both directions, so that the order of the two sides does not matter.
             settings: of `torchmetrics.Metric`, such as ``sync_on_compute``.
 
         Raises:
@@ -103,9 +105,11 @@ class CocolaMetric(Metric):
             window=window,
             hop=hop,
             batch_size=batch_size,
+            symmetric=symmetric,
         )
         self.signature = scorer.signature
         self.sample_rate, self.mode, self.plan, self.batch_size = sample_rate, scorer.mode, scorer.plan, batch_size
+        self.symmetric = symmetric
         self._models = (model,)  # inside a tuple, where torch does not register it as a submodule
         for state in ("scored_pairs", "silent_windows", "silent_pairs", "unfit_pairs"):
             self.add_state(state, torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
@@ -182,7 +186,11 @@ class CocolaMetric(Metric):
     def _pair_scores(self, model: CocolaModel, batches: Sequence[Tensor], shape: torch.Size) -> Tensor:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             embeddings = torch.cat([model.encoder(batch, self.mode) for batch in batches])
-            return model.similarity.pairs(*embeddings.reshape(2, *shape, -1))
+            conditioning, accompaniment = embeddings.reshape(2, *shape, -1)
+            scores = model.similarity.pairs(conditioning, accompaniment)
+            if self.symmetric:
+                scores = (scores + model.similarity.pairs(accompaniment, conditioning)) / 2
+            return scores
 
     def _model(self) -> CocolaModel:
         (model,) = self._models

@@ -91,6 +91,19 @@ def test_windows_channels_and_rates_are_as_in_the_scorer(scorer) -> None:
     assert int(other.silent_windows) == scores.silent_windows == 1
 
 
+def test_both_directions_are_averaged_where_asked(pairs) -> None:
+    both_ways = CocolaMetric(hop=5.0, symmetric=True)
+    both_ways.update(*pairs[:, :4])
+    scorer = CocolaScorer.from_pretrained(device="cpu", hop=5.0, symmetric=True)
+    scores = scorer.score_pairs(*[[clip[None] for clip in side[:4]] for side in pairs], sample_rate=RATE)
+    assert both_ways.signature == scorer.signature and "symmetric:yes" in both_ways.signature
+    assert both_ways.compute().item() == pytest.approx(scores.mean().item(), abs=TOLERANCE)
+    forth = both_ways.compute().item()
+    both_ways.reset()
+    both_ways.update(*pairs[:, :4].flip(0))
+    assert both_ways.compute().item() == pytest.approx(forth, abs=TOLERANCE)
+
+
 def test_what_torchmetrics_asks_of_a_metric(metric) -> None:
     assert metric.higher_is_better and not metric.is_differentiable and not metric.full_state_update
     assert set(metric._reductions) == {

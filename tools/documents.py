@@ -15,6 +15,7 @@ from typing import Any
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training.evaluation import CUES, NOTHING, Accuracy, markdown_table
+from cocola_metric.training.paper import PUBLISHED_RETRIEVAL
 
 from .kept_rows import keep_rows
 
@@ -25,6 +26,7 @@ TESTS = {
     "desk": "desk: LMMS projects and tracker modules",
     "recorded": "recorded songs, never trained or tuned on",
 }
+STANDS_FOR = {"chorus": "CocoChorales", "bands": "Slakh2100", "desk": "MoisesDB"}
 KINDS = {"shift": "half a beat late or early", "transpose": "a semitone off", "stretch": "5 % too fast or slow"}
 BLOCK = re.compile(r"^(?P<indent> *)<!-- (?P<name>\w+) -->\n.*?^ *<!-- end -->$", re.DOTALL | re.MULTILINE)
 SIGNED = re.compile(r"(?<=model:embedded\|weights:)[0-9a-f]+")
@@ -33,14 +35,20 @@ Results = Mapping[str, Any]
 
 
 def accuracy_table(results: Results) -> str:
-    """Return accuracies among two and among K, from the JSON of `evaluate CORPUS ...`."""
+    """Return accuracies among two and among K, from the JSON of `evaluate CORPUS ...`, and published figures.
+
+    Published figures are of other encoders on other data: they have columns of their own.
+    """
     sizes = [size for size in AMONG if all(size in results[test].get("among", {}) for test in TESTS)]
     rows = []
     for test, title in TESTS.items():
         other, same = (results[test][kind] for kind in ("other_track", "same_track"))
         among = [_percent(results[test]["among"][size]) if results[test]["among"][size] else NOTHING for size in sizes]
-        rows.append([f"{title}, {other['tracks']} tracks", _percent(other), _percent(same), *among])
-    return markdown_table(["test", "other tracks", "same track", *(f"K = {size}" for size in sizes)], rows)
+        published = [_published(row, STANDS_FOR.get(test)) for row in PUBLISHED_RETRIEVAL.values()]
+        rows.append([f"{title}, {other['tracks']} tracks", _percent(other), _percent(same), *among, *published])
+    ours = ["K = 2, other tracks", "K = 2, same track", *(f"K = {size}" for size in sizes)]
+    theirs = [f"{name}: published, other data, K = {' / '.join(AMONG)}" for name in PUBLISHED_RETRIEVAL]
+    return markdown_table(["test", *ours, *theirs], rows)
 
 
 def scores_table(results: Results) -> str:
@@ -186,6 +194,13 @@ def _percent(accuracy: Mapping[str, Any] | None) -> str:
     if accuracy is None:
         return NOTHING
     return f"{accuracy['percent']:.1f} % [{accuracy['low']:.1f}, {accuracy['high']:.1f}]"
+
+
+def _published(row: Mapping[tuple[str, int], float], data: str | None) -> str:
+    """Return what is published of an encoder on the data that a test of ours stands for."""
+    if data is None:
+        return NOTHING
+    return f"{data} " + " / ".join(f"{row[data, int(size)]:.1f}" if (data, int(size)) in row else "-" for size in AMONG)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from ..signal import Partition
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
 from .held_out import HOP, hear_windows, in_batches, open_test_set
-from .retrieval import accuracies_among
+from .retrieval import accuracies_among, published_accuracies
 from .table2 import measure_table, table_2_markdown, table_as_json
 from .validity import measure_validity
 from .validity_report import validity_as_json, validity_markdown
@@ -102,7 +102,10 @@ def score_distributions(
 
 
 def evaluate_corpora(options: argparse.Namespace) -> None:
-    """Print one JSON object: per corpus, accuracies against other tracks, within tracks and among K windows."""
+    """Print one JSON object: per corpus, accuracies against other tracks, within tracks and among K windows.
+
+    What is published of other encoders among K windows, on other data, stands beside them.
+    """
     if options.card and not (Path(options.model) / checkpoints.CARD_FILE).is_file():
         raise UsageError(f"--card needs a folder with a {checkpoints.CARD_FILE} as --model; got {options.model}")
     checkpoint = checkpoints.load(options.model)
@@ -136,6 +139,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
         from .distributions import plot_distributions
 
         plot_distributions(options.plot, drawn)
+    report["published_on_other_data"] = published_accuracies()
     json.dump(report, sys.stdout, indent=2)
     print()
 

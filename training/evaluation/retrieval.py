@@ -68,6 +68,15 @@ def retrieval_markdown(results: Mapping[str, Mapping[str, Mapping[int, Accuracy 
     return f"{markdown_table(header, rows)}\n\nAs published, on its own test sets:\n\n{_published()}"
 
 
+def published_accuracies() -> list[dict[str, str | int | float]]:
+    """Return the published accuracies among K windows as rows of plain data; they are of other music than ours."""
+    return [
+        {"encoder": name, "test": test, "K": size, "percent": percent}
+        for name, row in PUBLISHED_RETRIEVAL.items()
+        for (test, size), percent in row.items()
+    ]
+
+
 def _published() -> str:
     columns = list(dict.fromkeys(column for row in PUBLISHED_RETRIEVAL.values() for column in row))
     rows = [[name, *(f"{row[column]:.1f}" for column in columns)] for name, row in PUBLISHED_RETRIEVAL.items()]

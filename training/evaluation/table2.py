@@ -19,7 +19,7 @@ from .classification import Accuracy, accuracy_with_interval, draw_negatives, sh
 from .encoders import Encoders
 from .held_out import HOP, hear_windows, in_batches
 from .markdown import NOTHING, markdown_table
-from .retrieval import accuracies_among, retrieval_markdown
+from .retrieval import accuracies_among, published_accuracies, retrieval_markdown
 
 NEGATIVES = {"other_track": False, "same_track": True}
 TITLES = {
@@ -168,7 +168,11 @@ def table_2_markdown(results: Sequence[Result]) -> str:
 
 def table_as_json(results: Sequence[Result]) -> dict[str, Any]:
     """Return the results and the published values as plain data."""
-    return {"results": [dataclasses.asdict(result) for result in results], "published": PUBLISHED_TABLE_2}
+    return {
+        "results": [dataclasses.asdict(result) for result in results],
+        "published": PUBLISHED_TABLE_2,
+        "published_among": published_accuracies(),
+    }
 
 
 def _among(results: Sequence[Result]) -> Iterator[str]:

@@ -348,6 +348,8 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
     assert result["other_track"]["windows"] == 4  # windows of 5 s every 5 s, in two tracks of 13 s
     assert result["same_track"]["tracks"] == 2
     assert result["coherent_scores"]["p5"] <= result["coherent_scores"]["median"]
+    published = {(row["encoder"], row["test"], row["K"]): row["percent"] for row in report["published_on_other_data"]}
+    assert published["PHALAR", "MoisesDB", 64] == 70.9 and published["COCOLA, retrained", "CocoChorales", 64] == 89.3
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
