@@ -147,9 +147,7 @@ def test_accuracies_among_more_windows_stand_beside_those_of_two() -> None:
     header, _, first, *_ = documents.accuracy_table(measured).splitlines()
     cells = header.strip("| ").split(" | ")
     assert cells[:6] == ["test", "K = 2, other tracks", "K = 2, same track", "K = 8", "K = 16", "K = 64"]
-    assert cells[6:] == [
-        f"{name}: published, other data, K = 8 / 16 / 64" for name in ("PHALAR", "COCOLA, retrained")
-    ]
+    assert cells[6:] == [f"{name}: published, other data, K = 8 / 16 / 64" for name in ("PHALAR", "COCOLA, retrained")]
     assert "70.0 % [" in first and first.endswith("| - | CocoChorales - / - / 98.6 | CocoChorales - / - / 89.3 |")
     desk, recorded = documents.accuracy_table(measured).splitlines()[-2:]
     assert desk.endswith("| MoisesDB 86.8 / 81.5 / 70.9 | MoisesDB 75.8 / 64.4 / 41.8 |")
