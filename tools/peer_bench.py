@@ -1,8 +1,12 @@
 """The costs of scoring in a whole process, beside another installation: python -m tools.peer_bench PYTHON.
 
-PYTHON is the interpreter of an environment with another version of this package. The two run in turn, three times each;
-the medians are printed as a Markdown table. CPU time is that of the whole process; start-up is taken off where a row is
-of warm work.
+PYTHON is the interpreter of an environment with another version of this package; `make bench` makes one of the version
+that scored with torch. That version, this one and the original authors' recipe run in turn, five times each, after a
+first run that nobody times and in which Python compiles modules. The medians are printed as a Markdown table.
+
+CPU time is that of the whole process; warm rows leave the start out. The recipe (librosa, torch, torchaudio, the
+network with its own padding and BatchNorm) is given 10 of 100 pairs and 1 of 5, and counted as often. The floor
+is what no version can do without: the Fourier transforms and the network, alone.
 """
 
 import argparse
@@ -13,61 +17,222 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
 RATE = 44_100
-RUNS = 3
-PROGRAM = """
-import json, os, resource, sys, time
+RUNS = 5
+WINDOWS = 23  # of a file of 60 s
+HELPERS = Path(__file__).parents[1] / "tests" / "helpers"
+MEASURED = """
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+print(json.dumps({"work": time.process_time() - ready, "peak": peak}))
+"""
+SCORER = """
+import json, resource, sys, time
 from pathlib import Path
 work, folder = sys.argv[1], Path(sys.argv[2])
-start = time.process_time()
 from cocola_metric import CocolaScorer
 files = [str(file) for file in sorted(folder.glob("*.wav"))]
 scorer = CocolaScorer.from_pretrained(device="cpu")
 scorer.score(files[0], files[1])
 ready = time.process_time()
-if work == "warm pair":
+if work == "warm":
     for _ in range(10):
         scorer.score(files[0], files[1])
 elif work == "pairs":
     scorer.score_pairs(files[::2], files[1::2])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-print(json.dumps({"start": ready - start, "work": time.process_time() - ready, "peak": peak}))
+elif work == "growth":
+    for _ in scorer.iter_scores(zip(files[::2], files[1::2])):
+        pass
 """
+RECIPE = """
+import json, resource, sys, time
+from importlib.util import find_spec
+from pathlib import Path
+work, folder = sys.argv[1], Path(sys.argv[2])
+import torch, torchaudio, librosa, soundfile
+for package in ("lightning", "efficientnet_pytorch"):
+    if find_spec(package):
+        __import__(package)
+sys.path.insert(0, sys.argv[3])
+from original_recipe import librosa_chain
+from cocola_metric.encoder.model import CocolaModel
+torch.set_num_threads(1)
+model = CocolaModel().eval()
+files = sorted(folder.glob("*.wav"))
+def embedded(file):
+    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    waveform = torchaudio.functional.resample(torch.from_numpy(samples.mean(1)), rate, 16000)
+    features = [torch.from_numpy(librosa_chain(window.numpy())).float() for window in waveform.unfold(0, 80000, 40000)]
+    return model.encoder.embed_features(torch.stack(features))
+def score(conditioning, accompaniment):
+    return model.similarity.pairs(embedded(conditioning), embedded(accompaniment)).mean().item()
+with torch.inference_mode():
+    score(files[0], files[1])
+    ready = time.process_time()
+    if work == "warm":
+        for _ in range(10):
+            score(files[0], files[1])
+    elif work == "pairs":
+        for first in range(0, max(2, len(files) // 10), 2):
+            score(files[first], files[first + 1])
+"""
+FLOOR = """
+import json, resource, sys, time
+import numpy as np
+from cocola_metric import CocolaScorer
+from cocola_metric.arrays import by_frames, frames, pad, rfft
+encoder = CocolaScorer.from_pretrained(device="cpu")._embedder.encoder
+clips = 0.1 * np.random.default_rng(0).standard_normal((4, 80000), np.float32)
+images = encoder.front_end(clips)
+def floor():
+    for clip in clips:
+        for size in (4096, 1024):
+            by_frames(lambda part: rfft(part)[..., :1], frames(pad(clip[None], size // 2, size // 2), size, 320))
+    encoder._session.run(None, {"features": images})
+floor()
+ready = time.process_time()
+for _ in range(25):
+    floor()
+"""
+
+
+class Row(NamedTuple):
+    """A row of the table: what a process does, how often that is in it, and the clips of 5 s that it embeds each time.
+
+    Attributes:
+        name: of the row.
+        work: given to the programs.
+        folder: of the audio.
+        count: times that the process does it.
+        clips: for the floor; 0 where there is none.
+        part: of what a process reports.
+        by_recipe: share of the work that the recipe is given.
+    """
+
+    name: str
+    work: str
+    folder: Path
+    count: int = 1
+    clips: int = 0
+    part: str = "work"
+    by_recipe: float = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m tools.peer_bench", description=__doc__)
     parser.add_argument("peer", help="interpreter of the other installation")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each side (default: {RUNS})")
+    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="also score N pairs of 60 s")
     options = parser.parse_args(arguments)
-    sides = {"before": options.peer, "now": sys.executable}
-    print("| whole process, medians of three runs in turn | before | now | ratio |\n|---|---:|---:|---:|")
+    print("| whole process | original recipe | before | now | before / now | floor | now / floor |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
-        short, long = _clips(Path(scratch) / "short", 200, 5), _clips(Path(scratch) / "long", 10, 60)
-        two = [str(file) for file in sorted(short.glob("*.wav"))[:2]]
-        shell: dict[str, list[tuple[float, ...]]] = {side: [] for side in sides}
-        for _ in range(RUNS):
-            for side, python in sides.items():
-                shell[side].append(_shell(python, two))
-        for at, (row, unit) in enumerate({"CPU seconds": "s", "wall seconds": "s"}.items()):
-            _print_row(f"`cocola-score a.wav b.wav`, clips of 5 s, {row}", shell, at, unit)
-        for row, work, folder, count, part in (
-            ("peak memory after one pair", "none", short, 1, "peak"),
-            ("one warm pair of 5 s, CPU", "warm pair", short, 10, "work"),
-            ("100 pairs of 200 clips of 5 s, CPU", "pairs", short, 1, "work"),
-            ("5 pairs of 10 files of 60 s, CPU", "pairs", long, 1, "work"),
+        bench = _Bench(options.peer, Path(scratch), options.runs)
+        bench.print_shell()
+        for row in (
+            Row("peak memory after one pair", "none", bench.short, part="peak"),
+            Row("one warm pair of 5 s, CPU", "warm", bench.short, 10, 2),
+            Row("100 pairs of 200 clips of 5 s, CPU", "pairs", bench.short, 1, 200, by_recipe=1 / 10),
+            Row("5 pairs of 10 files of 60 s, CPU", "pairs", bench.long, 1, 10 * WINDOWS, by_recipe=1 / 5),
         ):
-            found: dict[str, list[tuple[float, ...]]] = {side: [] for side in sides}
-            for _ in range(RUNS):
-                for side, python in sides.items():
-                    found[side].append((_program(python, work, folder)[part] / count,))
-            _print_row(row, found, 0, "MB" if part == "peak" else "s")
+            bench.print_row(row)
+        for pairs in options.growth:
+            bench.print_growth(pairs)
+    loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    print(f"\nMedians of {options.runs} runs in turn on {os.cpu_count()} cores; {loads}.")
+
+
+class _Bench:
+    """The sides that run in turn, and the audio that they are given."""
+
+    def __init__(self, peer: str, scratch: Path, runs: int) -> None:
+        self.python = {"before": peer, "now": sys.executable}
+        self.runs, self.scratch = runs, scratch
+        self.short, self.long = _clips(scratch / "short", 200, 5), _clips(scratch / "long", 10, 60)
+        # As after a first use: modules compiled, whatever the caller's environment says of that.
+        self.environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(scratch / "compiled")}
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.floor = statistics.median(self._program(sys.executable, FLOOR)["work"] / 100 for _ in range(runs))
+
+    def print_shell(self) -> None:
+        """Print what the command line takes, from a cold shell."""
+        two = [str(file) for file in sorted(self.short.glob("*.wav"))[:2]]
+        command = {side: [Path(python).with_name("cocola-score"), *two] for side, python in self.python.items()}
+        recipe = [sys.executable, "-P", "-W", "ignore", "-c", RECIPE + MEASURED, "none", self.short, HELPERS]
+        found = self._in_turn(
+            {"recipe": lambda: self._timed(recipe)}
+            | {side: (lambda given=given: self._timed(given)) for side, given in command.items()}
+        )
+        for at, unit in enumerate(("CPU", "wall")):
+            _print(
+                f"`cocola-score a.wav b.wav`, clips of 5 s, {unit}", {side: each[at] for side, each in found.items()}
+            )
+
+    def print_row(self, row: Row) -> None:
+        """Print what a row takes on each side."""
+
+        def ours(python: str) -> tuple[float]:
+            return (self._program(python, SCORER, row.work, row.folder)[row.part] / row.count,)
+
+        def recipe() -> tuple[float]:
+            value = self._program(sys.executable, RECIPE, row.work, row.folder, HELPERS)[row.part]
+            return (value / row.count / row.by_recipe,)
+
+        sides = {side: (lambda python=python: ours(python)) for side, python in self.python.items()}
+        found = self._in_turn({"recipe": recipe} | sides)
+        megabytes = row.part == "peak"
+        medians = {side: each[0] for side, each in found.items()}
+        _print(row.name, medians, floor=self.floor * row.clips, megabytes=megabytes)
+
+    def print_growth(self, pairs: int) -> None:
+        """Print the peak memory of many pairs of 60 s, no two of them of the same files."""
+        folder = self.scratch / f"pairs{pairs}"
+        folder.mkdir()
+        originals = sorted(self.long.glob("*.wav"))
+        for number in range(2 * pairs):
+            (folder / f"{number:05}.wav").symlink_to(originals[number % len(originals)])
+        peak = self._program(sys.executable, SCORER, "growth", folder)["peak"]
+        print(f"| peak memory, {pairs:,} pairs of 60 s (once) | | | {peak:.0f} MB | | | |", flush=True)
+
+    def _in_turn(self, sides: Mapping[str, Callable[[], tuple[float, ...]]]) -> dict[str, list[float]]:
+        """Run each side once for nothing, then all in turn; return the medians of what they report."""
+        for run in sides.values():
+            run()
+        runs = [{side: run() for side, run in sides.items()} for _ in range(self.runs)]
+        return {
+            side: [statistics.median(values) for values in zip(*(run[side] for run in runs), strict=True)]
+            for side in sides
+        }
+
+    def _timed(self, command: Sequence[str | Path]) -> tuple[float, float]:
+        """Return CPU and wall seconds of a command."""
+        before, start = os.times(), time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env=self.environment)
+        wall, after = time.perf_counter() - start, os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return cpu, wall
+
+    def _program(self, python: str, program: str, *arguments: str | Path) -> dict[str, float]:
+        command = [
+            python,
+            "-P",
+            "-W",
+            "ignore",
+            "-c",
+            program + MEASURED,
+            *map(str, arguments),
+        ]  # -P: what is installed
+        run = subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment)
+        found: dict[str, float] = json.loads(run.stdout)
+        return found
 
 
 def _clips(folder: Path, count: int, seconds: int) -> Path:
@@ -78,24 +243,13 @@ def _clips(folder: Path, count: int, seconds: int) -> Path:
     return folder
 
 
-def _shell(python: str, files: Sequence[str]) -> tuple[float, float]:
-    """Return CPU and wall seconds of the command line."""
-    before, start = os.times(), time.perf_counter()
-    subprocess.run([Path(python).with_name("cocola-score"), *files], check=True, capture_output=True)
-    wall, after = time.perf_counter() - start, os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system, wall
+def _print(name: str, found: Mapping[str, float], *, floor: float = 0.0, megabytes: bool = False) -> None:
+    def shown(value: float) -> str:
+        return f"{value:.0f} MB" if megabytes else f"{value:.3f} s"
 
-
-def _program(python: str, work: str, folder: Path) -> dict[str, float]:
-    command = [python, "-P", "-W", "ignore", "-c", PROGRAM, work, str(folder)]  # -P: not the package in this folder
-    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return found
-
-
-def _print_row(name: str, found: dict[str, list[tuple[float, ...]]], at: int, unit: str) -> None:
-    before, now = (statistics.median(run[at] for run in found[side]) for side in ("before", "now"))
-    digits = 0 if unit == "MB" else 3
-    print(f"| {name} | {before:.{digits}f} {unit} | {now:.{digits}f} {unit} | {before / now:.1f} |", flush=True)
+    recipe, before, now = (found[side] for side in ("recipe", "before", "now"))
+    alone = f"{shown(floor)} | {now / floor:.2f}" if floor else " | "
+    print(f"| {name} | {shown(recipe)} | {shown(before)} | {shown(now)} | {before / now:.1f} | {alone} |", flush=True)
 
 
 if __name__ == "__main__":

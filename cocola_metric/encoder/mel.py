@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatArray, filtered, frames, namespace, pad, rfft
+from ..arrays import AnyArray, FloatArray, by_frames, filtered, frames, namespace, pad, rfft
 from ..audio import SAMPLE_RATE
 from .median import SIZE, running_median
 
@@ -33,8 +33,14 @@ def log_mel(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
     Shape:
         (B, L) at 16 kHz -> (B, 1, M, F), M = 64 mels, F = L // 160 + 1 frames.
     """
-    spectra = spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=True)
-    mels = filtered(spectra.real**2 + spectra.imag**2, constants["filterbank"])
+    mels = of_spectra(
+        lambda spectra: filtered(spectra.real**2 + spectra.imag**2, constants["filterbank"]),
+        waveforms,
+        constants["window"],
+        N_FFT,
+        HOP_LENGTH,
+        reflect=True,
+    )
     return _decibels(mels)[:, None].swapaxes(-1, -2)
 
 
@@ -53,24 +59,41 @@ def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any], *, re
     Shape:
         (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive.
     """
-    magnitude = modulus(spectrum(waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=reflect))
+    magnitude = of_spectra(modulus, waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=reflect)
     harmonic, percussive = soft_masks(magnitude, SIZE)
     parts = [filtered((mask * magnitude) ** 2, constants["filterbank"]) for mask in (harmonic, percussive)]
     return relative_decibels(parts)
 
 
-def spectrum(waveforms: AnyArray, window: AnyArray, n_fft: int, hop: int, *, reflect: bool = False) -> AnyArray:
-    """Return the spectra of frames around every hop, padded with zeros or by reflection, as ``torch.stft`` does.
+def of_spectra(
+    function: Callable[[AnyArray], AnyArray],
+    waveforms: AnyArray,
+    window: AnyArray,
+    n_fft: int,
+    hop: int,
+    *,
+    reflect: bool = False,
+) -> AnyArray:
+    """Return what a function makes of the spectra of frames around every hop, which are those of ``torch.stft``.
 
     A window shorter than ``n_fft`` lies in the middle of its frame: in float32 the rounding, which is what mel images
     show of silence between loud notes, depends on it.
 
+    Args:
+        function: of spectra, (B, f, n_fft / 2 + 1) -> (B, f, N), which treats every frame alike.
+        waveforms: mono.
+        window: of a frame, at most ``n_fft`` samples.
+        n_fft: samples of a frame.
+        hop: samples from one frame to the next.
+        reflect: whether waveforms are mirrored at both ends, or padded with zeros.
+
     Shape:
-        (B, L) -> (B, F, n_fft / 2 + 1), F = L // hop + 1.
+        (B, L) -> (B, F, N), F = L // hop + 1.
     """
     half, missing = n_fft // 2, n_fft - len(window)
     centred = pad(window, missing // 2, missing - missing // 2) if missing else window
-    return rfft(frames(pad(waveforms, half, half, reflect=reflect), n_fft, hop) * centred)
+    framed = frames(pad(waveforms, half, half, reflect=reflect), n_fft, hop)
+    return by_frames(lambda part: function(rfft(part * centred)), framed)
 
 
 def modulus(spectra: AnyArray) -> AnyArray:

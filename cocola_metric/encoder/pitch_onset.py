@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import AnyArray, FloatArray, filtered, pad
 from ..audio import SAMPLE_RATE
-from .mel import hann_window, mel_filterbank, modulus, relative_decibels, soft_masks, spectrum
+from .mel import hann_window, mel_filterbank, modulus, of_spectra, relative_decibels, soft_masks
 
 HOP_LENGTH = 320
 LEAST_FRAMES = 31
@@ -68,4 +68,6 @@ def pitch_filterbank() -> FloatArray:
 def _rows(waveforms: AnyArray, n_fft: int, window: AnyArray, filterbank: Any) -> AnyArray:
     """Return magnitudes by frame and row."""
     heard = filterbank.shape[1]
-    return filtered(modulus(spectrum(waveforms, window, n_fft, HOP_LENGTH)[..., :heard]), filterbank)
+    return of_spectra(
+        lambda spectra: filtered(modulus(spectra[..., :heard]), filterbank), waveforms, window, n_fft, HOP_LENGTH
+    )
