@@ -1,5 +1,5 @@
 from .array_encoder import INPUT, OUTPUTS, ArrayEncoder, Sides
-from .backbones import PlacedEfficientNet, TrunkMaps
+from .backbones import PhasorEfficientNet, PlacedEfficientNet, TrunkMaps
 from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
@@ -22,6 +22,7 @@ __all__ = [
     "EncoderConfig",
     "FrontEndModule",
     "Mode",
+    "PhasorEfficientNet",
     "PlacedEfficientNet",
     "Sides",
     "Similarity",

@@ -146,10 +146,14 @@ class PhasorEfficientNet(PlacedEfficientNet):
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
         """Return the average, readings where there are any, and phasors of the maps that `maps` makes of images."""
         real = super().read(images, maps) if self.places else self.norm(maps.average.float())
-        parts = [real, self.time_phasors(images, maps.quarter)]
+        return torch.cat([real, *self.phasors(images, maps.quarter)], dim=1)
+
+    def phasors(self, images: Tensor, quarter: Tensor) -> list[Tensor]:
+        """Return phasors over time, then over pitch where there are any, of images and their map at 1/4."""
+        parts: list[Tensor] = [self.time_phasors(images, quarter)]
         if self.pitch_phasors is not None:
             parts.append(self.pitch_phasors(images))
-        return torch.cat(parts, dim=1)
+        return parts
 
 
 def _reading(channels: int, kept: int, kernel: tuple[int, int]) -> nn.Sequential:

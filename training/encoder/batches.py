@@ -108,7 +108,7 @@ class Draws(Dataset[Draw]):
         self.config, self.steps, self.seed = config, steps, seed
         self.split, self.size_setting = split, size_setting
         self.length = round(config.window * SAMPLE_RATE)
-        self.reach = int(self.length * MARGIN) + 1
+        self.reach = int(self.length * MARGIN * config.fastest) + 1
         self.tracks = [track for track in tracks if track.length >= self.reach and len(track.powers) > 1]
         if not self.tracks:
             raise AudioError(

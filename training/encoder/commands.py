@@ -34,6 +34,7 @@ def maps(arguments: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     parser.add_argument("--start-from", default="embedded", help="encoder of the trunk: known name, folder or file")
     parser.add_argument("--batches", type=int, default=100, help="batches of training pairs, of the config's size")
+    parser.add_argument("--lean", action="store_true", help="leave out maps that phasors do not read")
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .maps import run

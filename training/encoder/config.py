@@ -1,5 +1,6 @@
 """The settings of a training run: the paper's values are the defaults, and a TOML file lists the differences."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,10 @@ class SamplingConfig:
             between the two above. A shift on the beat keeps to the grid of the music, and is harder to notice.
         equaliser_db: standard deviation of the slowest of the random filters on every sub-mix, in dB; 0 for no filter.
         low_pass: share of sub-mixes with a random low-pass.
+        fastest: largest factor by which a pair is played faster or slower, unevenly, as a record turns, both sides
+            alike; 1 leaves its speed alone.
+        room: share of sub-mixes in a room, each in its own.
+        overdrive: share of sub-mixes from an overdriven amplifier.
     """
 
     window: float = 5.0
@@ -83,8 +88,19 @@ class SamplingConfig:
     shifts_on_beat: float = 0.0
     equaliser_db: float = 0.0
     low_pass: float = 0.0
+    fastest: float = 1.0
+    room: float = 0.0
+    overdrive: float = 0.0
+
+    def untreated(self) -> "SamplingConfig":
+        """Return the same settings without filter, room, overdrive, added noise or change of speed."""
+        return dataclasses.replace(
+            self, equaliser_db=0.0, low_pass=0.0, loudest_noise=0.0, fastest=1.0, room=0.0, overdrive=0.0
+        )
 
     def __post_init__(self) -> None:
+        if self.fastest < 1:
+            raise UsageError(f"fastest must be a factor of at least 1, which leaves speeds alone; got {self.fastest}")
         if not 0 <= self.shortest_window <= self.window:
             raise UsageError(f"shortest_window must be from 0 to window={self.window}; got {self.shortest_window}")
         _check_choice("partition", self.partition, PARTITIONS)
@@ -137,6 +153,10 @@ class TrainingConfig:
         label_smoothing: share of the target of Eq. 3 that is spread over all accompaniments of the batch.
         turned: number of further wrong accompaniments of each pair, half of them shifted and half transposed, made by
             turning the phasors of its own; for `train-head`, and heads with phasors over time and pitch.
+        noises: number of windows of noise, white or coloured, in a step, trained to score below accompaniments
+            of other tracks; for `train-head`.
+        noise_weight: weight of that in the loss.
+        itself: choice of the conditioning as one more wrong accompaniment of itself; for `train-head`.
         calibration: replace the running statistics of BatchNorm at the end by plain averages over whole windows; the
             authors keep the running ones.
         validation_windows: windows of a validation batch, two from each track; as many have to be found in the
@@ -162,6 +182,9 @@ class TrainingConfig:
     start_share: float = 0.0
     label_smoothing: float = 0.0
     turned: int = 0
+    noises: int = 0
+    noise_weight: float = 0.5
+    itself: bool = False
     calibration: bool = True
     validation_windows: int = 32
     bfloat16: bool = False

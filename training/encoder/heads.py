@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from cocola_metric import checkpoints, functional
-from cocola_metric.encoder import CocolaModel, TrunkMaps
+from cocola_metric.encoder import CocolaModel, PhasorEfficientNet, PlacedEfficientNet, TrunkMaps
+from cocola_metric.errors import UsageError
 
 from ..runs import Pace, Training, note_settings, run_loop
 from . import train
 from .choices import CHOICES, chances_among
 from .config import TrainingConfig, load_config
-from .maps import SIDES, MapStore, backbone_of, open_watched
+from .maps import NOISES, SIDES, WHITE, MapStore, backbone_of, open_watched
+from .noises import below_others, noise_loss
 from .starts import TRUNK, load_head, save_head, start_weights
 from .train import keep_freed_memory
 from .turning import turned_wrongs
@@ -27,9 +29,10 @@ STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_MEASUREMENTS = 200
 PAIRS_AT_ONCE = 32
 MATRIX = "similarity.weight"
+READINGS_LEARNT = tuple(f"encoder.backbone.{part}." for part in ("time", "pitch", "both"))
 
 
-LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{count}" for count in CHOICES)))
+LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{count}" for count in CHOICES), "below"))
 
 
 class RowsOfPairs(Dataset[NDArray[np.int64]]):
@@ -86,6 +89,8 @@ def train_head(
         UsageError: there are no maps.
     """
     store, watched = MapStore(maps / "train"), open_watched(maps)
+    noises = MapStore(maps / NOISES) if config.noises else None
+    white = MapStore(maps / WHITE) if config.noises else None
     settings = dataclasses.asdict(config)
     note_settings(out, settings)
     torch.manual_seed(config.seed)
@@ -95,6 +100,8 @@ def train_head(
         checkpoints.refuse_mismatch(model.state_dict(), begun.items(), f"{head}: not a head of this configuration")
         model.load_state_dict(begun)
     trained = freeze(model, start_weights(model, start_from, within="" if keep else TRUNK))
+    if store.is_lean and any(name.startswith(READINGS_LEARNT) for name, _ in trained):
+        raise UsageError(f"{maps}: lean maps hold what the encoder read; to learn to read write them without --lean")
     optimizer = torch.optim.Adam(
         [
             {"params": [part for name, part in trained if name != MATRIX], "lr": config.learning_rate},
@@ -104,8 +111,15 @@ def train_head(
 
     def loss(step: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-        similarities = _similarities(_train(model), store, rows, config, generator)
+        embedded = embed_maps(_train(model), store, rows)
+        similarities = _similarities(model, embedded, store, rows, config, generator)
         loss = functional.contrastive_loss(similarities, label_smoothing=config.label_smoothing)
+        if noises is not None:
+            heard = _embed_noises(_keep(model), noises, config.noises, generator)
+            of_noise = model.similarity.matrix(embedded[:, 0], heard)
+            tracks = torch.from_numpy(store.arrays["tracks"][rows])
+            others = similarities[:, : len(rows)]
+            loss = loss + config.noise_weight * noise_loss(others, of_noise, tracks, generator)
         return loss, functional.accuracy(similarities.detach())
 
     training = Training(
@@ -115,7 +129,7 @@ def train_head(
         draws=RowsOfPairs(store, config.sampling.batch_size, steps=config.steps, seed=config.seed),
         batch_size=config.sampling.batch_size,
         loss=loss,
-        measure=lambda: measure_head(model, watched),
+        measure=lambda: measure_head(model, watched, white),
         log=LOG,
         settings=settings,
     )
@@ -146,22 +160,49 @@ def _train(model: CocolaModel) -> CocolaModel:
     return model
 
 
+def _keep(model: CocolaModel) -> CocolaModel:
+    """Let norms that are trained keep their statistics: noise is no music."""
+    return model.eval()
+
+
+def _embed_noises(model: CocolaModel, noises: MapStore, count: int, generator: torch.Generator) -> Tensor:
+    rows = torch.randperm(noises.count, generator=generator)[: -(-count // SIDES)]
+    return embed_maps(model, noises, np.sort(rows.numpy())).flatten(0, 1)[:count]
+
+
 def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
-    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D)."""
+    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D).
+
+    A lean store holds what the encoder of the trunk read in it; the model has to read it alike.
+    """
+    backbone = backbone_of(model)
     images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
     maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
-    embeddings: Tensor = model.encoder.project(backbone_of(model).read(images, maps))
+    if not store.is_lean:
+        pooled = backbone.read(images, maps)
+    else:
+        phasors = backbone.phasors(images, maps.quarter) if isinstance(backbone, PhasorEfficientNet) else []
+        pooled = torch.cat([_kept_readings(backbone, store, rows, maps), *phasors], dim=1)
+    embeddings: Tensor = model.encoder.project(pooled)
     grouped: Tensor = embeddings.unflatten(0, (len(rows), SIDES))
     return grouped
 
 
+def _kept_readings(backbone: PlacedEfficientNet, store: MapStore, rows: NDArray[np.int64], maps: TrunkMaps) -> Tensor:
+    if isinstance(backbone, PhasorEfficientNet) and not backbone.places:
+        normed: Tensor = backbone.norm(maps.average)
+        return normed
+    return store.readings(rows).flatten(0, 1)
+
+
 @torch.inference_mode()
-def measure_head(model: CocolaModel, stores: dict[str, MapStore]) -> dict[str, float]:
+def measure_head(model: CocolaModel, stores: dict[str, MapStore], white: MapStore | None = None) -> dict[str, float]:
     """Return the accuracies of a head on the windows of validation tracks.
 
     Each is the share of windows whose right accompaniment has the higher score. ``shift``, ``transpose``, ``stretch``,
     ``noise``: against itself made wrong; ``other_track``, ``same_track``: against a window of another track, or of the
-    same one; ``among_16``: against fifteen windows of other tracks.
+    same one; ``among_16``: against fifteen windows of other tracks. ``below``: share of accompaniments of other tracks
+    that score above white noise, where its maps are given.
     """
     model.eval()
     measured: dict[str, float] = {}
@@ -176,6 +217,9 @@ def measure_head(model: CocolaModel, stores: dict[str, MapStore]) -> dict[str, f
             similarities = model.similarity.matrix(conditioning, accompaniment)
             tracks = torch.from_numpy(store.arrays["tracks"][: store.count].copy())
             measured |= _among_windows(similarities, tracks, store.batch_size)
+            if white is not None:
+                heard = embed_maps(model, white, np.arange(white.count)).flatten(0, 1)
+                measured["below"] = below_others(similarities, model.similarity.matrix(conditioning, heard), tracks)
     return measured
 
 
@@ -196,17 +240,24 @@ def _among_windows(similarities: Tensor, tracks: Tensor, batch_size: int) -> dic
 
 
 def _similarities(
-    model: CocolaModel, store: MapStore, rows: NDArray[np.int64], config: TrainingConfig, generator: torch.Generator
+    model: CocolaModel,
+    embedded: Tensor,
+    store: MapStore,
+    rows: NDArray[np.int64],
+    config: TrainingConfig,
+    generator: torch.Generator,
 ) -> Tensor:
     """Return the similarities of each conditioning with every accompaniment, then with its own n wrong ones.
 
     Shape:
-        (K,) -> (K, K + n).
+        (K, 3, D), (K,) -> (K, K + n).
     """
-    conditioning, accompaniment, wrong = embed_maps(model, store, rows).unbind(1)
+    conditioning, accompaniment, wrong = embedded.unbind(1)
     has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
     own_wrong = model.similarity.pairs(conditioning, wrong).masked_fill(~has_wrong, float("-inf"))
     columns = [model.similarity.matrix(conditioning, accompaniment), own_wrong[:, None]]
+    if config.itself:
+        columns.append(model.similarity.pairs(conditioning, conditioning)[:, None])
     if config.turned:
         turned = turned_wrongs(accompaniment, config.turned, config.sampling, generator)
         columns.append((model.similarity.left(conditioning)[:, None] * turned).sum(-1))

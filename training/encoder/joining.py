@@ -13,11 +13,11 @@ from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import UsageError
 
 from .heads import measure_head
-from .maps import open_watched
+from .maps import TREATED, WHITE, MapStore, open_watched
 from .starts import load_head
 
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
-JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise")
+JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise", "below")
 BACKBONES = {"phasor_efficientnet_b0": "placed_phasor_efficientnet_b0"}
 
 
@@ -57,16 +57,24 @@ def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaMo
 
 
 def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[CocolaModel, float]:
-    """Return the joined encoder with the best mean accuracy on validation windows, and its share."""
-    watched = open_watched(maps)
+    """Return the joined encoder with the best mean accuracy on validation windows, and its share.
+
+    The windows are heard as they are, and, where there are maps of that, treated as those of training.
+    """
+    watched = [open_watched(maps), *([open_watched(maps, TREATED)] if (maps / TREATED).exists() else [])]
+    white = MapStore(maps / WHITE) if (maps / WHITE).exists() else None
     best: tuple[float, CocolaModel, float] | None = None
     for share in SHARES:
         joined = join_head(encoder, head, share)
-        measured = measure_head(joined, watched)
-        mean = sum(measured[name] for name in JUDGED) / len(JUDGED)
-        print(
-            f"{share:5.3f} of the phasors:", *(f"{name} {100 * measured[name]:.1f}" for name in JUDGED), file=sys.stderr
-        )
+        measures = [measure_head(joined, stores, white) for stores in watched]
+        for measured in measures:
+            names = [name for name in JUDGED if name in measured]
+            print(
+                f"{share:5.3f} of the phasors:",
+                *(f"{name} {100 * measured[name]:.1f}" for name in names),
+                file=sys.stderr,
+            )
+        mean = sum(measured[name] for measured in measures for name in names) / len(names)
         if best is None or mean > best[0]:
             best = mean, joined, share
     assert best is not None  # there are shares

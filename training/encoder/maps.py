@@ -21,6 +21,7 @@ from cocola_metric.whole_files import write_text_whole
 from ..corpora import StemBank, open_banks
 from .batches import KINDS, Draws
 from .config import SamplingConfig, TrainingConfig, load_config
+from .noises import draw_noises
 from .validation import BATCH_OF_FEATURES
 from .waveforms import hear
 
@@ -30,6 +31,11 @@ STEPS_OF_IMAGES = 255
 SIDES = 3
 VALIDATION_BATCHES = {"shift": 10, "transpose": 5, "stretch": 5, "noise": 3}
 LARGEST_TRANSPOSITION = 3  # semitones, of validation windows
+UNTREATED, TREATED, NOISES, WHITE = "validation", "treated", "noises", "white"
+WINDOWS_OF_NOISE, WINDOWS_OF_WHITE = 288, 24
+READINGS = "readings"
+LEFT_OUT = ("eighth", "last")
+"""Maps that phasors do not read, where the encoder's own readings stand in for them."""
 IMAGES, TRACKS, KIND, HAS_WRONG = "images", "tracks", "kind", "has_wrong"
 
 
@@ -65,66 +71,112 @@ class MapStore:
 
     def maps(self, rows: NDArray[np.int64], sides: slice = slice(None)) -> TrunkMaps:
         """Return the trunk's maps of some pairs: (n, S, ...) each."""
-        return TrunkMaps(*(torch.from_numpy(self.arrays[name][rows, sides]).float() for name in TrunkMaps._fields))
+        shape = self.arrays[IMAGES][rows, sides].shape[:2]
+        return TrunkMaps(
+            *(
+                torch.from_numpy(self.arrays[name][rows, sides]).float()
+                if name in self.arrays
+                else torch.empty(*shape, 0)
+                for name in TrunkMaps._fields
+            )
+        )
+
+    @property
+    def is_lean(self) -> bool:
+        """Whether what phasors do not read was left out."""
+        return not set(LEFT_OUT) <= set(self.arrays)
+
+    def readings(self, rows: NDArray[np.int64], sides: slice = slice(None)) -> Tensor:
+        """Return what the encoder of the trunk read in its maps itself: (n, S, W)."""
+        return torch.from_numpy(self.arrays[READINGS][rows, sides]).float()
 
 
 def write_all_maps(
-    config: TrainingConfig, out: Path, *, start_from: str, cache: Path | None = None, batches: int, workers: int = 2
+    config: TrainingConfig,
+    out: Path,
+    *,
+    start_from: str,
+    cache: Path | None = None,
+    batches: int,
+    workers: int = 2,
+    lean: bool = False,
 ) -> None:
-    """Write the maps of training windows as a configuration draws them, and of validation windows without filters.
+    """Write the maps of training windows as a configuration draws them, and of validation windows plain and treated so.
 
     Args:
         config: configuration with corpora and sampling.
-        out: folder for ``train`` and ``validation/<kind>``.
+        out: folder for ``train``, ``validation/<kind>``, ``treated/<kind>``, ``noises`` and ``white``.
         start_from: encoder whose trunk makes the maps, as for ``checkpoints.load``.
         cache: folder of the decoded corpora; None stands for ``out/bank``.
         batches: number of batches of ``config.sampling.batch_size`` training pairs.
         workers: number of processes that decode.
+        lean: choice to leave out what phasors do not read, a quarter of it all.
     """
     model = fold_batch_norm(checkpoints.load(start_from).model)
     banks = {
         split: StemBank.join(open_banks(config.corpora, split, cache or out / "bank", workers=workers), "cpu")
         for split in ("validation", "train")
     }
-    for number, (kind, count) in enumerate(VALIDATION_BATCHES.items(), 1):
-        plain = dataclasses.replace(
-            config.sampling,
-            batch_size=config.validation_windows,
-            windows_per_track=2,
-            partition="track",
-            alterations={kind: 1.0},
-            largest_transposition=LARGEST_TRANSPOSITION,
-            equaliser_db=0.0,
-            low_pass=0.0,
-            loudest_noise=0.0,
-        )
-        draws = Draws(
-            banks["validation"].tracks,
-            plain,
-            steps=count,
-            seed=config.seed + number,
-            split="validation",
-            size_setting="validation_windows",
-        )
-        write_maps(out / "validation" / kind, model, banks["validation"], draws, plain)
+    for treatment, sampling in ((UNTREATED, config.sampling.untreated()), (TREATED, config.sampling)):
+        for number, (kind, count) in enumerate(VALIDATION_BATCHES.items(), 1):
+            watched = dataclasses.replace(
+                sampling,
+                batch_size=config.validation_windows,
+                windows_per_track=2,
+                partition="track",
+                alterations={kind: 1.0},
+                largest_transposition=LARGEST_TRANSPOSITION,
+            )
+            draws = Draws(
+                banks["validation"].tracks,
+                watched,
+                steps=count,
+                seed=config.seed + number,
+                split="validation",
+                size_setting="validation_windows",
+            )
+            write_maps(out / treatment / kind, model, banks["validation"], draws, watched, lean=lean)
+    write_noises(out / NOISES, model, seed=config.seed, lean=lean)
+    write_noises(out / WHITE, model, seed=config.seed, white=True, lean=lean)
     draws = Draws(banks["train"].tracks, config.sampling, steps=batches, seed=config.seed)
-    write_maps(out / "train", model, banks["train"], draws, config.sampling)
+    write_maps(out / "train", model, banks["train"], draws, config.sampling, lean=lean)
 
 
-def open_watched(folder: Path) -> dict[str, MapStore]:
+@torch.inference_mode()
+def write_noises(folder: Path, model: CocolaModel, *, seed: int, white: bool = False, lean: bool = False) -> None:
+    """Write the maps of windows of noise, three a row."""
+    generator = torch.Generator().manual_seed(seed + white)
+    count = WINDOWS_OF_WHITE if white else WINDOWS_OF_NOISE
+    waveforms = draw_noises(count, generator, white=white).unflatten(0, (-1, SIDES))
+    folder.mkdir(parents=True, exist_ok=True)
+    made = _all_maps(model, waveforms, lean=lean)
+    nothing = np.zeros(len(waveforms), np.int64)
+    for name, values in {**made, TRACKS: nothing, KIND: nothing, HAS_WRONG: nothing}.items():
+        np.save(folder / f"{name}.npy", values)
+    index = {"arrays": [*made, TRACKS, KIND, HAS_WRONG], "batch_size": len(waveforms), "count": len(waveforms)}
+    write_text_whole(folder / INDEX, json.dumps(index))
+
+
+def open_watched(folder: Path, treatment: str = UNTREATED) -> dict[str, MapStore]:
     """Open the maps of validation windows, by the kind of their wrong accompaniments.
+
+    Args:
+        folder: folder that the command ``maps`` wrote.
+        treatment: UNTREATED, or TREATED as the training windows are.
 
     Raises:
         UsageError: the folder holds no maps.
     """
-    found = {index.parent.name: MapStore(index.parent) for index in sorted(folder.glob(f"validation/*/{INDEX}"))}
+    found = {index.parent.name: MapStore(index.parent) for index in sorted(folder.glob(f"{treatment}/*/{INDEX}"))}
     if not found:
         raise UsageError(f"{folder}: no maps of validation windows; write them with the command 'maps'")
     return found
 
 
 @torch.inference_mode()
-def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, sampling: SamplingConfig) -> None:
+def write_maps(
+    folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, sampling: SamplingConfig, *, lean: bool = False
+) -> None:
     """Write the maps of drawn pairs, batch by batch; the index tells how many are whole."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, NDArray[Any]] = {}
@@ -133,7 +185,7 @@ def write_maps(folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, s
         draw = draws[number]
         waveforms, has_wrong = hear(bank, draw, sampling)
         size = len(waveforms)
-        made = _all_maps(model, waveforms)
+        made = _all_maps(model, waveforms, lean=lean)
         if not arrays:
             arrays = _create(folder, len(draws) * size, made)
         rows = slice(done, done + size)
@@ -161,15 +213,18 @@ def backbone_of(model: CocolaModel) -> PlacedEfficientNet:
     return backbone
 
 
-def _all_maps(model: CocolaModel, waveforms: Tensor) -> dict[str, NDArray[Any]]:
+def _all_maps(model: CocolaModel, waveforms: Tensor, *, lean: bool) -> dict[str, NDArray[Any]]:
     """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, in the form they are kept in."""
     parts: dict[str, list[NDArray[Any]]] = {}
     for batch in waveforms.flatten(0, 1).split(BATCH_OF_FEATURES):
         images = model.encoder.front_end(batch)
         steps = ((1 - images / FLOOR_DB) * STEPS_OF_IMAGES).round().to(torch.uint8)
         parts.setdefault(IMAGES, []).append(steps.numpy())
-        maps = backbone_of(model).maps(images.contiguous(memory_format=torch.channels_last))
-        for name, values in zip(TrunkMaps._fields, maps, strict=True):
+        backbone = backbone_of(model)
+        maps = backbone.maps(images.contiguous(memory_format=torch.channels_last))
+        made = {name: values for name, values in maps._asdict().items() if not (lean and name in LEFT_OUT)}
+        made[READINGS] = backbone.read(images, maps)
+        for name, values in made.items():
             parts.setdefault(name, []).append(values.half().contiguous().numpy())
     shape = waveforms.shape[:2]
     return {name: np.concatenate(rows).reshape(*shape, *rows[0].shape[1:]) for name, rows in parts.items()}
@@ -197,4 +252,5 @@ def run(options: argparse.Namespace) -> None:
         cache=options.cache,
         batches=options.batches,
         workers=options.workers,
+        lean=options.lean,
     )

@@ -29,16 +29,13 @@ class Validation:
         self.batches: list[tuple[str, Tensor, Tensor, Tensor]] = []
         for number, (alteration, count) in enumerate(BATCHES.items(), 1):
             sampling = dataclasses.replace(
-                config.sampling,
+                config.sampling.untreated(),
                 window=min(config.sampling.window, WINDOW),
                 shortest_window=0.0,
                 batch_size=config.validation_windows,
                 windows_per_track=2,
                 partition="track",
                 alterations={alteration: 1.0},
-                equaliser_db=0.0,
-                low_pass=0.0,
-                loudest_noise=0.0,
             )
             draws = Draws(
                 bank.tracks,

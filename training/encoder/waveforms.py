@@ -1,14 +1,22 @@
 """The waveforms of a drawn batch: gathered from the bank, altered, filtered and levelled on the bank's device."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from cocola_metric.audio import SAMPLE_RATE
 
 from ..corpora import NO_STEM, StemBank
-from ..signal import equalise, noise_like, stretch, transpose
+from ..signal import equalise, noise_like, overdrive, play_unevenly, reverberate, stretch, transpose
 from .batches import KINDS, MARGIN, Draw
 from .config import SamplingConfig
+
+LARGEST_DRIFT = 0.02  # of a tempo
+DRIFT_PERIODS = (2.0, 10.0)  # seconds
+ECHO_SECONDS = (0.1, 1.2)
+LARGEST_ECHO = 0.7
+OVERDRIVES = (0.3, 3.0)
 
 
 @torch.no_grad()
@@ -26,7 +34,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
         table[:, [0, 1, 1][:sides]].to(device) for table in (draw.bells, draw.cutoffs, draw.levels, draw.noises)
     )
     if kind in ("transpose", "stretch"):
-        gathered = bank.gather(draw.offsets, int(length * MARGIN) + 1)
+        gathered = _gather(bank, draw, sides, int(length * MARGIN) + 1, config)
         versions = torch.stack([draw.own_version, draw.own_version, 1 - draw.own_version], 1)
         waveforms = torch.empty(*gathered.shape[:2], length, device=device)
         gathered, rows = gathered.flatten(0, 1), waveforms.view(-1, length)
@@ -38,10 +46,11 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
                 else stretch(gathered[chosen], amount, length)
             )
     else:
-        waveforms = bank.gather(draw.offsets[:, :sides], length)
+        waveforms = _gather(bank, draw, sides, length, config)
     generator = torch.Generator(device).manual_seed(draw.noise_seed)
     if kind == "noise":
         waveforms[:, 2] = noise_like(waveforms[:, 2], generator)
+    waveforms = _record(waveforms, draw, config)
     if config.equaliser_db or config.low_pass or kind == "transpose":
         flat = equalise(waveforms.flatten(0, 1), bells.flatten(0, 1), cutoffs.flatten(0, 1), SAMPLE_RATE)
         waveforms = flat.unflatten(0, waveforms.shape[:2])
@@ -50,3 +59,42 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
         waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
     waveforms += noises.unsqueeze(-1) * torch.randn(waveforms.shape, device=device, generator=generator)
     return waveforms, (draw.offsets[:, 2, 0] != NO_STEM).to(device)
+
+
+def _gather(bank: StemBank, draw: Draw, sides: int, length: int, config: SamplingConfig) -> Tensor:
+    """Gather sides; each pair at a speed of its own, where the settings say so: (K, S, length)."""
+    if config.fastest <= 1:
+        return bank.gather(draw.offsets[:, :sides], length)
+    generator = torch.Generator().manual_seed(draw.noise_seed ^ 1)
+    count = len(draw.tracks)
+    speeds = config.fastest ** (2 * torch.rand(count, generator=generator) - 1)
+    drifts = torch.rand(count, 3, generator=generator)
+    shortest, longest = DRIFT_PERIODS
+    drifts = torch.stack(
+        [LARGEST_DRIFT * drifts[:, 0], shortest + (longest - shortest) * drifts[:, 1], 2 * math.pi * drifts[:, 2]], 1
+    )
+    gathered = bank.gather(draw.offsets[:, :sides], math.ceil(length * config.fastest))
+    return play_unevenly(gathered, speeds.to(bank.device), drifts.to(bank.device), length)
+
+
+def _record(waveforms: Tensor, draw: Draw, config: SamplingConfig) -> Tensor:
+    """Overdrive some sides and put some into rooms; a wrong accompaniment is treated as the right one is."""
+    if not (config.room or config.overdrive):
+        return waveforms
+    generator = torch.Generator(waveforms.device).manual_seed(draw.noise_seed ^ 2)
+    least, most = (math.log(gain) for gain in OVERDRIVES)
+    shortest, longest = ECHO_SECONDS
+    for side in (slice(0, 1), slice(1, None)):
+        chance = torch.rand(5, len(waveforms), device=waveforms.device, generator=generator)
+        chosen = (chance[0] < config.overdrive).nonzero()[:, 0]
+        if len(chosen):
+            part = waveforms[chosen, side]
+            gains = (least + (most - least) * chance[2, chosen]).exp().repeat_interleave(part.shape[1])
+            waveforms[chosen, side] = overdrive(part.flatten(0, 1), gains).view_as(part)
+        chosen = (chance[1] < config.room).nonzero()[:, 0]
+        if len(chosen):
+            seconds = shortest + (longest - shortest) * chance[3, chosen]
+            waveforms[chosen, side] = reverberate(
+                waveforms[chosen, side], seconds, LARGEST_ECHO * chance[4, chosen], generator
+            )
+    return waveforms

@@ -20,7 +20,7 @@ COLUMNS = {
     "stretch": "stretched",
     "noise": "noise",
 }
-FURTHER = {f"among_{count}": f"K = {count}" for count in CHOICES}
+FURTHER = {f"among_{count}": f"K = {count}" for count in CHOICES} | {"below": "others above noise"}
 """Columns that only the logs of heads have."""
 
 

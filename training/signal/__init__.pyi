@@ -10,6 +10,7 @@ from .cues import (
     spectral_differences,
 )
 from .partitions import PARTITIONS, SUBSET_LAWS, Partition, SubsetLaw
+from .recording import overdrive, play_unevenly, reverberate
 from .sampling import (
     SOUNDING_DBFS,
     SOUNDING_POWER,
@@ -41,8 +42,11 @@ __all__ = [
     "mix_at_level",
     "noise_like",
     "onsets_together",
+    "overdrive",
     "overlap_ratio",
     "pitchedness",
+    "play_unevenly",
+    "reverberate",
     "spectral_differences",
     "stretch",
     "transpose",

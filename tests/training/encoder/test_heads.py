@@ -41,7 +41,9 @@ def start(tmp_path_factory) -> Path:
 def config(tmp_path_factory) -> TrainingConfig:
     corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
     sampling = SamplingConfig(
-        window=2.0, batch_size=4, windows_per_track=2, partition="track", alterations={"shift": 0.5, "noise": 0.2}
+        **{"window": 2.0, "batch_size": 4, "windows_per_track": 2, "partition": "track"},
+        **{"fastest": 1.2, "room": 0.5, "overdrive": 0.5},
+        alterations={"shift": 0.5, "noise": 0.2},
     )
     return TrainingConfig(
         corpora=(str(corpus),),
@@ -52,6 +54,8 @@ def config(tmp_path_factory) -> TrainingConfig:
         label_smoothing=0.1,
         turned=4,
         validation_windows=4,
+        noises=4,
+        itself=True,
         seed=1,
     )
 
@@ -61,7 +65,10 @@ def kept(start: Path, config: TrainingConfig, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("maps")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(maps, "VALIDATION_BATCHES", {"shift": 1, "noise": 1})
+        patch.setattr(maps, "WINDOWS_OF_NOISE", 6)
+        patch.setattr(maps, "WINDOWS_OF_WHITE", 3)
         maps.write_all_maps(config, folder, start_from=str(start), batches=3, workers=0)
+        maps.write_all_maps(config, folder / "lean", start_from=str(start), batches=1, workers=0, lean=True)
     return folder
 
 
@@ -73,6 +80,31 @@ def test_what_is_kept_gives_the_embeddings_of_the_encoder(start: Path, kept: Pat
         embedded = heads.embed_maps(model, store, np.arange(4))
         expected = model.encoder.embed_features(store.images(np.arange(4)).flatten(0, 1))
     assert (embedded.flatten(0, 1)[::3] - expected[::3]).abs().max() < KEPT_TOLERANCE
+
+
+def test_lean_maps_give_the_same_without_what_phasors_do_not_read(start: Path, kept: Path) -> None:
+    whole, lean = maps.MapStore(kept / "train"), maps.MapStore(kept / "lean" / "train")
+    assert set(whole.arrays) - set(lean.arrays) == set(maps.LEFT_OUT)
+    encoder = loading.load(start).model
+    for model in (encoder, join_head(encoder, CocolaModel(PHASORS), 1.0), CocolaModel(PHASORS).eval()):
+        with torch.inference_mode():
+            sides = [heads.embed_maps(model, store, np.arange(4)) for store in (whole, lean)]
+        assert (sides[0] - sides[1]).abs().max() < 1e-2  # the readings are float16
+
+
+def test_readings_cannot_be_learnt_from_lean_maps(
+    start: Path, kept: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    placed = dataclasses.replace(config, encoder=PLACED, turned=0)
+    with pytest.raises(UsageError, match="without --lean"):
+        heads.train_head(placed, tmp_path, kept / "lean", start_from=str(start))
+
+
+def test_validation_windows_are_kept_as_they_are_and_treated(kept: Path) -> None:
+    plain, treated = (maps.open_watched(kept, treatment) for treatment in (maps.UNTREATED, maps.TREATED))
+    assert plain.keys() == treated.keys() == {"shift", "noise"}
+    assert not np.array_equal(plain["shift"].arrays["images"], treated["shift"].arrays["images"])
+    assert maps.MapStore(kept / maps.NOISES).count == 2 and maps.MapStore(kept / maps.WHITE).count == 1
 
 
 def test_a_head_is_trained_and_the_trunk_stays(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
@@ -87,7 +119,7 @@ def test_a_head_is_trained_and_the_trunk_stays(start: Path, kept: Path, config: 
     assert {name.split(".")[2] for name in moved if "backbone" in name} >= {"time_phasors", "pitch_phasors"}
     with (tmp_path / "run" / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
-    assert last["step"] == "3" and last["other_track"] and last["shift"] and last["noise"]
+    assert last["step"] == "3" and last["other_track"] and last["shift"] and last["noise"] and last["below"]
     assert loading.load(tmp_path / "run").model.config == PHASORS
     still = dataclasses.replace(config, learning_rate=0.0, similarity_learning_rate=0.0, steps=1)
     again = heads.train_head(still, tmp_path / "again", kept, start_from=str(start), head=tmp_path / "run" / "head")
