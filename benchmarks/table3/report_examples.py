@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from cocola_metric.audio import without_serial_number
+
 from ..queries import Query
 from .data import Table
 from .manifests import Answered, Manifest
@@ -159,4 +161,4 @@ def _ranked(scores: Mapping[str, float], section: int, one: Answered, manifest: 
 def _encode(samples: Samples) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, RATE, format="OGG", subtype="VORBIS", compression_level=0.9)
-    return file.getvalue()
+    return without_serial_number(file.getvalue())

@@ -1,6 +1,7 @@
 from .arrays import is_array, mix_stems
 from .cancelling import cancelling_channels
 from .clips import content_sha256, mix_clips, read_clip
+from .containers.ogg import without_serial_number
 from .decoding import AudioFile, open_file
 from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, plain_name
 from .inputs import Audio, AudioInput, open_audio, read_audio
@@ -39,4 +40,5 @@ __all__ = [
     "split_windows",
     "stream_windows",
     "warn_of_short_audio",
+    "without_serial_number",
 ]

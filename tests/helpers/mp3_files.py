@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from cocola_metric.audio.containers.mp3_frames import parse_header
+from cocola_metric.audio.containers.mp3_frames import parse_header, tag_checksum
 
 
 def clicks(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -44,10 +44,17 @@ def with_fraunhofer_tag(content: bytes, frames: int) -> bytes:
     return bytes(tag) + without_tag(content)
 
 
+def tag_position(content: bytes) -> int:
+    """Return where the tag begins within the first frame."""
+    return max(content.find(b"Xing"), content.find(b"Info"))
+
+
 def with_frame_count(content: bytes, frames: int) -> bytes:
-    """State another count of frames in the tag."""
-    at = max(content.find(b"Xing"), content.find(b"Info")) + 8
-    return content[:at] + struct.pack(">I", frames) + content[at + 4 :]
+    """State another count of frames in the tag, and its check sum anew."""
+    start = tag_position(content)
+    at, checksum = start + 8, start + 154
+    content = content[:at] + struct.pack(">I", frames) + content[at + 4 :]
+    return content[:checksum] + struct.pack(">H", tag_checksum(content[:checksum])) + content[checksum + 2 :]
 
 
 def frame_positions(content: bytes) -> list[int]:

@@ -15,6 +15,8 @@ _KILOBITS = {  # by (MPEG 1 or not, layer); index 0 is free format
 }
 _LAME_SIZE = 36  # bytes of LAME's part of a tag: encoder, gains, delay and padding, ...
 _LAME_DELAYS = 21  # bytes in it before delay and padding
+_LAME_CHECKSUM = 34  # bytes in it before the check sum of the frame's start
+_CHECKED_BY_FFMPEG = 190  # bytes of the frame, whatever its kind; LAME's end where the check sum is
 _SEEK_TABLE = 100
 _VBRI_OFFSET = 36  # bytes into the frame, whatever its channels
 
@@ -55,7 +57,7 @@ class FrameHeader:
 
 @dataclass(frozen=True)
 class InfoTag:
-    """What a first frame that holds no sound says.
+    """What a first frame that holds no sound says; nothing, if its check sum is wrong.
 
     Attributes:
         frames: frames of sound that follow; None where it does not say.
@@ -103,8 +105,28 @@ def parse_tag(frame: bytes, header: FrameHeader) -> InfoTag | None:
         at += 4 * bool(flags & flag)
     at += _SEEK_TABLE * bool(flags & 4) + 4 * bool(flags & 8)
     lame = frame[at : at + _LAME_SIZE]
-    known = len(lame) == _LAME_SIZE and lame[0] != 0 and any(lame[_LAME_DELAYS : _LAME_DELAYS + 3])
-    return InfoTag(numbers[0], numbers[1], lame if known else None)
+    if len(lame) < _LAME_SIZE or lame[0] == 0:
+        return InfoTag(numbers[0], numbers[1], None)
+    if not _is_undamaged(frame, at + _LAME_CHECKSUM):
+        return InfoTag(None, None, None)
+    return InfoTag(numbers[0], numbers[1], lame if any(lame[_LAME_DELAYS : _LAME_DELAYS + 3]) else None)
+
+
+def _is_undamaged(frame: bytes, at: int) -> bool:
+    """Tell whether the check sum at a position of the frame is right; 0 stands for none."""
+    stated = int.from_bytes(frame[at : at + 2], "big")
+    checked_by_ffmpeg = (frame[:at] + bytes(2) + frame[at + 2 :])[:_CHECKED_BY_FFMPEG].ljust(_CHECKED_BY_FFMPEG, b"\0")
+    return stated in (0, tag_checksum(frame[:at]), tag_checksum(checked_by_ffmpeg))
+
+
+def tag_checksum(data: bytes) -> int:
+    """Compute the CRC-16 that LAME and FFmpeg write at the end of their tag (polynomial 0x8005, lowest bit first)."""
+    value = 0
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xA001 if value & 1 else 0)
+    return value
 
 
 def lame_part(delay: int) -> bytes:

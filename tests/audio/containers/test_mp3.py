@@ -11,6 +11,7 @@ from mp3_files import (
     clicks,
     first_frame,
     frame_positions,
+    tag_position,
     with_frame_count,
     with_fraunhofer_tag,
     without_tag,
@@ -19,6 +20,7 @@ from mp3_files import (
 
 from cocola_metric.audio import AudioWarning, open_audio, read_audio
 from cocola_metric.audio.containers.mp3 import USUAL_DELAY
+from cocola_metric.audio.containers.mp3_frames import InfoTag, parse_header, parse_tag
 from cocola_metric.audio.decoding import open_file
 from cocola_metric.errors import AudioError
 
@@ -183,13 +185,45 @@ def test_a_recorded_song_without_a_tag_ends_where_its_frames_end(shared) -> None
 
 
 @unstated
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_tag_with_a_flipped_bit_states_nothing(tmp_path: Path, rate: int, channels: int):
+    content = write_mp3(tmp_path / "a.mp3", clicks(3, rate, channels), rate)
+    header = parse_header(content)
+    assert header is not None and parse_tag(first_frame(content), header).delay is not None
+    for at in (8, 10, 13, 60, 120, 121, 141, 142, 143, 150, 154):  # counts, seek table, encoder, delay, check sum
+        bad = bytearray(content)
+        bad[tag_position(content) + at] ^= 1 << at % 8
+        assert parse_tag(first_frame(bytes(bad)), header) == InfoTag(None, None, None)
+        (tmp_path / "a.mp3").write_bytes(bad)
+        assert len(decoded(tmp_path / "a.mp3")) == header.samples * (len(frame_positions(content)) - 1)
+
+
+@unstated
+@pytest.mark.skipif(shutil.which("lame") is None, reason="needs lame: apt-get install lame")
+@pytest.mark.parametrize("quality", [["-b", "128"], ["-V", "4"]], ids=["constant", "variable"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_files_of_lame(tmp_path: Path, channels: int, quality: list[str]):
+    samples = clicks(20, 44_100, channels)
+    soundfile.write(tmp_path / "a.wav", samples, 44_100)
+    subprocess.run(["lame", "--quiet", *quality, "a.wav", "a.mp3"], check=True, cwd=tmp_path)
+    assert len(decoded(tmp_path / "a.mp3")) == len(samples)
+    content = bytearray((tmp_path / "a.mp3").read_bytes())
+    content[tag_position(bytes(content)) + 142] ^= 4
+    (tmp_path / "a.mp3").write_bytes(content)
+    assert len(decoded(tmp_path / "a.mp3")) > len(samples)
+
+
+@unstated
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt-get install ffmpeg")
 @pytest.mark.parametrize("quality", [["-b:a", "128k"], ["-q:a", "4"]], ids=["constant", "variable"])
 @pytest.mark.parametrize("tag", ["0", "1"])
-def test_files_of_ffmpeg(tmp_path: Path, tag: str, quality: list[str]):
-    samples = clicks(20, 44_100)
-    soundfile.write(tmp_path / "a.wav", samples, 44_100)
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (44_100, 2), (22_050, 1)])
+def test_files_of_ffmpeg(tmp_path: Path, rate: int, channels: int, tag: str, quality: list[str]):
+    samples = clicks(20, rate, channels)
+    soundfile.write(tmp_path / "a.wav", samples, rate)
     encode = ["ffmpeg", "-v", "error", "-i", "a.wav", *quality, "-write_xing", tag, "a.mp3"]
     subprocess.run(encode, check=True, cwd=tmp_path)
-    assert lateness(tmp_path / "a.mp3", samples, 44_100) == (0 if tag == "1" else USUAL_DELAY)
+    if channels == 1:
+        assert lateness(tmp_path / "a.mp3", samples, rate) == (0 if tag == "1" else USUAL_DELAY)
     assert 0 <= len(decoded(tmp_path / "a.mp3")) - len(samples) < (1 if tag == "1" else 4 * 1152)
