@@ -1,8 +1,12 @@
 """What is packed for a machine without a network: smaller, and to the recipes the same."""
 
+import contextlib
+import importlib.metadata
 import importlib.util
 import json
+import re
 import struct
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -200,3 +204,37 @@ def test_the_report_counts_what_there_is(compact, tmp_path, capsys):
     write_kit(tmp_path / "usr/share/hydrogen/data/drumkits/kit", ["Kick", "Snare", "Closed Hat"])
     assert compact.main([str(tmp_path), str(tmp_path / "sources")]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["drum kits"]
+
+
+# --- libraries ----------------------------------------------------------------------------------------------------
+
+
+def test_the_bundle_brings_every_library_that_training_imports() -> None:
+    """All but those that `pack.sh` expects on the other machine, and what these need themselves."""
+    script = (Path(__file__).parents[2] / "training" / "offline" / "pack.sh").read_text()
+    packed = re.search(r'--target "\$home/site" \\\n *([\w ]+)\n', script)[1].split()
+    expected = re.search(r"with\n# Python 3.12, ([\w, ]+), as root", script)[1].replace(" and ", ", ").split(", ")
+    modules = ("rendering.render", "encoder.train", "msdm.train", "componet.learning.small")
+    program = f"import sys\nfor name in {modules}: __import__(f'cocola_metric.training.{{name}}')\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    distributions = importlib.metadata.packages_distributions()
+    names = {module.partition(".")[0] for module in loaded} - {"backports", "google"}  # shared by many distributions
+    imported = {_plain(distribution) for name in names for distribution in distributions.get(name, ())}
+    assert imported - _with_needs([*packed, *expected]) <= {"cocola-metric"}
+
+
+def _with_needs(names: list[str]) -> set[str]:
+    """Return distributions with all that they require themselves."""
+    found: set[str] = set()
+    while names:
+        name = _plain(names.pop())
+        if name not in found:
+            found.add(name)
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                needs = importlib.metadata.requires(name) or []
+                names += [re.match(r"[\w.-]+", need)[0] for need in needs if "extra ==" not in need]
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -53,17 +53,17 @@ def test_every_corpus_is_rendered_and_every_lane_trained(tmp_path: Path) -> None
 def test_the_first_error_stops_all_lanes_and_nothing_is_called_done(tmp_path: Path) -> None:
     failed = run(tmp_path, "moisesdb:1 slakh2100:1", "msdm_small:4", fails="moisesdb.toml", sleeps="msdm_small.toml")
     log = (tmp_path / "results" / "job.log").read_text()
-    assert failed.returncode == 1 and "failed: trained moisesdb" in log and "no such thing" in failed.stdout
-    assert log.splitlines()[-1].endswith("stopped") and "done" not in log
+    assert failed.returncode == 1 and "failed: train moisesdb" in log and "no such thing" in failed.stdout
+    assert log.splitlines()[-1].endswith("failed: a lane; all others were stopped") and "done" not in log
     assert "slakh2100" not in (tmp_path / "notes").read_text()
 
 
 @pytest.mark.parametrize(
     ("lane", "environment", "message"),
     [
-        ("moisesdb:1", {"fails": "render"}, "failed: rendered desk"),
+        ("moisesdb:1", {"fails": "render"}, "failed: render desk"),
         ("nowhere:1", {}, "failed: no configuration"),
-        ("moisesdb:0", {"fails": "--minutes 0"}, "failed: trained moisesdb"),
+        ("moisesdb:0", {"fails": "--minutes 0"}, "failed: train moisesdb"),
     ],
 )
 def test_an_error_before_training_ends_the_script(tmp_path: Path, lane: str, environment, message: str) -> None:
@@ -74,4 +74,10 @@ def test_an_error_before_training_ends_the_script(tmp_path: Path, lane: str, env
 def test_a_dry_run_prints_the_commands_and_runs_none(tmp_path: Path) -> None:
     printed = run(tmp_path, "ablation_places=embedded:3", DRY_RUN="1")
     assert printed.returncode == 0 and 'encoder.backbone="efficientnet_b0" --out runs/ablation_places' in printed.stdout
-    assert not (tmp_path / "notes").exists()
+    assert not (tmp_path / "notes").exists() and printed.stdout.endswith("dry run: nothing was run\n")
+
+
+def test_a_log_that_cannot_be_written_is_a_failure_too(tmp_path: Path) -> None:
+    (tmp_path / "results" / "job.log").mkdir(parents=True)
+    failed = run(tmp_path, "moisesdb:1")
+    assert failed.returncode == 1 and "done" not in failed.stdout

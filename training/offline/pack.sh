@@ -11,6 +11,7 @@
 #   cat part? >bundle && python3 -m tarfile --filter tar -e bundle /
 #   bash /opt/cocola/run.sh RESULTS SECONDS HOURS LANE...
 set -euo pipefail
+if [ $# -lt 2 ]; then sed -n '2,4s/^# \{0,1\}//p' "$0" >&2 && exit 2; fi
 sources=$(realpath "$1") out=$(realpath -m "$2") megabytes=${3:-67}
 here=$(dirname "$(realpath "$0")") repository=$(realpath "$(dirname "$(realpath "$0")")/../..")
 python=${PYTHON:-python3} target_python=${TARGET_PYTHON:-3.12}
@@ -34,7 +35,7 @@ printf 'Metadata-Version: 2.1\nName: cocola-metric\nVersion: %s\n' "$version" \
 # Python packages that machines with torch tend to lack
 "$python" -m pip install --quiet --no-deps --no-compile --only-binary=:all: --python-version "$target_python" \
     --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --target "$home/site" \
-    soundfile cffi pycparser mido pretty_midi importlib_resources diffusers importlib_metadata
+    soundfile cffi pycparser lazy_loader packaging mido pretty_midi importlib_resources diffusers importlib_metadata
 rm -rf "$home/site/bin" "$home/site/pretty_midi/TimGM6mb.sf2"
 
 # libfluidsynth and libopenmpt with all they link to, but for the C library's own

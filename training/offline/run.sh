@@ -4,9 +4,9 @@
 #   training/offline/run.sh RESULTS SECONDS HOURS LANE...     in a checkout, after make .venv/test
 #   bash /opt/cocola/run.sh RESULTS SECONDS HOURS LANE...     on a machine where a bundle of pack.sh was unpacked
 #
-# A lane is trainings one after the other, NAME:MINUTES with a configuration's name; the lanes run side by side.
-# NAME=BASE:MINUTES is configuration BASE changed by the words of changes/NAME. Progress: RESULTS/job.log.
-# The first error stops everything, with exit status 1; what was trained by then is in RESULTS.
+# A lane is a list of trainings, one after the other; lanes run side by side. A training is NAME:MINUTES, with the name
+# of a configuration, or NAME=BASE:MINUTES, configuration BASE changed by the words of changes/NAME.
+# Progress is in RESULTS/job.log. The first error stops everything, with exit status 1; finished trainings are in RESULTS.
 #
 # PYTHON   interpreter (default: that of the checkout's .venv, else python3)
 # SOURCES  folder of scores/ and stems/ (default: sources beside this script or in the checkout)
@@ -29,28 +29,30 @@ else
     repository=$(realpath "$here/../..")
     configs=$repository/training/configs
     python=${PYTHON:-$repository/.venv/bin/python} sources=${SOURCES:-$repository/sources} work=${WORK:-$repository/build/offline}
-    if [ ! -e "$python" ]; then python=$(command -v "$python" || command -v python3); fi
+    if [ -z "${PYTHON:-}" ] && [ ! -e "$python" ]; then python=python3; fi
 fi
-python=$(realpath -s "$(command -v "$python")") sources=$(realpath -m "$sources") work=$(realpath -m "$work")
+python=$(command -v "$python") || { echo "failed: no Python; run make .venv/test, or set PYTHON" >&2 && exit 1; }
+python=$(realpath -s "$python") sources=$(realpath -m "$sources") work=$(realpath -m "$work")
 mkdir -p "$results" "$work"
 cd "$work"
 
 job_log=$results/job.log
 if [ "${DRY_RUN:-}" = 1 ]; then job_log=/dev/null; fi
 say() { echo "[$(($(date +%s) - begun))] $*" | tee -a "$job_log"; }
+fail() { say "failed: $*" || true && exit 1; } # also where the log cannot be written
 step() { # WHAT LOG COMMAND...
     local what=$1 log=$results/$2
     shift 2
     if [ "${DRY_RUN:-}" = 1 ]; then echo "$what: $*" && return; fi
-    "$@" >>"$log" 2>&1 || { say "failed: $what, $log" && tail -n 3 "$log" && exit 1; }
-    say "$what"
+    "$@" >>"$log" 2>&1 || { tail -n 3 "$log" || true && fail "$what; see $log"; }
+    say "finished: $what"
 }
 
 render() { # CORPUS
-    OMP_NUM_THREADS=1 step "rendered $1" "render_$1.log" "$python" -m cocola_metric.training render corpora \
+    OMP_NUM_THREADS=1 step "render $1" "render_$1.log" "$python" -m cocola_metric.training render corpora \
         --sources "$sources" --hours "$(awk "BEGIN {print $hours / 3}")" --corpora "$1" --splits train validation --jobs "$cores"
-    step "kept what $1 is made of" "render_$1.log" cp corpora/manifest.json "$results/manifest_$1.json"
-    step "decoded $1" "render_$1.log" "$python" -c "
+    step "keep the list of what $1 is made of" "render_$1.log" cp corpora/manifest.json "$results/manifest_$1.json"
+    step "decode $1" "render_$1.log" "$python" -c "
 from pathlib import Path
 from cocola_metric.training.corpora import open_banks
 for split in ('train', 'validation'):
@@ -59,17 +61,17 @@ for split in ('train', 'validation'):
 train() { # NAME[=BASE] MINUTES
     local name=${1%%=*} base=${1##*=} command=train changes=() minutes
     minutes=$(awk "BEGIN {left = ($seconds - 20 - $(date +%s) + $begun) / 60; print left < $2 ? left : $2}")
-    if [ "${minutes#-}" != "$minutes" ]; then say "failed: no time is left for $name" && exit 1; fi
+    if [ "${minutes#-}" != "$minutes" ]; then fail "no time is left for $name"; fi
     case $base in
         msdm*) command=train-msdm ;;
         componet_small*) command=train-componet-small ;;
         componet*) command=train-componet ;;
     esac
     if [ -e "$here/changes/$name" ]; then read -ra changes <"$here/changes/$name" && changes=(--set "${changes[@]}"); fi
-    say "training $name for at most $minutes minutes"
-    step "trained $name" "train_$name.log" "$python" -W ignore -m cocola_metric.training "$command" "$configs/$base.toml" \
+    say "train $name for at most $minutes minutes"
+    step "train $name" "train_$name.log" "$python" -W ignore -m cocola_metric.training "$command" "$configs/$base.toml" \
         "${changes[@]}" --out "runs/$name" --cache cache --workers 3 --minutes "$minutes"
-    step "kept $name" "train_$name.log" keep "$name"
+    step "keep $name" "train_$name.log" keep "$name"
 }
 keep() { # what is worth keeping of a run, without optimiser states
     (cd runs && find "$1" \( -name '*.safetensors' -o -name '*.json' -o -name '*.csv' -o -name '*.txt' -o -name '*.wav' \) \
@@ -83,7 +85,7 @@ run_lane() { # JOB...
 for lane in "$@"; do # every configuration is looked for before hours are spent
     for job in $lane; do
         base=${job%:*} && base=$configs/${base##*=}.toml
-        if [ ! -e "$base" ]; then say "failed: no configuration $base" && exit 1; fi
+        if [ ! -e "$base" ]; then fail "no configuration $base"; fi
     done
 done
 
@@ -107,6 +109,7 @@ stop_lanes() {
 }
 trap 'stop_lanes; exit 1' INT TERM
 for _ in "${lanes[@]}"; do
-    wait -n || { stop_lanes && wait && say "stopped" && exit 1; }
+    wait -n || { stop_lanes && wait && fail "a lane; all others were stopped"; }
 done
+if [ "${DRY_RUN:-}" = 1 ]; then echo "dry run: nothing was run" && exit; fi
 say "done"
