@@ -197,3 +197,30 @@ def test_cold_start(benchmark, data: Path, how: str) -> None:
     files = [str(data / "conditioning.flac"), str(data / "accompaniment.flac")]
     code = COLD_START[how].format(files=files, tests=str(Path(__file__).parent / "helpers"))
     benchmark(lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True))
+
+
+HELP = {
+    "cocola-score": "from cocola_metric.cli.score import main; main(['--help'])",
+    **{
+        " ".join((package, *command)): (
+            f"import runpy, sys; sys.argv = ['-m', *{command!r}, '--help']; "
+            f"runpy.run_module({package!r}, run_name='__main__', alter_sys=True)"
+        )
+        for package, *command in (
+            ("cocola_metric",),
+            ("cocola_metric.training",),
+            ("cocola_metric.benchmarks",),
+            ("cocola_metric.training", "train"),
+            ("cocola_metric.training", "evaluate"),
+            ("cocola_metric.benchmarks", "queries"),
+            ("cocola_metric.benchmarks", "table3"),
+        )
+    },
+}
+
+
+@pytest.mark.benchmark(group="--help, from the shell: below 0.3 s", min_rounds=5)
+@pytest.mark.parametrize("command", HELP)
+def test_help(benchmark, command: str) -> None:
+    ended = benchmark(lambda: subprocess.run([sys.executable, "-c", HELP[command]], capture_output=True, text=True))
+    assert ended.returncode == 0 and ended.stdout.startswith("usage: ")
