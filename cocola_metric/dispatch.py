@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from .errors import CocolaError, MissingExtraError
@@ -122,9 +123,30 @@ def reporting(parser: argparse.ArgumentParser, *, interrupted: str = "what is fi
         parser.exit(130, f"{command}: interrupted; {interrupted}\n")
 
 
+def require(package: str) -> None:
+    """Refuse to begin long work that ends in need of a package which is not installed.
+
+    Args:
+        package: Import name, a key of ``EXTRAS``.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        found = find_spec(package) is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        raise _install(package)
+
+
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     """Return the error that names the extra of a missing package, or None where no extra has it."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         return None
+    return _install(package)
+
+
+def _install(package: str) -> MissingExtraError:
     return MissingExtraError(f"{package} is not installed; pip install 'cocola-metric[{EXTRAS[package]}]' installs it")

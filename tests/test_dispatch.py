@@ -88,6 +88,27 @@ def test_a_missing_extra_is_named(command: list[str], missing: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "missing", "extra"),
+    [
+        (["training", "evaluate", "--table2", "embedded", "--test", "nowhere"], "sklearn", "train"),
+        (["training", "evaluate", "--validity", "embedded", "--test", "nowhere"], "sklearn", "train"),
+        (["training", "evaluate", "nowhere", "--plot", "a.png"], "matplotlib", "plot"),
+        (["benchmarks", "table3", "--queries", "nowhere", "--out", "out", "--generators", "echo"], "jinja2", "bench"),
+        (["benchmarks", "fad-behaviour", "nowhere", "--plot", "a.png"], "matplotlib", "plot"),
+    ],
+    ids=lambda part: " ".join(part[1:3]) if isinstance(part, list) else part,
+)
+def test_an_extra_that_is_needed_at_the_end_is_named_before_any_music_is_read(
+    command: list[str], missing: str, extra: str
+) -> None:
+    package, *arguments = command
+    ended = start(f"cocola_metric.{package}", *arguments, hidden={missing})
+    assert json.loads(ended.stdout)[0] == 1
+    assert ended.stderr.startswith(f"{command[1]}: ") and "nowhere" not in ended.stderr
+    assert missing in ended.stderr and f"pip install 'cocola-metric[{extra}]'" in ended.stderr
+
+
 @pytest.mark.parametrize(("name", "extra"), dispatch.EXTRAS.items())
 def test_extras_install_what_they_are_named_for(name: str, extra: str) -> None:
     project = PROJECTS.get(name, name)

@@ -18,7 +18,7 @@ from torch import Tensor
 from cocola_metric.audio import SAMPLE_RATE, AudioWarning, is_mixture, is_silent, list_audio, open_file
 from cocola_metric.errors import UsageError
 from cocola_metric.fad import FadResult, SubFAD
-from cocola_metric.plot import new_figure, save_picture
+from cocola_metric.plot import check_picture, new_figure, save_picture
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.training.corpora import read_excerpt
 
@@ -143,6 +143,8 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print, draw."""
+    if options.plot is not None:
+        check_picture(options.plot)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)  # silence is dealt with here
         queries = draw_queries(options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
+from cocola_metric.dispatch import require
 from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import write_text_whole
 
@@ -20,7 +21,6 @@ from .manifests import Entry, open_manifests
 from .markdown import table_3_markdown
 from .metrics import open_metrics
 from .ray_engine import RayEngine
-from .report import html_page
 from .report_examples import choose_examples, read_scores
 from .scoring import score_in_process
 from .stages import generate_stage, score_stage, table_stage
@@ -32,8 +32,10 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     """Run the stages asked for; return a summary as plain data.
 
     Raises:
-        CocolaError: music, weights or answers cannot be read, generated or scored.
+        CocolaError: music, weights or answers cannot be read, generated or scored, or the page's extra is missing.
     """
+    if options.until == "table":
+        require("jinja2")
     entries = _entries(options.generators, options.candidates)
     corpora = options.corpus or [None] * len(options.queries)
     if len(corpora) != len(options.queries):
@@ -61,6 +63,8 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     table = Table([metric.column for metric in metrics], sections, options.band)
     if options.until == "score":
         return {"scores": [str(manifest.root / "scores") for manifest in manifests]}
+    from .report import html_page
+
     scores = read_scores(table, options.out)
     examples = choose_examples(table, scores, manifests, answered, limit=round(options.audio_megabytes * MEGABYTE))
     written = {

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
+from cocola_metric.dispatch import require
 from cocola_metric.encoder import CocolaModel, Mode, fold_batch_norm
 from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.plot import check_picture
 from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
@@ -169,8 +171,15 @@ def compare_encoders(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compare encoders, or evaluate one, with the options of the command."""
+    """Compare encoders, or evaluate one, with the options of the command.
+
+    Raises:
+        MissingExtraError: scikit-learn is needed for the baselines of a comparison, or matplotlib for a picture.
+    """
+    if options.plot:
+        check_picture(options.plot)
     if options.table2 or options.validity:
+        require("sklearn")
         compare_encoders(options)
     else:
         evaluate_corpora(options)
