@@ -1,4 +1,4 @@
-"""Audio in: a path, stems or an array become mono windows at 16 kHz, by one stated policy each."""
+"""Audio input: a path, stems or an array become mono windows at 16 kHz; every doubtful case has one stated policy."""
 
 import lazy_loader
 

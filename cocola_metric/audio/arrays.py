@@ -1,4 +1,4 @@
-"""Tensors and arrays in: checked at the door, averaged to mono, summed."""
+"""Audio in tensors and arrays: checks, the average of channels, and the sum of stems."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,7 +19,7 @@ else:
 
 
 def is_array(audio: object) -> "TypeIs[ArrayInput]":
-    """Tell whether audio is a tensor or an array, and not the name of a file."""
+    """Tell whether audio is a tensor or an array, and not a path."""
     return isinstance(audio, np.ndarray) or is_tensor(audio)
 
 
@@ -27,17 +27,18 @@ def to_mono(waveform: AnyArray) -> AnyArray:
     """Average the channels.
 
     Shape:
-        waveform: (C, L), or (L,) which is mono already.
-        output: (L,)
+        (C, L) or (L,) -> (L,).
 
     Raises:
-        AudioError: three dimensions or more, or more than 64 channels.
+        AudioError: the waveform has more than two dimensions, or more than 64 channels.
     """
     if waveform.ndim == 1:
         return waveform
     name = array_name(waveform)
     if waveform.ndim != 2:
-        raise AudioError(f"{name} has {waveform.ndim} dimensions: pass (channels, time), one piece of music at a time")
+        raise AudioError(
+            f"{name} has {waveform.ndim} dimensions, not 1 or 2; pass (channels, time), one piece of music at a time"
+        )
     check_channels(waveform.shape[0], name)
     return waveform[0] if len(waveform) == 1 else waveform.mean(0)
 
@@ -46,28 +47,29 @@ def mix_stems(stems: Sequence[AnyArray]) -> AnyArray:
     """Sum stems into a sub-mix (Eq. 1), after padding the shorter ones with zeros at the end.
 
     Shape:
-        stems: N times (L,), each of its own length, at one rate.
-        output: (L,), that of the longest stem.
+        N times (L_n,) at one rate -> (L,), L the length of the longest stem.
     """
     length = max(len(stem) for stem in stems)
     return namespace(stems[0]).stack([pad(stem, 0, length - len(stem)) for stem in stems]).sum(0)
 
 
 def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[AnyArray, int]:
-    """Check a tensor or an array and average its channels: mono float32 `(L,)`, and its rate.
+    """Check a tensor or an array, and return the mean of its channels as float32 `(L,)` and its rate in Hz.
 
     Raises:
         AudioError: it cannot be scored.
     """
     name = array_name(audio)
     if sample_rate is None:
-        raise AudioError(f"{name} comes without its rate: pass sample_rate=, in Hz")
+        raise AudioError(f"{name} comes without its rate; pass sample_rate=, in Hz")
     rate = checked_rate(sample_rate, name)
     floating = audio.is_floating_point() if is_tensor(audio) else np.issubdtype(audio.dtype, np.floating)
     if not floating:
-        raise AudioError(f"{name} is of {audio.dtype}: convert it to floating point in -1..1 (int16: divide by 32768)")
+        raise AudioError(
+            f"{name} must be floating point in -1..1; got {audio.dtype}; convert it (int16: divide by 32768)"
+        )
     if 0 in audio.shape:
-        raise AudioError(f"{name} holds no samples: pass (channels, time) with at least one of each")
+        raise AudioError(f"{name} holds no samples; pass (channels, time) with at least one of each")
     single = np.asarray(audio, dtype=np.float32) if isinstance(audio, np.ndarray) else audio.float()
     mono = to_mono(single)
     if not namespace(mono).isfinite(mono).all():
@@ -76,5 +78,5 @@ def checked_mono(audio: ArrayInput, sample_rate: float | None) -> tuple[AnyArray
 
 
 def array_name(audio: ArrayInput) -> str:
-    """Return what messages call a tensor or an array."""
+    """Return the name of a tensor or an array in messages."""
     return f"{'tensor' if is_tensor(audio) else 'array'} {tuple(audio.shape)}"

@@ -1,4 +1,4 @@
-"""Stereo whose channels cancel each other out: full of sound, and silent once they are averaged."""
+"""Stereo whose channels cancel each other out: it sounds, but the mean of its channels is silent."""
 
 import contextlib
 import os
@@ -9,19 +9,19 @@ import numpy as np
 import soundfile
 
 SECONDS = 120
-"""Of a file that are looked at."""
+"""Seconds of a file that are examined."""
 CANCELLED = 1e-4
-"""Share of the peak that is left of it in the average of the channels: 80 dB below it."""
+"""Ratio of the mono peak to the peak of the channels below which they cancel out: 80 dB."""
 
 
 def cancelling_channels(*sides: Any) -> str:
-    """Return a hint for a message: which inputs hold sound that their channels cancel out; empty if none does.
+    """Name the inputs whose channels cancel each other out, as a hint for a message; return "" if there is none.
 
     Args:
-        sides: inputs as `open_audio` takes them.
+        sides: audio inputs, as for `open_audio`.
     """
     names = [name for side in sides for name, samples in _channels(side) if _cancel(samples)]
-    return f"the channels of {', '.join(names)} cancel each other out: turn one of them over" if names else ""
+    return f"the channels of {', '.join(names)} cancel each other out; invert one of them" if names else ""
 
 
 def _channels(side: Any) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:

@@ -1,4 +1,4 @@
-"""Whole clips at any rate, for embedders that hear more than 16 kHz: reading, identity by content, and mixing."""
+"""Whole clips at any rate, for embedders of more than 16 kHz: reading, identity by content, and mixing."""
 
 import hashlib
 import os
@@ -19,17 +19,17 @@ from .resampling import resample_between
 
 
 def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None) -> AnyArray:
-    """Read a whole clip, mono float32, at any rate; the policies and, at 16 kHz, the samples are `read_audio`'s.
+    """Read a whole clip at any rate, as mono float32. Policies are those of `read_audio`; so are the samples at 16 kHz.
 
-    Resampled once, from the file's own rate, by the default of `torchaudio.functional.resample`.
+    The clip is resampled once, from the file's own rate, by the default of `torchaudio.functional.resample`.
 
     Args:
         audio: a path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
-        rate: to resample to, Hz.
-        sample_rate: of the tensor, Hz; ignored for files.
+        rate: rate of the result, in Hz.
+        sample_rate: rate of the tensor or array, in Hz; ignored for files.
 
     Shape:
-        output: (L,)
+        -> (L,).
 
     Raises:
         AudioError: the input cannot be read, or is damaged.
@@ -47,19 +47,19 @@ def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None)
 
 
 def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | None = None) -> AnyArray:
-    """Read clips that play together and sum their common part, with a warning when lengths differ by more than 0.1 s.
+    """Read clips that play together and sum their common part. Warn if lengths differ by more than 0.1 s.
 
     Shape:
-        output: (L,), L that of the shortest.
+        -> (L,), L the length of the shortest clip.
 
     Raises:
-        AudioError: one cannot be read.
+        AudioError: a clip cannot be read.
     """
     clips = [read_clip(audio, rate, sample_rate=sample_rate) for audio in audios]
     length, longest = min(map(len, clips)), max(map(len, clips))
     if longest - length > LENGTH_TOLERANCE * rate:
         message = f"clips that play together differ in length by {(longest - length) / rate:.2f} s"
-        warn_caller(f"{message}: only the common part is mixed", AudioWarning)
+        warn_caller(f"{message}, more than {LENGTH_TOLERANCE:g} s; only the common part is mixed", AudioWarning)
     return namespace(clips[0]).stack([clip[:length] for clip in clips]).sum(0)
 
 
@@ -67,8 +67,8 @@ def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> st
     """Return the identity of a clip's content, in hexadecimal; renaming or moving a file does not change it.
 
     Raises:
-        OSError: a file cannot be read, or is none: a pipe, a folder.
-        ValueError: no file can have such a name.
+        OSError: a file cannot be read, or the path is a pipe or a folder.
+        ValueError: the path holds a character that no file name may have.
     """
     if isinstance(audio, (str, os.PathLike)):
         return _file_identity(Path(audio))
@@ -81,5 +81,5 @@ def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> st
 
 def _file_identity(path: Path) -> str:
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(f"{path} is no file: a pipe is read only once, and may never end")
+        raise OSError(f"{path} is not a regular file; write it to a file first")
     return file_sha256(path)

@@ -1,4 +1,4 @@
-"""Decode audio files: what a header shows is checked at the door, the samples arrive as mono blocks of NumPy."""
+"""Decoding of audio files: the header is checked first, then samples are read as mono blocks of NumPy."""
 
 import os
 import stat
@@ -26,22 +26,22 @@ Samples: TypeAlias = NDArray[np.float32]
 FORMATS = "pass WAV, FLAC, OGG, MP3 or AIFF"
 MP3_SUFFIXES = frozenset({".mp3", ".mp2", ".mpga"})
 MP3_WARM_UP = 0.2
-"""Seconds decoded and dropped after a seek in an MP3 file, whose frames lean on those before them."""
+"""Seconds decoded and dropped after a seek in an MP3 file, whose frames depend on those before them."""
 _UNKNOWN_FRAMES = 2**62
 _OTHERS = {b"ftyp": "MPEG-4, as .m4a", b"\x30\x26\xb2\x75": "Windows Media", b"\x1a\x45\xdf\xa3": "Matroska or WebM"}
 
 
 @dataclass(frozen=True)
 class AudioFile:
-    """A file whose header has been read and found fit.
+    """An audio file whose header has passed all checks.
 
     Attributes:
-        path: where it is.
-        rate: samples per second, 8 kHz to 768 kHz.
-        channels: 1 to 64.
-        streams: what to decode, one stream after the other.
-        stream_frames: samples per channel in each stream.
-        doubt: what is not known of it, though it can be read; empty if nothing.
+        path: path of the file.
+        rate: sample rate, 8000 to 768000 Hz.
+        channels: number of channels, 1 to 64.
+        streams: parts of the file that a decoder reads, for each stream, in order.
+        stream_frames: number of samples per channel in each stream.
+        doubt: text of the warning about a file that may be incomplete or late; empty if there is none.
     """
 
     path: Path
@@ -53,20 +53,20 @@ class AudioFile:
 
     @property
     def frames(self) -> int:
-        """Samples per channel in all."""
+        """Number of samples per channel in all streams."""
         return sum(self.stream_frames)
 
     @property
     def duration(self) -> float:
-        """Seconds, a whole number of samples at 16 kHz."""
+        """Duration in seconds, a whole number of samples at 16 kHz."""
         return resampled_length(self.frames, self.rate) / limits.SAMPLE_RATE
 
     def blocks(self, begin: int = 0, end: int | None = None) -> Iterator[Samples]:
-        """Read mono blocks `(L,)` at the file's own rate, and see that all samples arrive, all finite.
+        """Read mono blocks `(L,)` at the file's own rate, and check that no sample is missing, NaN or infinite.
 
         Args:
-            begin: sample to begin with.
-            end: sample to end before; that of the file by default.
+            begin: index of the first sample.
+            end: index behind the last sample; by default the end of the file.
 
         Raises:
             AudioError: the file is damaged or truncated, or has been changed since it was opened.
@@ -94,28 +94,28 @@ class AudioFile:
                     if not len(block):
                         break
                     position += len(block)
-                    if position == frames and decoder.format == "FLAC":  # now: who has all samples asks no further
+                    if position == frames and decoder.format == "FLAC":  # now: a caller that has all samples stops here
                         refuse_what_follows(view, str(self.path))
                     yield mono(block, str(self.path))
         except soundfile.LibsndfileError as error:
             reason = view.failure or error.error_string
             raise AudioError(
-                f"{self.path} is damaged or truncated after sample {position} of {frames} ({reason}): copy or encode "
+                f"{self.path} is damaged or truncated after sample {position} of {frames} ({reason}); copy or encode "
                 "it again"
             ) from error
         if view.failure is not None:
             raise cannot_be_read(self.path, view.failure)
         if position < last:
             raise AudioError(
-                f"{self.path} is truncated: its header announces {frames} samples, {position} are there: copy it again"
+                f"{self.path} is truncated: its header announces {frames} samples, {position} are there; copy it again"
             )
 
 
 def open_file(path: Path) -> AudioFile:
-    """Read a file's header, and refuse what it shows to be unfit.
+    """Read a file's header, and refuse a file that cannot be scored.
 
     Raises:
-        AudioError: the file is missing, no audio, truncated, or outside the limits.
+        AudioError: the file is missing, is not audio, is truncated, or is outside the limits.
     """
     try:
         with opened(path) as file:
@@ -125,40 +125,39 @@ def open_file(path: Path) -> AudioFile:
 
 
 def opened(path: Path) -> BinaryIO:
-    """Open a file that holds something.
+    """Open a regular file that is not empty.
 
     Raises:
-        AudioError: it is missing, a directory, a pipe or a device, empty, or may not be read.
+        AudioError: the path is missing, a directory, a pipe or a device, the file is empty, or may not be read.
     """
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{path} is a directory: pass the list of the stem files in it, or one file")
+            raise AudioError(f"{path} is a directory; pass the list of the stem files in it, or one file")
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{path} is a pipe or a device, which is read only once: write it to a file first")
+            raise AudioError(f"{path} is a pipe or a device, which can be read only once; write it to a file first")
         if status.st_size == 0:
-            raise AudioError(f"{path} is empty (0 bytes): write or copy it again")
+            raise AudioError(f"{path} is empty (0 bytes); write or copy it again")
         return path.open("rb")
     except AudioError:
         raise
     except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist: check the path") from error
-    except (OSError, ValueError) as error:  # ValueError: a null character, a character that no name has
+        raise AudioError(f"{path} does not exist; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a character that no file name may have
         raise cannot_be_read(path, error) from error
 
 
 def cannot_be_read(path: Path, error: Exception) -> AudioError:
-    """Return the error about a file that the system does not let us read."""
+    """Return the error for a file that the operating system cannot read."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return AudioError(f"{path} cannot be read ({reason}): check the path, the permission and the disk")
+    return AudioError(f"{path} cannot be read ({reason}); check the path, the permission and the disk")
 
 
 def mono(block: Samples, name: str) -> Samples:
     """Average the channels of decoded samples.
 
     Shape:
-        block: (L, C)
-        output: (L,)
+        (L, C) -> (L,).
 
     Raises:
         AudioError: a sample is NaN or infinite.
@@ -178,15 +177,15 @@ def _open(path: Path, file: BinaryIO, size: int) -> AudioFile:
     headers = [_read_header(path, ByteView(file, parts)) for parts in streams]
     rates, channels = {rate for _, rate, _ in headers}, {count for _, _, count in headers}
     if len(rates) > 1 or len(channels) > 1:
-        raise AudioError(f"{path} holds {len(headers)} streams of different rates or channels: split it")
+        raise AudioError(f"{path} holds {len(headers)} streams of different rates or channels; split it")
     frames = tuple(count for count, _, _ in headers)
     if sum(frames) == 0:
-        raise AudioError(f"{path} holds no samples: write or copy it again")
+        raise AudioError(f"{path} holds no samples; write or copy it again")
     return AudioFile(path, rates.pop(), channels.pop(), tuple(streams), frames, doubt)
 
 
 def _streams(path: Path, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ...]], str]:
-    """Find what to decode by what the file holds, whatever its name, and what is not known of it."""
+    """Find the parts that a decoder reads, by the content of the file, not by its name; and the doubt about it."""
     name = str(path)
     start = skip_leading_tags(file)
     file.seek(start)
@@ -202,8 +201,8 @@ def _streams(path: Path, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ..
     if parse_header(head) or start or path.suffix.lower() in MP3_SUFFIXES:
         streams = mp3.find_streams(file, size, name, start)
         return [stream.parts for stream in streams], _mp3_doubt(path, streams)
-    other = _OTHERS.get(head[4:8]) or _OTHERS.get(head[:4]) or "no format that is known"
-    raise AudioError(f"{path} cannot be read as audio ({other}): {FORMATS}")
+    other = _OTHERS.get(head[4:8]) or _OTHERS.get(head[:4]) or "unknown format"
+    raise AudioError(f"{path} cannot be read as audio ({other}); {FORMATS}")
 
 
 def _mp3_doubt(path: Path, streams: list[mp3.Stream]) -> str:
@@ -223,15 +222,15 @@ def _read_header(path: Path, view: ByteView) -> tuple[int, int, int]:
             frames, rate, channels = decoder.frames, decoder.samplerate, decoder.channels
     except (soundfile.LibsndfileError, TypeError) as error:
         reason: object = view.failure or getattr(error, "error_string", str(error))
-        raise AudioError(f"{path} cannot be read as audio ({reason}): {FORMATS}") from error
+        raise AudioError(f"{path} cannot be read as audio ({reason}); {FORMATS}") from error
     check_channels(channels, str(path))
-    if frames > _UNKNOWN_FRAMES:  # a FLAC file that was written to a pipe
-        raise AudioError(f"{path} does not state its length: encode it again from a file, not through a pipe")
+    if frames > _UNKNOWN_FRAMES:  # the header of a FLAC file that was written to a pipe
+        raise AudioError(f"{path} does not state its length; encode it again from a file, not through a pipe")
     return frames, checked_rate(rate, str(path)), channels
 
 
 class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that soundfile does not seek in after each read, which costs an MP3 decoder its bit reservoir."""
+    """A sound file without the seek after each read, which would make an MP3 decoder lose its bit reservoir."""
 
     def seekable(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""What in a folder is audio: one answer for every reader and command."""
+"""The audio files of a folder: one rule for every reader and command."""
 
 import re
 import unicodedata
@@ -13,19 +13,19 @@ AUDIO_SUFFIXES = frozenset(
         *("m4a", "aac", "wma", "mp2", "mpga", "ape", "wv", "ac3", "mka", "weba", "amr"),
     )
 )
-"""Suffixes of audio, in lower case; also of the kinds that cannot be read, which are to be named, not passed over."""
+"""Suffixes of audio, in lower case. Kinds that cannot be read are among them, so that they are never just skipped."""
 MIXTURE_NAMES = frozenset({"mix", "mixture", "mixdown", "master"})
-"""Names, in lower case, of files beside the stems of a track that hold all of them."""
+"""Names in lower case of files that hold the sum of all stems beside them."""
 _BEGINNINGS = re.compile(
     rb"(RIFF|RIFX|RF64)....WAVE|FORM....AIF[FC]|riff\x2e\x91\xcf\x11|caff\0\1|\.snd\0\0|fLaC\0|OggS\0", re.DOTALL
 )
 
 
 def list_audio(folder: Path) -> list[Path]:
-    """List the audio files of a folder by name: never text, notes of file managers, hidden files or folders.
+    """List the audio files of a folder, in order of their names. Text, hidden files and sub-folders are left out.
 
-    A file is audio if its suffix says so or, where it says nothing known, if it begins as audio does. macOS's copies
-    (`._bass.flac`) are hidden. A broken link with such a suffix is listed, so that reading it says what is wrong.
+    A file is audio if its suffix is one of audio. A file of unknown suffix is audio if it begins as audio does. macOS's
+    copies (`._bass.flac`) are hidden files. A broken link is listed by its suffix, so that reading it raises the error.
 
     Raises:
         AudioError: the folder is missing or may not be read.
@@ -33,7 +33,7 @@ def list_audio(folder: Path) -> list[Path]:
     try:
         return sorted((path for path in folder.iterdir() if is_audio(path)), key=lambda path: plain_name(path.name))
     except OSError as error:
-        raise AudioError(f"{folder} cannot be listed ({error.strerror}): check the path and the permission") from error
+        raise AudioError(f"{folder} cannot be listed ({error.strerror}); check the path and the permission") from error
 
 
 def is_audio(path: Path) -> bool:
@@ -46,22 +46,22 @@ def is_audio(path: Path) -> bool:
 
 
 def is_mixture(path: Path) -> bool:
-    """Tell whether a file beside stems is the mixture of them, by its name."""
+    """Tell whether a file is the mixture of the stems beside it, by its name."""
     return path.stem.lower() in MIXTURE_NAMES
 
 
 def plain_name(name: str) -> str:
-    """Return a name as it is compared: letters with accents are written in one way (Unicode NFC), macOS's included."""
+    """Return a name in Unicode NFC, so that names with accents compare equal on every system."""
     return unicodedata.normalize("NFC", name)
 
 
 def existing_path(path: Path) -> Path:
-    """Return a path, or the one of the same name that is there, where it is written with other accents (NFC, NFD)."""
+    """Return a path as the disk has it: its accents may be stored in another Unicode form (NFC, NFD)."""
     try:
         if path.name.isascii() or path.exists():
             return path
         return next((entry for entry in path.parent.iterdir() if plain_name(entry.name) == plain_name(path.name)), path)
-    except (OSError, ValueError):  # opening it will say what is wrong
+    except (OSError, ValueError):  # opening the path raises the error
         return path
 
 

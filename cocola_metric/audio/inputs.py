@@ -1,4 +1,4 @@
-"""Answer for what the metric hears: a path, stem paths or a tensor become mono float32 audio at 16 kHz."""
+"""Reading of audio for the metric: a path, stem paths or a tensor become mono float32 samples at 16 kHz."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,12 +23,13 @@ AudioInput: TypeAlias = AudioPath | Sequence[AudioPath] | ArrayInput
 
 @dataclass(frozen=True)
 class Audio:
-    """Audio that has passed every check that its header allows, and is not read yet.
+    """Audio whose header has passed all checks, and whose samples are not read yet.
 
     Attributes:
-        name: what messages call it: the path, or "tensor (2, 80000)".
-        length: samples at 16 kHz.
-        blocks: start reading: an iterator over mono float32 blocks `(L,)` at 16 kHz, `length` samples in all.
+        name: name in messages: the path, or "tensor (2, 80000)".
+        length: number of samples at 16 kHz.
+        blocks: function that starts reading: it returns an iterator over mono float32 blocks `(L,)` at 16 kHz, with
+            `length` samples in all.
     """
 
     name: str
@@ -37,21 +38,22 @@ class Audio:
 
     @property
     def duration(self) -> float:
-        """Seconds, a whole number of samples at 16 kHz."""
+        """Duration in seconds, a whole number of samples at 16 kHz."""
         return self.length / SAMPLE_RATE
 
 
 def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> AnyArray:
-    """Read audio as the encoder hears it: mono, float32, 16 kHz.
+    """Read audio in the encoder's format: mono, float32, 16 kHz.
 
-    Policies: `open_audio`. A tensor stays a tensor, in the autograd graph and on its device; all else becomes an array.
+    Policies are those of `open_audio`. A tensor stays a tensor, in its autograd graph and on its device; every other
+    input becomes a NumPy array.
 
     Args:
         audio: a path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
-        sample_rate: of the tensor, in Hz; a file states its own, and this is ignored.
+        sample_rate: rate of the tensor or array, in Hz; ignored for files, which state their own.
 
     Shape:
-        output: (L,), L = ceil(time * 16000 / sample_rate).
+        -> (L,), L = ceil(time * 16000 / sample_rate).
 
     Raises:
         AudioError: the input cannot be scored.
@@ -61,25 +63,25 @@ def read_audio(audio: AudioInput, *, sample_rate: float | None = None) -> AnyArr
 
 
 def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
-    """Check audio at the door and give its length, without reading it.
+    """Check audio and find its length, without reading its samples.
 
-    One policy each:
+    Policies:
 
-    - Formats: what libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), at 8 kHz to 768 kHz, of 1 to 64 channels.
+    - Formats: those of libsndfile (WAV, FLAC, OGG, MP3, AIFF), at 8 kHz to 768 kHz, with 1 to 64 channels.
     - Channels are averaged (`to_mono`); a tensor or array of one dimension is mono.
     - Tensors and arrays are floating point, with full scale at -1..1; float16 and float64 become float32. Their samples
       are never changed in place.
-    - Stems are resampled, then summed; shorter ones are padded with zeros at the end, with a warning above 0.1 s.
-    - A file that holds fewer samples than its header announces (truncated WAV, AIFF, FLAC or MP3) is an error; if its
-      header does not show it, reading raises it. OGG announces no length: what there is of it is read.
-    - NaN and infinite samples are errors; silence is not, here: the scorer treats it.
+    - Stems are resampled, then summed. Shorter ones are padded with zeros at the end; a warning says so above 0.1 s.
+    - A file that holds fewer samples than its header announces (truncated WAV, AIFF, FLAC or MP3) is an error, raised
+      here or during reading. The header of an OGG file states no length, so a shortened one is read to its end.
+    - NaN and infinite samples are errors. Silence is no error here; the scorer leaves silent windows out.
 
     Args:
         audio: a path, the paths of stems to sum (Eq. 1), or a tensor or array `(channels, time)`.
-        sample_rate: of the tensor, in Hz; a file states its own, and this is ignored.
+        sample_rate: rate of the tensor or array, in Hz; ignored for files, which state their own.
 
     Raises:
-        AudioError: the input cannot be scored; the message says why, and what to do.
+        AudioError: the input cannot be scored; the message gives the reason and the remedy.
     """
     if isinstance(audio, (str, os.PathLike)):
         return _open_path(Path(audio))
@@ -92,10 +94,10 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
         elif isinstance(audio, Sequence) and any(map(is_array, audio)):
             kind = f"{kind} of tensors or arrays"
         raise AudioError(
-            f"a {kind} is not audio: pass a path, a list of stem paths, or one tensor (channels, time) with its rate"
+            f"a {kind} is not audio; pass a path, a list of stem paths, or one tensor (channels, time) with its rate"
         )
     if not audio:
-        raise AudioError("the list of stems is empty: pass at least one path")
+        raise AudioError("the list of stems is empty; pass at least one path")
     return _open_stems([_open_path(Path(path)) for path in audio])
 
 
@@ -122,7 +124,7 @@ def _open_stems(stems: Sequence[Audio]) -> Audio:
     difference = longest.length - shortest.length
     if difference > LENGTH_TOLERANCE * SAMPLE_RATE:
         seconds = f"{difference / SAMPLE_RATE:.2f} s"
-        message = f"{shortest.name} is {seconds} shorter than {longest.name}: padded with silence at the end"
+        message = f"{shortest.name} is {seconds} shorter than {longest.name}; it is padded with silence at the end"
         warn_caller(message, AudioWarning)
 
     def mixed_blocks() -> Iterator[AnyArray]:

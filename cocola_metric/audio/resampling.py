@@ -1,4 +1,4 @@
-"""The one resampler: audio to 16 kHz or any other rate, at once or block by block, with the same samples."""
+"""The resampler: audio to 16 kHz or any other rate, at once or block by block, with the same result."""
 
 import functools
 import math
@@ -12,22 +12,22 @@ from .limits import BLOCK_SAMPLES, SAMPLE_RATE, checked_rate, resampled_length
 # torchaudio's defaults, which are part of the metric.
 _LOWPASS_WIDTH = 6
 _ROLLOFF = 0.99
-_GROUP = 16  # outputs that one matrix product makes: more share more taps, most of which are zero
+_GROUP = 16  # outputs of one matrix product; a larger group has more taps, most of which are zero
 _KERNELS = 16  # rates whose kernels are kept
 
 
 def resample(waveform: AnyArray, from_rate: float) -> AnyArray:
-    """Resample to 16 kHz with the one resampler of the metric, the default of `torchaudio.functional.resample`.
+    """Resample to 16 kHz as `torchaudio.functional.resample` does by default.
 
-    A windowed sinc: Hann, 6 zero crossings, roll-off 0.99. Long audio is resampled in blocks, with the same result.
+    The kernel is a sinc with a Hann window, 6 zero crossings and roll-off 0.99. Long audio is resampled in blocks, with
+    the same result.
 
     Args:
-        waveform: floating point.
-        from_rate: of the waveform, in Hz.
+        waveform: floating-point samples.
+        from_rate: rate of the waveform, in Hz.
 
     Shape:
-        waveform: (..., L)
-        output: (..., ceil(L * 16000 / from_rate)). The ceiling is exact, where torchaudio rounds it to float32.
+        (..., L) -> (..., ceil(L * 16000 / from_rate)), where the ceiling is exact; torchaudio computes it in float32.
 
     Raises:
         AudioError: the rate is below 8 kHz, above 768 kHz, or not a whole number.
@@ -60,9 +60,9 @@ def split_blocks(waveform: AnyArray) -> list[AnyArray]:
 def resample_blocks(blocks: Iterable[AnyArray], rate: int, to_rate: int = SAMPLE_RATE) -> Iterator[AnyArray]:
     """Resample consecutive blocks `(..., L)` so that they join without a seam.
 
-    With rate : to_rate = orig : new in lowest terms, `orig` samples become `new`, so audio may be cut at any multiple
-    of `orig` without moving an output sample. Each output sees `width` samples to either side: `context` samples, the
-    next multiple of `orig`, are kept from before and waited for behind.
+    With rate : to_rate = orig : new in lowest terms, `orig` samples become `new`. So audio may be cut at any multiple
+    of `orig` without moving an output sample. Each output depends on `width` samples to either side. So `context`
+    samples, the next multiple of `orig`, are kept from the block before and read ahead from the block behind.
     """
     if rate == to_rate:
         yield from blocks
@@ -86,7 +86,7 @@ def resample_blocks(blocks: Iterable[AnyArray], rate: int, to_rate: int = SAMPLE
 def _resample_block(waveform: AnyArray, orig: int, new: int, width: int) -> AnyArray:
     """Resample one block `(..., L)`, with silence before and after it.
 
-    A period of `orig` samples becomes `new`; outputs are made in groups of neighbours, which share their taps.
+    A period of `orig` samples becomes `new`. Outputs are computed in groups of neighbours, which share their taps.
     """
     length = resampled_length(waveform.shape[-1], orig, new)
     periods = -(-length // new)
@@ -103,11 +103,11 @@ def _resample_block(waveform: AnyArray, orig: int, new: int, width: int) -> AnyA
 def _grouped_kernels(orig: int, new: int, width: int) -> list[tuple[int, FloatArray]]:
     """Return for each group of neighbouring outputs its first input sample, after `width` of padding, and its kernel.
 
-    The positions of the taps are rounded to float32 as torchaudio's are: at rates such as 44101 Hz, whose ratio to
-    16000 has no small terms, this is 1e-4 of full scale.
+    The positions of the taps are rounded to float32, as in torchaudio. At rates such as 44101 Hz, whose ratio to 16000
+    has no small terms, this changes samples by up to 1e-4 of full scale.
 
     Shape:
-        kernels: (taps, outputs of the group).
+        -> for each group an index and a kernel (taps, outputs of the group).
     """
     cutoff = np.float32(_ROLLOFF * min(orig, new))
     groups = []
@@ -125,7 +125,7 @@ def _grouped_kernels(orig: int, new: int, width: int) -> list[tuple[int, FloatAr
 
 
 def _ratio(rate: int, to_rate: int) -> tuple[int, int, int]:
-    """Give rate : to_rate in lowest terms, and the half-width of the resampling kernel in input samples."""
+    """Return rate : to_rate in lowest terms, and the half-width of the resampling kernel in input samples."""
     divisor = math.gcd(rate, to_rate)
     orig, new = rate // divisor, to_rate // divisor
     return orig, new, math.ceil(_LOWPASS_WIDTH * orig / (_ROLLOFF * min(orig, new)))

@@ -1,4 +1,4 @@
-"""Answer for the windows of a score: where they start, which ones count, and reading them in bounded memory."""
+"""The windows of a score: their starts, their number, their silence, and reading them in bounded memory."""
 
 import math
 import numbers
@@ -14,27 +14,28 @@ from .inputs import Audio
 from .limits import SAMPLE_RATE, AudioWarning
 
 WINDOW = 5.0
-"""Seconds; what the encoder is trained on."""
+"""Length of a window in seconds; the encoder is trained on it."""
 MAX_WINDOW = 600.0
-"""Seconds; a batch of longer windows would take gigabytes. The encoder is trained on 5."""
+"""Longest window in seconds; a batch of longer ones would take gigabytes."""
 HOP = 2.5
 """Seconds from the start of one window to the start of the next."""
 SILENCE_DBFS = -70.0
-"""RMS below which a window is silent. It is the absolute gate of EBU R 128: well above the dither of 16-bit audio
-(-93 dBFS), below the quietest stems that were played to be heard (a hi-hat track at -67 dBFS)."""
+"""RMS below which a window is silent, in dBFS. It is the absolute gate of EBU R 128: well above the dither of 16-bit
+audio (-93 dBFS), and below the quietest stems of real music (a hi-hat track at -67 dBFS)."""
 
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """How audio is laid out in windows.
+    """The lengths of windows and of their steps.
 
-    Every complete window counts. If audio remains behind the last of them, one more window follows: padded with zeros
-    if at least half of it is audio, else dropped. Audio shorter than one window is one window, padded with zeros.
-    Where the hop is at most half the window, as by default, nothing is dropped.
+    Every complete window counts. A last, incomplete window is padded with zeros if at least half of it is audio;
+    otherwise it is dropped. Audio shorter than one window becomes one window, padded with zeros. Nothing is dropped if
+    the hop is at most half the window, as it is by default.
 
     Attributes:
-        window: seconds.
-        hop: seconds; above `window`, the audio between windows is not heard.
+        window: length of a window, in seconds.
+        hop: time from the start of one window to the next, in seconds. If it is longer than `window`, audio between
+            windows is left out.
     """
 
     window: float = WINDOW
@@ -43,42 +44,42 @@ class WindowPlan:
     def __post_init__(self) -> None:
         for name, seconds in (("window", self.window), ("hop", self.hop)):
             if not isinstance(seconds, numbers.Real) or not math.isfinite(seconds) or round(seconds * SAMPLE_RATE) < 1:
-                raise UsageError(f"{name}={seconds!r} is not a positive time: pass seconds, at least {1 / SAMPLE_RATE}")
+                raise UsageError(f"{name} must be {1 / SAMPLE_RATE} s or more; got {seconds!r}")
         if self.window > MAX_WINDOW:
             raise UsageError(
-                f"window={self.window:g} is longer than {MAX_WINDOW:g} s: no memory holds a batch of these"
+                f"window must be {MAX_WINDOW:g} s or less, since a batch must fit in memory; got {self.window:g}"
             )
 
     @property
     def size(self) -> int:
-        """Samples in a window."""
+        """Number of samples in a window."""
         return round(self.window * SAMPLE_RATE)
 
     @property
     def step(self) -> int:
-        """Samples from the start of one window to the start of the next."""
+        """Number of samples from the start of one window to the start of the next."""
         return round(self.hop * SAMPLE_RATE)
 
     def count(self, length: int) -> int:
-        """Count the windows of audio of `length` samples; longer audio never has fewer."""
+        """Return the number of windows of audio of `length` samples; longer audio never has fewer."""
         if length <= self.size:
             return 1
         complete = 1 + (length - self.size) // self.step
         covered = (complete - 1) * self.step + self.size
-        behind = length - complete * self.step  # what a further window would hold
+        behind = length - complete * self.step  # samples that one more window would hold
         return complete + (length > covered and 2 * behind >= self.size)
 
     def starts(self, count: int) -> tuple[float, ...]:
-        """Give the times at which the first `count` windows start, in seconds."""
+        """Return the start times of the first `count` windows, in seconds."""
         return tuple(number * self.step / SAMPLE_RATE for number in range(count))
 
     def cuts(self, length: int, longest: int) -> bool:
-        """Tell whether the last window at `length` samples would hold more audio if there were `longest` samples."""
+        """Tell whether the last window of `length` samples holds less audio than it would with `longest` samples."""
         end = (self.count(length) - 1) * self.step + self.size
         return length < min(end, longest)
 
     def silence_behind(self, length: int, window: AnyArray, number: int) -> AnyArray:
-        """Copy window `number`, (L,), with zeros from sample `length` of the audio on."""
+        """Copy window `number`, (L,), and set it to zero from sample `length` of the audio on."""
         heard = max(0, length - number * self.step)
         return pad(window[:heard], 0, len(window) - len(window[:heard]))
 
@@ -87,17 +88,16 @@ DEFAULT_PLAN = WindowPlan()
 
 
 def split_windows(waveform: AnyArray, plan: WindowPlan = DEFAULT_PLAN) -> AnyArray:
-    """Split a waveform at 16 kHz into the windows of a plan, with an `AudioWarning` if it is shorter than one.
+    """Split a waveform at 16 kHz into the windows of a plan. Warn with `AudioWarning` if it is shorter than a window.
 
     Shape:
-        waveform: (L,)
-        output: (K, plan.size), a view in which overlapping windows share memory: not to be changed in place.
+        (L,) -> (K, plan.size), a view in which overlapping windows share memory; do not change it in place.
 
     Raises:
-        AudioError: the waveform is empty.
+        AudioError: the waveform holds no samples.
     """
     if len(waveform) == 0:
-        raise AudioError("a waveform without samples has no windows: pass at least one sample")
+        raise AudioError("the waveform holds no samples; pass at least one")
     warn_of_short_audio(f"waveform {tuple(waveform.shape)}", len(waveform), plan)
     return _unfold(waveform, plan.count(len(waveform)), plan)
 
@@ -105,22 +105,22 @@ def split_windows(waveform: AnyArray, plan: WindowPlan = DEFAULT_PLAN) -> AnyArr
 def stream_windows(
     audio: Audio, plan: WindowPlan = DEFAULT_PLAN, *, length: int | None = None, batch_size: int = 32
 ) -> Iterator[AnyArray]:
-    """Read audio in batches of windows: those of `split_windows(read_audio(...), plan)`, to 1e-6, in bounded memory.
+    """Read audio in batches of windows in bounded memory; they equal `split_windows(read_audio(...), plan)` to 1e-6.
 
-    Measured: an hour of 44.1 kHz stereo FLAC takes 52 MB beyond the imports (one minute: 32 MB), two such stems 62 MB.
+    As measured, an hour of 44.1 kHz stereo FLAC takes 52 MB beyond the imports, one minute 32 MB, and two stems of an
+    hour 62 MB.
 
     Args:
-        audio: from `open_audio`.
-        plan: how windows are laid.
-        length: samples at 16 kHz after which the audio is cut, before windows are laid: its part in common with other
-            audio. All of it by default.
-        batch_size: windows in a batch; the last batch may be smaller.
+        audio: audio of `open_audio`.
+        plan: lengths of windows and steps.
+        length: number of samples at 16 kHz that are read, such as the part in common with other audio; by default all.
+        batch_size: number of windows in a batch; the last batch may be smaller.
 
     Shape:
-        output: batches (K, plan.size), as from `split_windows`.
+        -> batches (K, plan.size), as from `split_windows`.
 
     Raises:
-        AudioError: while reading: the file is damaged.
+        AudioError: the file turns out to be damaged during reading.
     """
     length = audio.length if length is None else min(length, audio.length)
     warn_of_short_audio(audio.name, length, plan)
@@ -131,10 +131,9 @@ def is_silent(windows: AnyArray) -> AnyArray:
     """Tell which windows are silent: their RMS is below `SILENCE_DBFS`, where full scale is 1.
 
     Shape:
-        windows: (K, L)
-        output: (K,), bool.
+        (K, L) -> (K,) of booleans.
     """
-    with np.errstate(over="ignore"):  # of samples that the scorer will name
+    with np.errstate(over="ignore"):  # the scorer reports such samples
         return namespace(windows).sqrt((windows**2).mean(-1)) < 10 ** (SILENCE_DBFS / 20)
 
 
@@ -154,7 +153,7 @@ def _stream(blocks: Iterator[AnyArray], length: int, plan: WindowPlan, batch_siz
 
 
 def _unfold(waveform: AnyArray, count: int, plan: WindowPlan) -> AnyArray:
-    """Cut the first `count` windows from a waveform, or from zeros behind it."""
+    """Cut the first `count` windows from a waveform, padded with zeros."""
     span = (count - 1) * plan.step + plan.size
     return frames(pad(waveform, 0, max(0, span - len(waveform)))[:span], plan.size, plan.step)  # (K, L)
 
@@ -163,4 +162,4 @@ def warn_of_short_audio(name: str, length: int, plan: WindowPlan) -> None:
     """Warn if audio of ``length`` samples is shorter than a window."""
     if length < plan.size:
         message = f"{name} is {length / SAMPLE_RATE:.2f} s, shorter than the window of {plan.window:g} s"
-        warn_caller(f"{message}: padded with silence at the end", AudioWarning)
+        warn_caller(f"{message}; it is padded with silence at the end", AudioWarning)

@@ -1,4 +1,4 @@
-"""Where encoders come from and go to: known names, folders, the Hub, the authors' files."""
+"""Reading and writing encoders: known names, folders, the Hub, and the authors' files."""
 
 import lazy_loader
 

@@ -8,12 +8,12 @@ from ..errors import CheckpointError, DownloadError
 from .known import PublishedFile
 
 SERVER_VARIABLE = "COCOLA_GITHUB"
-"""Environment variable: a mirror to fetch from instead of https://github.com."""
+"""Environment variable with a mirror that is used instead of https://github.com."""
 GITHUB = "https://github.com"
 
 
 def cache_folder(published: PublishedFile) -> Path:
-    """Return the folder of the user's cache that a published file and what is made of it lie in."""
+    """Return the folder of the user's cache for a published file and its conversion."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "cocola-metric" / "checkpoints" / f"{Path(published.file).stem}-{published.commit}"
 
@@ -25,14 +25,14 @@ def file_url(published: PublishedFile) -> str:
 
 
 def fetch(name: str, published: PublishedFile) -> Path:
-    """Return the local path of a published file, downloaded now if it is not there.
+    """Return the local path of a published file, and download it first if the cache lacks it.
 
     Args:
-        name: of the encoder, for messages.
-        published: where it is.
+        name: name of the encoder in messages.
+        published: address and hash of the file.
 
     Raises:
-        CheckpointError: it cannot be had, or is not the file that the table knows.
+        CheckpointError: the file cannot be downloaded, or its hash is not the published one.
     """
     folder, url = cache_folder(published), file_url(published)
     target = folder / Path(published.file).name

@@ -25,7 +25,7 @@ OUTSIDE_BLOCKS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_
 
 
 def backbone_name(key: str) -> str:
-    """Return our name of a parameter of the backbone, or nothing if it has none of that name.
+    """Return our name of a parameter of the backbone, or "" if it has no parameter of that name.
 
     >>> backbone_name("_blocks.2._bn0.weight")
     'encoder.backbone.blocks.1.1.bn1.weight'

@@ -11,11 +11,11 @@ from .known import CHECKPOINTS, CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, Published
 
 @dataclass(frozen=True)
 class Found:
-    """Where a checkpoint lies.
+    """The place of a checkpoint on this disk.
 
     Attributes:
-        name: what it is called.
-        path: folder of ours, or file of the authors.
+        name: name of the checkpoint in messages and signatures.
+        path: path of a folder in our layout, or of a file of the authors.
     """
 
     name: str
@@ -30,19 +30,19 @@ def find(
     check_config: Callable[[Path], object],
     convert: Callable[[str, PublishedFile], Path],
 ) -> Found:
-    """Find a checkpoint, downloaded if it is on the Hub.
+    """Find a checkpoint, and download it if it is on the Hub.
 
     Args:
-        name: a path, or as a string also a key of ``CHECKPOINTS`` or a Hub repository "organisation/name". "embedded"
-            is always the encoder that comes with this package; otherwise a file or folder that exists comes first.
+        name: path, key of ``CHECKPOINTS`` or Hub repository "organisation/name". "embedded" is always the encoder that
+            comes with this package; any other name is first looked for as a file or folder.
         revision: branch, tag or commit of a Hub repository.
-        token: for private repositories, as huggingface_hub takes it.
-        check_config: called with the config.json of a repository before its weights are downloaded, as a stranger's may
-            be gigabytes.
-        convert: called with a known file of the authors that was not converted yet; returns the folder.
+        token: access token for private repositories, as for huggingface_hub.
+        check_config: function of the config.json of a repository, called before its weights are downloaded, since they
+            may be gigabytes.
+        convert: function of a known file of the authors that was not converted yet; it returns the folder.
 
     Raises:
-        CheckpointError: there is none of that name, or it cannot be had.
+        CheckpointError: there is no checkpoint of that name, or it cannot be downloaded.
     """
     path = Path(name)
     if name != "embedded" and path.exists():
@@ -65,7 +65,7 @@ def find(
         return Found(name, _download(name, revision, token, check_config))
     _refuse_revision(name, revision)
     raise CheckpointError(
-        f"{name}: neither a file, a folder, a Hub repository (organisation/name) nor a known name "
+        f"{name}: not found; pass a file, a folder, a Hub repository (organisation/name) or a known name "
         f"({', '.join(CHECKPOINTS)})"
     )
 
@@ -85,7 +85,9 @@ def _is_repository_id(name: str) -> bool:
 
 def _refuse_revision(name: object, revision: str | None) -> None:
     if revision is not None:
-        raise CheckpointError(f"revision {revision!r}: only Hub repositories have revisions, and {name} is none")
+        raise CheckpointError(
+            f"revision is only for Hub repositories, and {name} is not one; got {revision!r}; leave it out"
+        )
 
 
 def _download(

@@ -1,4 +1,4 @@
-"""encoder.onnx, written: the network as a graph whose tensors stay in model.safetensors (extra [export])."""
+"""Writing encoder.onnx: the network as a graph whose tensors stay in model.safetensors (extra [export])."""
 
 import dataclasses
 import functools
@@ -19,14 +19,14 @@ from .safetensors_file import StoredTensor, tensor_table
 
 _log = logging.getLogger(__name__)
 STRUCTURES = Path(__file__).parent / "graphs"
-"""Graphs of the released kinds of encoders, by kind: what remains is to say where the tensors lie."""
+"""Folder of traced graphs, one for each released kind of encoder; only the places of the tensors are filled in."""
 _EXAMPLE_FRAMES, _FEWEST_FRAMES, _MOST_FRAMES = 251, 32, 2**20
 _MOST_WINDOWS = 2**16
 _OPSET = 20
 
 
 def write_graph(config: EncoderConfig, folder: Path) -> bool:
-    """Write the graph of a folder that holds config.json and model.safetensors; tell whether there is one now.
+    """Write the graph of a folder that holds config.json and model.safetensors; return True if it was written.
 
     Without the extra [export], or for weights in a type other than float32 and float16, the folder is left without a
     graph, and torch runs the encoder.
@@ -52,7 +52,7 @@ def write_graph(config: EncoderConfig, folder: Path) -> bool:
 
 
 class _Network(nn.Module):
-    """What a graph holds: images to embeddings and both sides of the similarity."""
+    """The network of a graph: images to embeddings and both sides of the similarity."""
 
     def __init__(self, model: CocolaModel) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class _Network(nn.Module):
 
 @functools.lru_cache(maxsize=8)
 def _exported(front_end: str, backbone: str, embedding_dim: int, similarity: str, pooling: str, head: str) -> bytes:
-    """Trace a model of this kind; the tensors' values do not matter, they are replaced by their places."""
+    """Trace a model of this kind. The values of its tensors do not matter, since places in a file replace them."""
     config = EncoderConfig(front_end, backbone, embedding_dim, similarity, pooling=pooling, head=head)
     model = CocolaModel(config).eval()
     network, kind = _Network(model), model.encoder.front_end.kind
@@ -81,7 +81,7 @@ def _exported(front_end: str, backbone: str, embedding_dim: int, similarity: str
             network,
             (images,),
             dynamo=True,
-            optimize=False,  # it would merge tensors, which then lie in no file
+            optimize=False,  # it would merge tensors, and merged ones lie in no file
             opset_version=_OPSET,
             dynamic_shapes=({0: batch, 3: frames},),
             input_names=[INPUT],
@@ -98,7 +98,7 @@ def _exported(front_end: str, backbone: str, embedding_dim: int, similarity: str
 
 
 def new_structure(config: EncoderConfig) -> Any:
-    """Trace this kind of encoder; half a minute, so the kinds that people convert and share are kept in `STRUCTURES`.
+    """Trace this kind of encoder. It takes half a minute, so graphs of the common kinds are kept in `STRUCTURES`.
 
     Raises:
         MissingExtraError: onnx or onnxscript is not installed.
@@ -107,12 +107,14 @@ def new_structure(config: EncoderConfig) -> Any:
         import onnx
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("writing graphs needs pip install 'cocola-metric[export]'") from error
+        raise MissingExtraError(
+            "writing a graph needs onnx and onnxscript; run pip install 'cocola-metric[export]'"
+        ) from error
     return _tidied(onnx.load_from_string(_exported(*_kind(config))))
 
 
 def kept_structure(config: EncoderConfig) -> Path:
-    """Return where the graph of this kind of encoder is kept, if it is."""
+    """Return the file for the graph of this kind of encoder; it may be missing."""
     return STRUCTURES / f"{'-'.join(map(str, _kind(config)))}.onnx"
 
 
@@ -122,7 +124,9 @@ def _structure(config: EncoderConfig) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise MissingExtraError("writing graphs needs pip install 'cocola-metric[export]'") from error
+        raise MissingExtraError(
+            "writing a graph needs onnx and onnxscript; run pip install 'cocola-metric[export]'"
+        ) from error
     return onnx.load(kept_structure(config), load_external_data=False)
 
 
@@ -132,7 +136,7 @@ def _kind(config: EncoderConfig) -> tuple[str, str, int, str, str, str]:
 
 
 def _tidied(model: Any) -> Any:
-    """Leave out biases of zeros that depend on the input's type, what then goes unused, and the exporter's notes."""
+    """Remove biases of zeros that depend on the input's type, nodes that are then unused, and the exporter's notes."""
     graph = model.graph
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
@@ -160,7 +164,7 @@ def _tidied(model: Any) -> Any:
 
 
 def _is_zeros(node: Any, makers: dict[str, Any]) -> bool:
-    """Tell the zeros that torch's exporter gives to a convolution without a bias."""
+    """Tell whether a node makes the zeros that torch's exporter adds to a convolution without a bias."""
     if node is None or node.op_type != "Expand":
         return False
     source = makers.get(node.input[0])
@@ -168,7 +172,7 @@ def _is_zeros(node: Any, makers: dict[str, Any]) -> bool:
 
 
 def _pointed(model: Any, table: dict[str, StoredTensor], belongs: str) -> bytes:
-    """Return the graph with every tensor of the table taken from its place in the weights file."""
+    """Return the graph with a reference into the weights file for every tensor of the table."""
     import onnx
 
     graph = model.graph

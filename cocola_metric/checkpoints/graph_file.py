@@ -1,7 +1,7 @@
-"""encoder.onnx, read as a stranger's: what it is allowed to hold, and whether it belongs to the weights beside it.
+"""Reading encoder.onnx without trust: its content is restricted, and it must belong to the weights beside it.
 
-ONNX files are Protocol Buffers. They are walked here by hand, field by field, so that nothing runs, allocates or opens
-a file before it has been looked at, and so that scoring does not need the onnx package.
+ONNX files are Protocol Buffers. They are read here field by field. So nothing runs, allocates memory or opens a file
+before it has been checked, and scoring does not need the onnx package.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from .safetensors_file import StoredTensor
 
 BELONGS_TO = "cocola_metric.belongs_to"
 STORED = ".stored"
-"""Behind the name of a tensor that lies in the weights file in float16, and is cast to float32 by the graph."""
+"""Suffix of the name of a tensor that is float16 in the weights file, and that the graph casts to float32."""
 ONNX_TYPES = {"F32": 1, "F16": 10}
 OPERATORS = frozenset(
     """
@@ -29,19 +29,19 @@ OPERATORS = frozenset(
     Squeeze Sub Tanh Transpose Unsqueeze Where
     """.split()  # noqa: SIM905
 )
-"""Standard operators without loops, branches, randomness, files or strings: what encoders are made of."""
+"""Operators that a graph may use: standard ones without loops, branches, randomness, files or strings."""
 _LARGEST_FILE = 2**22  # bytes; ours have a hundred thousand
 _LARGEST_SIZE = 2**24  # of an axis, or a number that may become one
 _FREE_FIELDS = ("dropout", "drop_connect", WEIGHTS_KEY)  # of a configuration: the graph does not depend on them
-LATER_FIELDS = {"pooling": "average", "head": "linear"}  # that older configurations do not write, and what they mean
+LATER_FIELDS = {"pooling": "average", "head": "linear"}  # settings that older configurations lack -> their meaning
 
 
 def belongs_to(config: Mapping[str, Any], table: Mapping[str, StoredTensor]) -> str:
-    """Return the hash that ties a graph to what it was written for: a configuration and where each tensor lies.
+    """Return the hash that binds a graph to a configuration and to the places of its tensors.
 
     Args:
-        config: as in config.json.
-        table: of the weights file.
+        config: content of config.json.
+        table: table of the tensors in the weights file.
     """
     relevant = {key: value for key, value in {**LATER_FIELDS, **config}.items() if key not in _FREE_FIELDS}
     places = {name: [entry.dtype, *entry.shape, entry.offset, entry.length] for name, entry in table.items()}
@@ -52,7 +52,7 @@ def read_graph(folder: Path, config: Mapping[str, Any], table: Mapping[str, Stor
     """Read and check the graph of a folder; return it, and the names of its external initialisers.
 
     Raises:
-        CheckpointError: it does not belong to the weights, or holds what no encoder needs.
+        CheckpointError: the graph does not belong to the weights, or holds something that no encoder needs.
     """
     file = folder / GRAPH_FILE
     try:
@@ -68,11 +68,13 @@ def read_graph(folder: Path, config: Mapping[str, Any], table: Mapping[str, Stor
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{file}: not a graph that this package runs ({error}); {_REMEDY}") from error
     if model.metadata.get(BELONGS_TO) != belongs_to(config, table):
-        raise CheckpointError(f"{file}: was written for another {CONFIG_FILE} or {WEIGHTS_FILE}; {_REMEDY}")
+        raise CheckpointError(f"{file}: written for another {CONFIG_FILE} or {WEIGHTS_FILE}; {_REMEDY}")
     for name, place in model.external.items():
         expected = table.get(name.removesuffix(STORED))
         if expected is None or place != (WEIGHTS_FILE, expected):
-            raise CheckpointError(f"{file}: takes {name!r:.80} from elsewhere than {WEIGHTS_FILE} has it; {_REMEDY}")
+            raise CheckpointError(
+                f"{file}: reads {name!r:.80} from another place than that of {WEIGHTS_FILE}; {_REMEDY}"
+            )
     return content, list(model.external)
 
 
@@ -83,7 +85,7 @@ _REMEDY = (
 
 @dataclass
 class _Model:
-    """What is read of a file; every reader raises ValueError where it meets what is not allowed."""
+    """The parts of a graph that are read. Every reader raises ValueError at a part that is not allowed."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     external: dict[str, tuple[str, StoredTensor]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Repositories on the Hugging Face Hub: from a name and a revision to files in the user's cache, or one clear error."""
+"""Repositories on the Hugging Face Hub: a name and a revision become files in the user's cache, or one clear error."""
 
 import contextlib
 import logging
@@ -29,10 +29,10 @@ from .known import CONFIG_FILE, WEIGHTS_FILE
 ORIGINAL_SUFFIX = ".ckpt"
 LIBRARY = "cocola-metric"
 DEFAULT_BRANCH = "main"
-RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that says "not now"
-LONGEST_WAIT = 60.0  # seconds; a server that asks for more gets an error instead
-METADATA_SECONDS = 60.0  # for a list of files or a configuration, however slowly it drips in
-MOST_WEIGHTS_BYTES = 2**33  # of a file of weights; the largest that is known has 2^28
+RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that the server is busy
+LONGEST_WAIT = 60.0  # seconds; a longer wait that a server asks for is an error
+METADATA_SECONDS = 60.0  # for a list of files or a configuration, even if it arrives slowly
+MOST_WEIGHTS_BYTES = 2**33  # limit of a file of weights; the largest known one has 2^28
 NOT_NOW = (429, 500, 502, 503, 504)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -44,14 +44,14 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One commit of a repository, as a folder of the user's cache that fills as files are asked for.
+    """One commit of a repository: a folder of the user's cache, into which files are downloaded on request.
 
     Attributes:
-        repo_id: "organisation/name".
-        folder: of the cache, named after the commit.
-        main_file: ``config.json`` of a repository in our layout, otherwise its one ``.ckpt`` file; already there.
-        token: as huggingface_hub takes it.
-        files: names of all that the commit holds, as far as is known.
+        repo_id: name of the repository, "organisation/name".
+        folder: folder of the cache, named after the commit.
+        main_file: local ``config.json`` of a repository in our layout, otherwise its only ``.ckpt`` file.
+        token: access token, as for huggingface_hub.
+        files: known names of files in the commit.
     """
 
     repo_id: str
@@ -61,10 +61,10 @@ class Snapshot:
     files: tuple[str, ...] = ()
 
     def path(self, file: str) -> Path:
-        """Return the local path of a file, downloaded now if it is not there.
+        """Return the local path of a file, and download it first if the cache lacks it.
 
         Raises:
-            CheckpointError: it cannot be had, or what arrived is not what the Hub holds.
+            CheckpointError: the file cannot be downloaded, or its hash is not the one that the Hub states.
         """
         local = self.folder / file
         if not local.is_file():
@@ -83,11 +83,11 @@ def is_repository_id(name: str) -> bool:
 def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool | None = None) -> Snapshot:
     """Find the commit that a revision stands for, with its main file in the cache.
 
-    A commit that the cache holds is not asked for again. A branch or tag is looked up on the Hub; where the Hub does
-    not answer, the cache decides.
+    A commit in the cache is used without asking the Hub. A branch or tag is looked up on the Hub; if the Hub does not
+    answer, the commit that the cache last saw is used.
 
     Raises:
-        CheckpointError: repository or revision cannot be had, or holds no encoder.
+        CheckpointError: the repository or revision cannot be read, or holds no encoder.
     """
     wanted = revision or DEFAULT_BRANCH
     cached = _cached(repo_id, wanted, token)
@@ -99,12 +99,12 @@ def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool |
         if cached is None:
             raise
         return cached
-    except RevisionNotFoundError as error:  # an answer, not a failure: a cached copy would be of something else
+    except RevisionNotFoundError as error:  # the Hub has answered: a cached copy would be of another revision
         raise explain(error, repo_id, wanted) from error
-    except Exception as error:  # of the HTTP library, and its name depends on the version of huggingface_hub
+    except Exception as error:  # errors of the HTTP library, whose names depend on the version of huggingface_hub
         if cached is None:
             raise explain(error, repo_id, wanted) from error
-        _log.warning("%s: taken from the cache, since the Hub does not answer (%s)", repo_id, in_short(error))
+        _log.warning("%s: read from the cache, since the Hub does not answer (%s)", repo_id, in_short(error))
         return cached
     main_file = _main_file(files, f"{repo_id} (revision {wanted})")
     path = _download(repo_id, main_file, wanted, token)
@@ -115,21 +115,23 @@ def refuse_other_content(path: Path, sha256: str, place: str) -> None:
     """Delete a cached file whose SHA-256 is not the expected one.
 
     Raises:
-        CheckpointError: it was not.
+        CheckpointError: the SHA-256 differs.
     """
     found = file_sha256(path)
     if found == sha256:
         return
     try:
         _delete_with_blob(path)
-        remedy = "it was deleted from the cache: load again, and if it comes back, tell the repository's owner"
+        remedy = "it was deleted from the cache; load it again, and tell the repository's owner if this comes back"
     except OSError:
-        remedy = f"the cache cannot be written, so delete it yourself: {path}"
-    raise CheckpointError(f"{place}: {path.name} is damaged or replaced, SHA-256 {found} and not {sha256}; {remedy}")
+        remedy = f"the cache cannot be written, so delete {path} yourself"
+    raise CheckpointError(
+        f"{place}: {path.name} is damaged or replaced: its SHA-256 is {found}, not {sha256}; {remedy}"
+    )
 
 
 def _cached(repo_id: str, revision: str, token: str | bool | None) -> Snapshot | None:
-    """Return the snapshot that the cache holds whole, if there is one, without asking the Hub."""
+    """Return the snapshot of a revision that is whole in the cache, without asking the Hub; None if there is none."""
     try:
         folder = Path(snapshot_download(repo_id, revision=revision, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -199,7 +201,7 @@ def _download(repo_id: str, file: str, revision: str, token: str | bool | None) 
 
 
 def _delete_unfinished(repo_id: str) -> None:
-    """Delete what was downloaded of files that were refused, so that nobody goes on with them."""
+    """Delete unfinished downloads of refused files, so that no later download resumes them."""
     folder = Path(constants.HF_HUB_CACHE, f"models--{repo_id.replace('/', '--')}", "blobs")
     for file in folder.glob("*.incomplete"):
         with contextlib.suppress(OSError):
@@ -207,13 +209,13 @@ def _delete_unfinished(repo_id: str) -> None:
 
 
 def _broke_off(error: Exception) -> bool:
-    """Tell a connection that was lost from an answer of the server and from trouble with the disk."""
+    """Tell whether an error is a lost connection, and neither an answer of the server nor an error of the disk."""
     answered = isinstance(error, HfHubHTTPError | EntryNotFoundError)
     return not answered and getattr(error, "errno", None) is None
 
 
 def _patiently(request: Callable[[], _Result], waits: Sequence[float]) -> _Result:
-    """Call again after each wait, as long as the server says "not now"."""
+    """Call a request again after each wait, as long as the server answers that it is busy."""
     for wait in waits:
         try:
             return request()

@@ -1,4 +1,4 @@
-"""What went wrong with a Hub repository, in one sentence that also says the way out."""
+"""Errors of Hub repositories, each in one sentence with the problem and the way out."""
 
 import errno
 
@@ -18,7 +18,7 @@ from ..errors import CheckpointError
 
 
 def explain(error: Exception, repo_id: str, revision: str, file: str = "") -> CheckpointError:
-    """Return the one error that says what went wrong with a repository, and the way out."""
+    """Return the error of a repository, with the problem and the way out."""
     place = f"{repo_id} (revision {revision}) on {constants.ENDPOINT}"
     cause = error.__cause__
     if isinstance(error, LocalEntryNotFoundError) and isinstance(cause, Exception):
@@ -35,13 +35,13 @@ def _problem(error: Exception, file: str) -> str:
                 "once, or pass a local folder"
             )
         case HFValidationError():
-            return "this is no valid repository name; pass organisation/name, or a folder that exists"
+            return "not a valid repository name; pass organisation/name, or a folder that exists"
         case GatedRepoError():
-            return "its owner asks for an agreement; accept it on the repository's page, then log in: hf auth login"
+            return "access needs an agreement; accept it on the repository's page, then log in (hf auth login)"
         case RepositoryNotFoundError():
             return (
-                "no such repository, or a private one; check the name (and that a folder which was meant exists); for "
-                "a private one run `hf auth login`, set HF_TOKEN or pass token="
+                "no such repository, or a private one; check the name, or the path if you meant a folder; for a "
+                "private one run `hf auth login`, set HF_TOKEN or pass token="
             )
         case RevisionNotFoundError():
             return "no such branch, tag or commit; look it up on the repository's page"
@@ -61,12 +61,12 @@ def _problem(error: Exception, file: str) -> str:
 
 
 def status_of(error: Exception) -> int | None:
-    """Return the HTTP status that a server answered with, if it answered at all."""
+    """Return the HTTP status of a server's answer; None if there was no answer."""
     response = getattr(error, "response", None)
     return response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
 
 
 def in_short(error: Exception) -> str:
-    """Return the kind of an error and the first line of what it says."""
+    """Return the type of an error and the first line of its message."""
     first_line = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__

@@ -1,4 +1,4 @@
-"""Limits of what a server may send: in bytes, by the kind of file, and in seconds where there is little to send."""
+"""Limits of downloads: bytes by the kind of file, and seconds for small answers."""
 
 import inspect
 import threading
@@ -15,18 +15,18 @@ _Result = TypeVar("_Result")
 
 
 def limited(download: Callable[..., Any], most_bytes: int, place: str) -> dict[str, Any]:
-    """Return options with which a download stops at its limit, or when more arrives than was announced.
+    """Return options that stop a download at its limit, or when more arrives than was announced.
 
     Args:
-        download: the function of huggingface_hub; versions before 1 cannot be limited, and get no options.
-        most_bytes: most that the file may have.
-        place: what is downloaded, for the message.
+        download: function of huggingface_hub; versions before 1 cannot be limited, and get no options.
+        most_bytes: largest size of the file, in bytes.
+        place: name of the download in the message.
     """
     if "tqdm_class" not in inspect.signature(download).parameters:
         return {}
 
     class Limited(tqdm):
-        """A progress bar, which is told of every block before it is written."""
+        """A progress bar; it is called for every block before the block is written."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self._most = min(most_bytes, options.get("total") or most_bytes)
@@ -43,20 +43,18 @@ def limited(download: Callable[..., Any], most_bytes: int, place: str) -> dict[s
         def _refuse(self, size: int, most: int) -> None:
             if size > most:
                 self.close()
-                raise CheckpointError(
-                    f"{place} has {size} bytes or more, and may have {most}: it is not what it says; tell its owner"
-                )
+                raise CheckpointError(f"{place} has {size} bytes or more; the limit is {most}; tell its owner")
 
     return {"tqdm_class": Limited}
 
 
 def within(seconds: float, request: Callable[[], _Result], place: str) -> _Result:
-    """Return what a request returns, or stop waiting for it.
+    """Return the result of a request, or stop waiting after a number of seconds.
 
-    A request that is given up ends by itself, in a thread that keeps no program alive.
+    The thread of an abandoned request ends by itself, and does not keep the program alive.
 
     Raises:
-        CheckpointError: it took longer.
+        CheckpointError: the request took longer.
     """
     results: list[_Result] = []
     errors: list[BaseException] = []
@@ -72,7 +70,7 @@ def within(seconds: float, request: Callable[[], _Result], place: str) -> _Resul
     thread.join(seconds)
     if thread.is_alive():
         raise CheckpointError(
-            f"{place} has not arrived within {seconds:g} s: try again later, or download it and pass its path"
+            f"{place} has not arrived within {seconds:g} s; try again later, or download it and pass its path"
         )
     if errors:
         raise errors[0]

@@ -1,4 +1,4 @@
-"""The known encoders: what each was trained on, where it is, and how to get those that are nowhere."""
+"""The table of known encoders: training data, place, and the way to get those that cannot be downloaded."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "encoder.onnx"
-"""The network alone; its tensors lie in the weights file."""
+"""File of the network; its tensors lie in the weights file."""
 WEIGHTS_KEY = "weights_sha256"
-"""In config.json: the hash of the weights file that it was written for; folders of earlier versions have none."""
+"""Key in config.json of the hash of the weights file that it was written for; older folders lack it."""
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
 
 
@@ -17,12 +17,12 @@ class PublishedFile:
     """A file in a public GitHub repository.
 
     Attributes:
-        repository: "organisation/name".
-        commit: the commit that the address names, full or abbreviated; GitHub accepts both.
-        file: its path in the repository.
-        licence: of the repository.
-        citation: what to cite.
-        sha256: of the file; None while no maintainer has pinned it.
+        repository: name of the repository, "organisation/name".
+        commit: commit in the address, full or abbreviated; GitHub accepts both.
+        file: path of the file in the repository.
+        licence: licence of the repository.
+        citation: publication to be cited.
+        sha256: SHA-256 of the file; None while no maintainer has pinned it.
     """
 
     repository: str
@@ -38,14 +38,14 @@ class Checkpoint:
     """A known encoder.
 
     Attributes:
-        training_data: what it heard.
-        front_end: a key of ``encoder.FRONT_ENDS``.
-        folder: where it is on this disk; None for those that do not come with this package.
-        repo_id: of the Hub repository that holds it; None while there is none.
-        revision: the commit that this name stands for.
-        sha256: of the weights file; a file with another one is refused.
-        published: where its authors publish it on GitHub, in their own format; fetched and converted on request.
-        remedy: how to get it while it is in none of these places.
+        training_data: music that it was trained on.
+        front_end: key of ``encoder.FRONT_ENDS``.
+        folder: folder on this disk; None for encoders that do not come with this package.
+        repo_id: name of its Hub repository; None while there is none.
+        revision: commit of the repository.
+        sha256: SHA-256 of the weights file; a file with another one is refused.
+        published: file of its authors on GitHub, in their own format; fetched and converted on request.
+        remedy: instructions for getting an encoder that is in none of these places.
     """
 
     training_data: str
@@ -67,10 +67,10 @@ _PHALAR = PublishedFile(
 )
 _ON_A_FILE_SHARING_SITE = (
     "the authors publish it on a file-sharing site (linked in github.com/gladia-research-group/cocola{where}) and not "
-    "on the Hub: download the .ckpt file and pass its path instead of the name"
+    "on the Hub; download the .ckpt file and pass its path instead of the name"
 )
 _PAPER_ONLY = (
-    "in the paper's Table 2, but no published file of it is known: train one on {corpus} "
+    "in the paper's Table 2, but no published file of it is known; train one on {corpus} "
     "(cocola_metric.training), or pass the path of a file you were given"
 )
 _EARLIER = ", in its README at commit 0ec9436 of June 2024"

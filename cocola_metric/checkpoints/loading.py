@@ -1,4 +1,4 @@
-"""Where encoder weights come from and how they are kept: config.json beside model.safetensors, loaded strictly."""
+"""Loading and saving encoder weights: config.json beside model.safetensors, loaded strictly."""
 
 import os
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_FETCH_AGAIN = "fetch it again, or from before its training went wrong"
+_FETCH_AGAIN = "fetch it again, or use an earlier checkpoint of its training"
 
 
 @dataclass(frozen=True)
@@ -51,27 +51,27 @@ class LoadedCheckpoint:
 def load(
     name: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
 ) -> LoadedCheckpoint:
-    """Load an encoder: from a folder of ours, a ``.ckpt`` file of the original authors, by known name, or from the Hub.
+    """Load an encoder from a folder, a ``.ckpt`` file of the original authors, a known name or the Hub.
 
     Args:
-        name: a path, or as a string also a key of ``CHECKPOINTS`` or a Hub repository "organisation/name". "embedded"
-            is always the encoder that comes with this package; otherwise a file or folder that exists comes first.
+        name: path, key of ``CHECKPOINTS`` or Hub repository "organisation/name". "embedded" is always the encoder that
+            comes with this package; any other name is first looked for as a file or folder.
         revision: branch, tag or commit of a Hub repository.
-        token: for private repositories, as huggingface_hub takes it; by default the one the user is logged in with.
+        token: access token for private repositories, as for huggingface_hub; by default that of the user's login.
 
     Raises:
-        CheckpointError: unknown name, missing or damaged file, tensors that do not match the configuration, or a
-            repository that cannot be had.
+        CheckpointError: the name is unknown, a file is missing or damaged, tensors do not match the configuration, or
+            the repository cannot be read.
     """
     found = find(name, revision=revision, token=token, check_config=read_config, convert=convert_published)
     return load_found(found)
 
 
 def load_found(found: Found) -> LoadedCheckpoint:
-    """Load an encoder that was found.
+    """Load an encoder from its place on this disk.
 
     Raises:
-        CheckpointError: missing or damaged file, or tensors that do not match the configuration.
+        CheckpointError: a file is missing or damaged, or tensors do not match the configuration.
     """
     return _load_path(found.name, found.path)
 
@@ -91,10 +91,10 @@ def save_state(
     """Write a configuration and its tensors, whole or not at all; return the weights file.
 
     Args:
-        config: of the model.
-        state: as of ``CocolaModel.state_dict``.
-        folder: made if it is not there.
-        dtype: of the floating-point tensors in the file; None keeps each as it is.
+        config: configuration of the model.
+        state: tensors by name, as of ``CocolaModel.state_dict``.
+        folder: folder to write; it is created if it is missing.
+        dtype: type of the floating-point tensors in the file; None keeps the type of each.
 
     Raises:
         CheckpointError: the folder cannot be written.
@@ -104,14 +104,14 @@ def save_state(
     try:
         make_folder(folder)
         write_bytes_whole(weights, content)
-        write_config(config, weights)  # interrupted here, the old one names the old weights and is refused
+        write_config(config, weights)  # if interrupted here, the old configuration names the old weights and is refused
     except OutputError as error:
         raise CheckpointError(str(error)) from error
     return weights
 
 
 def convert_published(name: str, published: PublishedFile) -> Path:
-    """Return the folder of ours that a published file was converted to, now if it was not before."""
+    """Return the converted folder of a published file, and convert it first if needed."""
     from .download import cache_folder, fetch
 
     folder = cache_folder(published)
@@ -131,12 +131,16 @@ def convert_published(name: str, published: PublishedFile) -> Path:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Make a folder of ours of an original file, which is deleted: if it is not fit, the next call fetches it again."""
+    """Convert an original file to a folder, and delete the file; if it was damaged, the next call fetches it again."""
     from .original import read_original
 
     try:
         config, state = read_original(file)
-        refuse_mismatch(CocolaModel(config).state_dict(), state.items(), f"{file}: not the encoder that it seems to be")
+        refuse_mismatch(
+            CocolaModel(config).state_dict(),
+            state.items(),
+            f"{file}: its tensors are not those of the released encoder",
+        )
         save_state(config, state, folder)
         write_graph(config, folder)
     finally:
@@ -151,7 +155,9 @@ def _load_path(name: str, path: Path) -> LoadedCheckpoint:
     weights = path / WEIGHTS_FILE
     for file in (path / CONFIG_FILE, weights):
         if not file.is_file():
-            raise CheckpointError(f"{path}: no {file.name}; a checkpoint folder holds {CONFIG_FILE}, {WEIGHTS_FILE}")
+            raise CheckpointError(
+                f"{path}: no {file.name}; pass a checkpoint folder, which holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            )
     config = read_config(path / CONFIG_FILE)
     try:
         state = safetensors.torch.load_file(weights)

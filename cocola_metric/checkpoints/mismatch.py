@@ -1,4 +1,4 @@
-"""What a checkpoint lacks, has too much of, or holds in another shape: the one report of it."""
+"""The report of missing, unexpected and mis-shaped tensors in a checkpoint."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 
 LISTED = 5
-"""Problems that a message lists in full."""
+"""Number of problems that a message lists in full."""
 
 
 def refuse_mismatch(
@@ -18,16 +18,16 @@ def refuse_mismatch(
     *,
     optional: Collection[str] = (),
 ) -> None:
-    """Check that the tensors of a file can take the place of a model's.
+    """Check that the tensors of a file can replace those of a model.
 
     Args:
         expected: tensors of the model, by name.
-        found: names and values of the file, each looked at once; ``.items()`` of a state dict.
-        complaint: beginning of the message: which file, and what it does not fit.
+        found: names and values of the file, such as ``.items()`` of a state dict; each is read once.
+        complaint: beginning of the message, with the file and the model that it does not fit.
         optional: names that the file may lack.
 
     Raises:
-        CheckpointError: a tensor is missing, unexpected, of another shape, or no plain tensor of the same kind.
+        CheckpointError: a tensor is missing or unexpected, or has another shape or type.
     """
     if problems := tensor_problems(expected, found, optional=optional):
         raise CheckpointError(f"{complaint}: {list_problems(problems)}")
@@ -36,7 +36,7 @@ def refuse_mismatch(
 def tensor_problems(
     expected: Mapping[str, Tensor], found: Iterable[tuple[str, object]], *, optional: Collection[str] = ()
 ) -> list[str]:
-    """Return what keeps the tensors of a file from taking the place of a model's: see `refuse_mismatch`.
+    """Return the reasons why the tensors of a file cannot replace those of a model; see `refuse_mismatch`.
 
     >>> tensor_problems({"a": torch.zeros(2), "b": torch.zeros(1)}, [("a", torch.zeros(3)), ("c", torch.zeros(1))])
     ['missing b', 'a is (3,), not (2,)', 'unexpected c']
@@ -50,7 +50,7 @@ def tensor_problems(
 
 
 def list_problems(problems: Sequence[str]) -> str:
-    """Write problems in one line: the first ones in full, and how many more there are.
+    """Return problems in one line: the first ones in full, and the number of the others.
 
     >>> list_problems(["a", "b", "c", "d", "e", "f", "g"])
     'a; b; c; d; e; and 2 more'
@@ -61,7 +61,7 @@ def list_problems(problems: Sequence[str]) -> str:
 
 def _misfit(name: str, value: object, expected: Tensor) -> list[str]:
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
-        return [f"{name} is no plain tensor"]
+        return [f"{name} is not a plain tensor"]
     if value.is_floating_point() != expected.is_floating_point():
         return [f"{name} is {value.dtype}, not {expected.dtype}".replace("torch.", "")]
     if value.shape != expected.shape:

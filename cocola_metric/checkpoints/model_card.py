@@ -1,4 +1,4 @@
-"""The README.md that goes with published weights: what they are, how to load them, how well they do."""
+"""The model card (README.md) of published weights: description, loading, and results."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ TAGS = ("audio", "music", "cocola", "music-accompaniment", "evaluation")
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What only the publisher knows; left out of the card where it is not given.
+    """Facts that only the publisher knows; empty ones are left out of the card.
 
     Attributes:
-        license: an identifier of the Hub's list, such as "mit" or "cc-by-4.0".
-        training_data: in a sentence.
+        license: identifier of the Hub's list, such as "mit" or "cc-by-4.0".
+        training_data: description in one sentence.
         results: measure -> value, shown in this order.
         accuracies: accuracies on named sets, which the Hub shows beside the model (``model-index``).
     """
@@ -36,10 +36,10 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
     """Return the card of weights, in Markdown with YAML in front.
 
     Args:
-        config: of the model.
-        sha256: of the weights file.
-        facts: from the publisher.
-        repo_id: where the weights can be loaded from; None for a folder.
+        config: configuration of the model.
+        sha256: SHA-256 of the weights file.
+        facts: facts from the publisher.
+        repo_id: repository to load the weights from; None for a folder.
     """
     title = repo_id.rpartition("/")[2] if repo_id else TITLE
     front_matter = ModelCardData(

@@ -1,4 +1,4 @@
-"""An encoder opened the light way, as a graph without torch, where there is one."""
+"""Opening an encoder as a graph, without torch, if it has one."""
 
 import logging
 import os
@@ -37,28 +37,31 @@ class OpenedGraph:
 def find_encoder(
     name: str | os.PathLike[str], *, revision: str | None = None, token: str | bool | None = None
 ) -> Found:
-    """Find an encoder by what `load` takes, without torch.
+    """Find an encoder by the arguments of `load`, without torch.
 
     Raises:
-        CheckpointError: there is none of that name, or it cannot be had.
+        CheckpointError: there is no encoder of that name, or it cannot be downloaded.
     """
     return find(name, revision=revision, token=token, check_config=_check, convert=_convert)
 
 
 def open_graph(found: Found) -> OpenedGraph | None:
-    """Open the graph of an encoder; None, with a line in the log, where there is none and torch has to run it.
+    """Open the graph of an encoder. If it has none, log that torch must run it, and return None.
 
     Raises:
-        CheckpointError: the graph is not fit to be run.
+        CheckpointError: the graph cannot be run.
     """
     name = found.name
     if found.path.is_file():
-        _log.warning("%s: torch runs it, and takes seconds to start; cocola-convert makes a fast folder of it", name)
+        _log.warning(
+            "%s: torch runs it, which takes seconds to start; cocola-convert writes a folder that starts fast",
+            name,
+        )
         return None
     if not (found.path / GRAPH_FILE).is_file():
         if (found.path / CONFIG_FILE).is_file() and (found.path / WEIGHTS_FILE).is_file():
             _log.warning(
-                "%s: has no %s, so torch runs it, and takes seconds to start; cocola-convert makes a fast folder of it",
+                "%s: no %s, so torch runs it, which takes seconds to start; cocola-convert writes a fast folder",
                 name,
                 GRAPH_FILE,
             )
@@ -76,7 +79,9 @@ def _opened(found: Found) -> OpenedGraph:
     folder, weights = found.path, found.path / WEIGHTS_FILE
     for file in (folder / CONFIG_FILE, weights):
         if not file.is_file():
-            raise CheckpointError(f"{folder}: no {file.name}; a checkpoint folder holds {CONFIG_FILE}, {WEIGHTS_FILE}")
+            raise CheckpointError(
+                f"{folder}: no {file.name}; pass a checkpoint folder, which holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            )
     front_end, config = _front_end(folder / CONFIG_FILE)
     table = tensor_table(weights)
     graph, names = read_graph(folder, config, table)
@@ -89,7 +94,7 @@ def _opened(found: Found) -> OpenedGraph:
 
 
 def _check(file: Path) -> None:
-    """Refuse a configuration that is none; one with unknown settings is looked at by torch's side, which knows them."""
+    """Refuse a file that is not a configuration. Unknown settings are left to torch's loader, which reports them."""
     _, config = _front_end(file)
     usual = read_json(EMBEDDED_FOLDER / CONFIG_FILE, error=CheckpointError, remedy=_REMEDY)
     if config.keys() - usual.keys() - LATER_FIELDS.keys() - {WEIGHTS_KEY}:
@@ -97,12 +102,12 @@ def _check(file: Path) -> None:
 
 
 def _front_end(file: Path) -> tuple[str, Mapping[str, Any]]:
-    """Return the front end that a configuration names, and all of it; the graph's hash vouches for the rest."""
+    """Return the front end of a configuration, and its whole content; the graph's hash covers the other settings."""
     config = read_json(file, error=CheckpointError, remedy=_REMEDY)
     front_end = config.get("front_end", "hps")
     if front_end not in FRONT_ENDS:
         known = ", ".join(sorted(FRONT_ENDS))
-        raise CheckpointError(f"{file}: unknown front_end {front_end!r:.40}; this version knows {known}")
+        raise CheckpointError(f"{file}: front_end must be one of {known}; got {front_end!r:.40}; {_REMEDY}")
     return front_end, config
 
 

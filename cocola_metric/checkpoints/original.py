@@ -20,21 +20,21 @@ from .mismatch import list_problems
 from .original_2026 import PHALAR_KEY, is_of_2026, read_2026
 from .pickle_bounds import refuse_bombs
 
-_FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, "README.md"}  # what a folder that may be replaced consists of
+_FOLDER_FILES = {CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, "README.md"}  # files of a folder that may be replaced
 _HEAD = {
     "encoder.projection": "encoder.projection",
     "layer_norm": "encoder.layer_norm",
     "similarity.w": "similarity.weight",
 }
 _BACKBONE_PREFIX = "encoder.encoder.model.0."
-_FRONT_END_PREFIX = "encoder.encoder.processor.0."  # constants that the 2024-04 mel models carry; ours are computed
+_FRONT_END_PREFIX = "encoder.encoder.processor.0."  # constants in the 2024-04 mel models; ours are computed
 _CONSTANTS_TOLERANCE = 1e-6  # of the Hann window and the mel filters, between versions of torchaudio
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # those that float32 holds without rounding
 _safe_globals_lock = threading.Lock()  # torch keeps one list for the whole process
 
 
 class _StandIn:
-    """Takes the place of any class that the file's pickle names; keeps nothing and does nothing."""
+    """An inert class in place of every class that the file's pickle names."""
 
     __slots__ = ()
 
@@ -44,29 +44,33 @@ class _StandIn:
 
 
 def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
-    """Read a checkpoint of the original code, or its bare ``state_dict``: configuration, and weights under our names.
+    """Read a checkpoint of the original code, or its bare ``state_dict``. Return configuration and renamed weights.
 
-    The keys tell which of the released formats it is: the mel models of 2024-04 carry the constants of their front
-    end, the later two-channel models (COCOLA_HP_v1) do not; PHALAR and the COCOLA of 2026 have parameters of their own
-    (`original_2026`), and their hyper-parameters are compared with the released ones. Optimiser state is not looked at.
+    The keys tell the released format. The mel models of 2024-04 hold the constants of their front end; the later
+    two-channel models (COCOLA_HP_v1) do not. PHALAR and the COCOLA of 2026 have other parameters (`original_2026`), and
+    their hyper-parameters are compared with the released ones. Optimiser state is ignored.
 
-    Nothing in the file is ever executed: torch's restricted unpickler reads it, every class it names is replaced by an
-    inert stand-in, and what the program has declared safe for files of its own is not safe here.
+    Nothing in the file is executed. torch's restricted unpickler reads it, and an inert stand-in replaces every class
+    that it names, even those that the program has declared safe for its own files.
 
     Raises:
-        CheckpointError: the file is damaged, or is not a COCOLA checkpoint; the message lists what is wrong with it.
-            Missing and mis-shaped tensors are found when the model is built (`hub.load`).
+        CheckpointError: the file is damaged, or is not a COCOLA checkpoint; the message lists the problems. Missing and
+            mis-shaped tensors are found when the model is built (`load`).
     """
     try:
         with no_safe_globals_but(path):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
-    except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
-        raise CheckpointError(f"{path}: not a readable PyTorch checkpoint ({type(error).__name__})") from error
+    except Exception as error:  # torch raises many types here, which mean the same to the user
+        raise CheckpointError(
+            f"{path}: not a readable PyTorch checkpoint ({type(error).__name__}); fetch it again"
+        ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not {"similarity.w", PHALAR_KEY} & state.keys():
-        raise CheckpointError(f"{path}: holds no COCOLA model (no tensor named 'similarity.w')")
+        raise CheckpointError(
+            f"{path}: holds no COCOLA model (no tensor named 'similarity.w'); pass a file of the original authors"
+        )
     state = {str(key): value for key, value in state.items()}
     problems = [f"{key} {problem}" for key, value in state.items() if (problem := _unfit(value))]
     config, weights = EncoderConfig(), dict[str, Tensor]()
@@ -74,7 +78,9 @@ def read_original(path: Path) -> tuple[EncoderConfig, dict[str, Tensor]]:
         read = partial(read_2026, hyper_parameters=_hyper_parameters(content)) if is_of_2026(state) else _read_2024
         config, weights, problems = read(state)
     if problems:
-        raise CheckpointError(f"{path}: not a released COCOLA model: {list_problems(problems)}")
+        raise CheckpointError(
+            f"{path}: not a released COCOLA model: {list_problems(problems)}; pass one of the authors' released files"
+        )
     return config, weights
 
 
@@ -90,7 +96,7 @@ def _read_2024(state: Mapping[str, Tensor]) -> tuple[EncoderConfig, dict[str, Te
 
 
 def _hyper_parameters(content: Mapping[str, object]) -> dict[str, Any]:
-    """Return the plain values among a file's hyper-parameters; what its classes were is not known."""
+    """Return the plain values among a file's hyper-parameters; values of classes are left out."""
     values = content.get("hyper_parameters")
     if not isinstance(values, dict):
         return {}
@@ -98,7 +104,7 @@ def _hyper_parameters(content: Mapping[str, object]) -> dict[str, Any]:
 
 
 def rename(key: str) -> str:
-    """Return our name of one of the original's parameters, or nothing if no original model has it.
+    """Return our name of an original parameter, or "" if no original model has it.
 
     >>> rename("encoder.encoder.model.0._blocks.2._bn0.weight")
     'encoder.backbone.blocks.1.1.bn1.weight'
@@ -113,21 +119,23 @@ def rename(key: str) -> str:
 
 @contextmanager
 def new_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
-    """Yield an empty folder that becomes ``folder`` when the block ends; if the block fails, nothing has changed.
+    """Yield an empty folder that becomes ``folder`` when the block ends. If the block fails, nothing is changed.
 
     Args:
-        folder: to be written.
-        replace: an existing folder, if it holds nothing but a checkpoint.
+        folder: folder to write.
+        replace: permission to replace an existing folder that holds nothing but a checkpoint.
 
     Raises:
-        UsageError: it exists and may not be replaced, or it cannot be written.
+        UsageError: the folder exists and may not be replaced, or it cannot be written.
     """
     target = folder.resolve()
     if target.exists():
         if not replace:
-            raise UsageError(f"{folder} exists: pass another name, or --force to replace it")
+            raise UsageError(f"{folder} exists; pass another name, or --force to replace it")
         if not target.is_dir() or {entry.name for entry in target.iterdir()} - _FOLDER_FILES:
-            raise UsageError(f"{folder} is no checkpoint folder: --force replaces nothing else; pass another name")
+            raise UsageError(
+                f"{folder} is not a checkpoint folder, and --force replaces nothing else; pass another name"
+            )
     unique = uuid.uuid4().hex[:8]
     new, old = (target.parent / f".{target.name}.{unique}.{suffix}" for suffix in ("partial", "old"))
     try:
@@ -137,7 +145,7 @@ def new_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
             target.rename(old)
         new.rename(target)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error}") from error
+        raise UsageError(f"{folder} cannot be written ({error}); check the permission and the disk") from error
     finally:
         if old.exists() and not target.exists():
             old.rename(target)
@@ -147,10 +155,10 @@ def new_folder(folder: Path, *, replace: bool) -> Iterator[Path]:
 
 @contextmanager
 def no_safe_globals_but(path: Path) -> Iterator[None]:
-    """Let the restricted unpickler take stand-ins for the classes named in a file, and no class of anybody's.
+    """Let the restricted unpickler use stand-ins for the classes named in a file, and no real class.
 
     Raises:
-        CheckpointError: reading the file would take memory or time out of proportion to its size.
+        CheckpointError: the file would take memory or time out of proportion to its size.
     """
     refuse_bombs(path)
     with _safe_globals_lock:
@@ -167,23 +175,23 @@ def no_safe_globals_but(path: Path) -> Iterator[None]:
 
 
 def _parts(entry: object) -> tuple[object, ...]:
-    """Return what is declared safe as a tuple: it may be a class, or a class and the name that it goes by."""
+    """Return an entry of torch's list of safe classes as a tuple: it is a class, or a class and its name."""
     return entry if isinstance(entry, tuple) else (entry,)
 
 
 def _unfit(value: object) -> str:
-    """Say why a value is no tensor that float32 weights can be made of; nothing if it is one."""
+    """Return the reason why a value cannot become a float32 tensor; "" if it can."""
     if not isinstance(value, Tensor):
-        return f"is no tensor ({type(value).__name__})"
+        return f"is not a tensor ({type(value).__name__})"
     if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-        return "is no plain tensor"
+        return "is not a plain tensor"
     if value.dtype not in (*_FLOATS, torch.int64):
         return f"is {value.dtype}, which float32 cannot hold exactly".replace("torch.", "")
     return ""
 
 
 def _other_constants(constants: Mapping[str, Tensor]) -> list[str]:
-    """List the front end constants of a file that are not those of our mel front end."""
+    """List the front-end constants of a file that differ from those of our mel front end."""
     computed = dict(FrontEndModule("mel").named_buffers())
     ours = {"spectrogram.window": computed["window"], "mel_scale.fb": computed["filterbank"].T}
     problems = []

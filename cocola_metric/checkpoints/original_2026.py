@@ -1,4 +1,4 @@
-"""The authors' files of 2026, PHALAR and their later COCOLA: recognised, checked, and given our parameter names."""
+"""The authors' files of 2026, PHALAR and their later COCOLA: they are recognised, checked and renamed."""
 
 import re
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _COCOLA = {
     r"similarity\.w": "similarity.weight",
 }
 _COCOLA_BACKBONE = "encoder.backbone.model."
-_SETTINGS: dict[str, dict[str, object]] = {  # of the authors' hyper-parameters, those that the tensors do not show
+_SETTINGS: dict[str, dict[str, object]] = {  # the authors' hyper-parameters that the tensors do not show
     "cqt": {
         "backbone_type": "freqtimeseparable",
         "pool_type": "spec_pool",
@@ -52,20 +52,21 @@ _SETTINGS: dict[str, dict[str, object]] = {  # of the authors' hyper-parameters,
 
 
 def is_of_2026(state: Mapping[str, Tensor]) -> bool:
-    """Tell by its keys whether a state is one of these two."""
+    """Tell by its keys whether a state is one of these two models."""
     return PHALAR_KEY in state or COCOLA_KEY in state
 
 
 def read_2026(
     state: Mapping[str, Tensor], hyper_parameters: Mapping[str, Any]
 ) -> tuple[EncoderConfig, dict[str, Tensor], list[str]]:
-    """Return the configuration, the weights under our names, and what is wrong with them, which is usually nothing.
+    """Return the configuration, the renamed weights, and a list of problems, which is usually empty.
 
-    PHALAR is read as its authors use it, Hermitian; ``similarity`` in the configuration can be "complex_bilinear".
+    PHALAR is read as its authors use it, with a Hermitian similarity; "complex_bilinear" in the configuration is also
+    possible.
 
     Args:
-        state: of the file.
-        hyper_parameters: of the file; empty where it has none, as a bare ``state_dict``.
+        state: tensors of the file by name.
+        hyper_parameters: hyper-parameters of the file; empty for a bare ``state_dict``.
     """
     config = _phalar_config() if PHALAR_KEY in state else _cocola_config()
     kernels = {key: value for key, value in state.items() if key.startswith(_KERNELS_PREFIX)}
@@ -94,7 +95,7 @@ def _cocola_config() -> EncoderConfig:
 
 
 def _rename(key: str, front_end: str) -> str:
-    """Return our name of a parameter, or nothing if these models have none of that name."""
+    """Return our name of a parameter, or "" if these models have no parameter of that name."""
     if front_end == "hps_reflect" and key.startswith(_COCOLA_BACKBONE):
         return backbone_name(key.removeprefix(_COCOLA_BACKBONE))
     for pattern, ours in (_PHALAR if front_end == "cqt" else _COCOLA).items():
@@ -105,7 +106,7 @@ def _rename(key: str, front_end: str) -> str:
 
 
 def _other_kernels(theirs: Mapping[str, Tensor]) -> list[str]:
-    """List the constant-Q kernels of a file that are not those that our front end computes."""
+    """List the constant-Q kernels of a file that differ from those of our front end."""
     if not theirs:
         return []
     bank, lengths = (torch.from_numpy(values) for values in constant_q_kernels())
@@ -123,7 +124,7 @@ def _other_kernels(theirs: Mapping[str, Tensor]) -> list[str]:
 
 
 def _other_settings(theirs: Mapping[str, Any], expected: Mapping[str, object]) -> list[str]:
-    """List the hyper-parameters of a file that ask for another network than the released one."""
+    """List the hyper-parameters of a file that belong to another network than the released one."""
     return [
         f"hyper-parameter {name} is {theirs[name]!r}, not {value!r}"
         for name, value in expected.items()

@@ -1,7 +1,7 @@
-"""What a PyTorch file would build, added up before anything of it is built: small files must not fill the memory.
+"""Bounds on PyTorch files: the size of their objects is added up before any is built, so that none fills the memory.
 
-torch's restricted unpickler runs nothing, but it makes what it is told to: a few hundred bytes are enough for nested
-tuples that take years to hash, and four megabytes for gigabytes of small objects.
+torch's restricted unpickler runs no code, but it builds every object of the file. A few hundred bytes are enough for
+nested tuples that take years to hash, and four megabytes for gigabytes of small objects.
 """
 
 import pickletools
@@ -14,14 +14,14 @@ from typing import Any
 from ..errors import CheckpointError
 
 MOST_PICKLE_BYTES = 2**25
-"""Of the part that says what to build; that of a run with its optimiser has about 2^18."""
+"""Largest size of the part that lists the objects; that of a run with its optimiser has about 2^18 bytes."""
 MOST_OBJECTS = 2**18
-"""Steps, about one for every number, text or container. A run with its optimiser takes about 2^15."""
+"""Most steps, about one for every number, text or container. A run with its optimiser takes about 2^15."""
 MOST_CALLS = 2**16
-"""Objects of classes, tensors among them: a kilobyte each. A run with its optimiser has about 2^12."""
+"""Most objects of classes, such as tensors, of a kilobyte each. A run with its optimiser has about 2^12."""
 MOST_IN_A_TUPLE = 2**20
-"""Leaves of a tuple, those of tuples within it counted as often as they occur: what hashing it looks at."""
-_REFUSED_NAMES = {"bytearray", "bytes", "range"}  # builtins that make as many bytes as a number says
+"""Most leaves of a tuple, with those of inner tuples counted as often as they occur: hashing visits them all."""
+_REFUSED_NAMES = {"bytearray", "bytes", "range"}  # builtins that allocate as many bytes as a number states
 _REFUSED_CODES = {"INST", "OBJ", "EXT1", "EXT2", "EXT4", "BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER", "PERSID"}
 _MEMORY = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
 _RECALL = {"GET", "BINGET", "LONG_BINGET"}
@@ -31,23 +31,23 @@ _MARK = object()
 
 @dataclass(frozen=True)
 class _Made:
-    """A value on the unpickler's stack: how many leaves hashing it looks at, and what it is, where that matters."""
+    """A value on the unpickler's stack: the number of leaves that hashing it visits, and its content if needed."""
 
     leaves: int = 1
     value: Any = None
 
 
 def refuse_bombs(path: Path) -> None:
-    """Refuse a PyTorch file that would take out of proportion to its size: memory, or time.
+    """Refuse a PyTorch file that would take memory or time out of proportion to its size.
 
     Raises:
-        CheckpointError: it would, or it is no file that torch has written since 2020.
+        CheckpointError: the file would, or it was not written by torch since 2020.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist()}
             if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
-                raise ValueError("its parts are compressed, which torch never does")
+                raise ValueError("its parts are compressed, and torch never compresses them")
             if sum(member.file_size for member in members.values()) > path.stat().st_size:
                 raise ValueError("its parts are larger than the file")
             names = [name for name in members if name.count("/") <= 1 and name.endswith("data.pkl")]
@@ -57,7 +57,9 @@ def refuse_bombs(path: Path) -> None:
             sizes = {name.removeprefix(f"{folder}data/"): member.file_size for name, member in members.items()}
             _refuse_pickle(archive.read(names[0]), sizes)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); check the path and the permission"
+        ) from error
     except (
         ValueError,
         zipfile.BadZipFile,
@@ -71,11 +73,11 @@ def refuse_bombs(path: Path) -> None:
 
 
 def _refuse_pickle(data: bytes, sizes: dict[str, int]) -> None:
-    """Go through the steps of a pickle as its reader would, and build nothing.
+    """Follow the steps of a pickle without building its objects.
 
     Args:
-        data: the pickle.
-        sizes: of the parts that hold the numbers of tensors, by their key; bytes.
+        data: bytes of the pickle.
+        sizes: size of each part that holds the numbers of a tensor, in bytes, by its key.
     """
     stack: list[Any] = []
     memory: dict[int, Any] = {}
@@ -110,7 +112,7 @@ def _refuse_pickle(data: bytes, sizes: dict[str, int]) -> None:
 
 
 def _step(stack: list[Any], code: pickletools.OpcodeInfo, argument: Any) -> None:
-    """Take from the stack and put on it what a step does, as its documentation says."""
+    """Pop from the stack and push onto it as the documentation of a step says."""
     taken = list(code.stack_before)
     if pickletools.markobject in taken:
         _popped_to_mark(stack)
@@ -138,7 +140,7 @@ def _popped_to_mark(stack: list[Any]) -> list[_Made]:
 def _tuple(made: Sequence[_Made]) -> _Made:
     leaves = 1 + sum(one.leaves for one in made)
     if leaves > MOST_IN_A_TUPLE:
-        raise ValueError("it nests tuples beyond all measure")
+        raise ValueError("it nests too many tuples")
     return _Made(leaves, [one.value for one in made] if len(made) <= 8 else None)
 
 
@@ -148,7 +150,7 @@ def _refuse_name(name: str) -> None:
 
 
 def _refuse_storage(made: _Made, sizes: dict[str, int]) -> None:
-    """See that the numbers of a tensor are in the file: ("storage", type, key, place, how many)."""
+    """Check that the numbers of a tensor are in the file: ("storage", type, key, place, number)."""
     _, _, key, _, count = made.value if isinstance(made.value, list) and len(made.value) == 5 else [None] * 5
     if not isinstance(key, str) or not isinstance(count, int) or not 0 <= count <= sizes.get(key, -1):
         raise ValueError("it announces more numbers than it holds")

@@ -1,4 +1,4 @@
-"""Weights on their way out: a folder that anybody can load, on this disk or in a Hub repository."""
+"""Publishing weights: a folder that anybody can load, on this disk or in a Hub repository."""
 
 import tempfile
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ def save_with_card(
     """Write configuration, weights, graph and model card into a folder; return the SHA-256 of the weights file.
 
     Args:
-        config: of the model.
-        state: as of ``CocolaModel.state_dict``, before any folding.
-        folder: made if it is not there.
-        facts: for the card.
-        dtype: of the floating-point tensors in the file; None keeps each as it is.
-        repo_id: where the card says to load the weights from.
+        config: configuration of the model.
+        state: tensors by name, as of ``CocolaModel.state_dict`` before any folding.
+        folder: folder to write; it is created if it is missing.
+        facts: facts for the card.
+        dtype: type of the floating-point tensors in the file; None keeps the type of each.
+        repo_id: repository that the card names for loading; None for a folder.
 
     Raises:
         CheckpointError: the folder cannot be written.
@@ -66,21 +66,21 @@ def push(
     """Write configuration, weights, graph and model card to a Hub repository in one commit; return the commit.
 
     Args:
-        config: of the model.
-        state: as of ``CocolaModel.state_dict``, before any folding.
-        repo_id: "organisation/name"; made if it is not there.
-        facts: for the card.
-        private: of a new repository; None leaves it to the account's setting.
-        token: with permission to write, as huggingface_hub takes it.
-        revision: branch, made if it is not there; by default the main one.
-        commit_message: in the repository's history.
-        dtype: of the floating-point tensors in the file; None keeps each as it is.
+        config: configuration of the model.
+        state: tensors by name, as of ``CocolaModel.state_dict`` before any folding.
+        repo_id: repository "organisation/name"; it is created if it is missing.
+        facts: facts for the card.
+        private: visibility of a new repository; None leaves it to the account's setting.
+        token: access token with permission to write, as for huggingface_hub.
+        revision: branch, created if it is missing; by default the main one.
+        commit_message: message in the repository's history.
+        dtype: type of the floating-point tensors in the file; None keeps the type of each.
 
     Raises:
-        CheckpointError: the Hub refuses or does not answer.
+        CheckpointError: the Hub refuses the upload or does not answer.
     """
     if not is_repository_id(repo_id):
-        raise CheckpointError(f"{repo_id}: not the name of a Hub repository; pass organisation/name")
+        raise CheckpointError(f"repo_id must be the name of a Hub repository, organisation/name; got {repo_id!r}")
     api = HfApi(token=token, library_name=LIBRARY, library_version=VERSION)
     with tempfile.TemporaryDirectory() as folder:
         save_with_card(config, state, Path(folder), facts, dtype=dtype, repo_id=repo_id)
@@ -94,6 +94,6 @@ def push(
                 revision=revision,
                 commit_message=commit_message or "Upload a COCOLA encoder",
             )
-        except Exception as error:  # of the HTTP library, and its name depends on the version of huggingface_hub
+        except Exception as error:  # errors of the HTTP library, whose names depend on the version of huggingface_hub
             raise explain(error, repo_id, revision or DEFAULT_BRANCH) from error
     return commit.oid

@@ -1,4 +1,4 @@
-"""Where the tensors of a safetensors file lie, and the tensors as NumPy arrays; torch is not needed."""
+"""Reading safetensors files without torch: the places of the tensors, and the tensors as NumPy arrays."""
 
 import json
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class StoredTensor:
     """A tensor's place in a file.
 
     Attributes:
-        dtype: as safetensors writes it, such as "F16".
-        shape: of the tensor.
-        offset: of its first byte, from the start of the file.
-        length: bytes.
+        dtype: type in the words of safetensors, such as "F16".
+        shape: shape of the tensor.
+        offset: position of its first byte, from the start of the file.
+        length: number of bytes.
     """
 
     dtype: str
@@ -32,10 +32,10 @@ class StoredTensor:
 
 
 def tensor_table(file: Path) -> dict[str, StoredTensor]:
-    """Return where each tensor lies, in the order of their names.
+    """Return the place of each tensor, in the order of their names.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or no safetensors file.
+        CheckpointError: the file is missing, damaged, or not a safetensors file.
     """
     try:
         with file.open("rb") as opened:
@@ -55,7 +55,7 @@ def tensor_table(file: Path) -> dict[str, StoredTensor]:
 
 
 def read_arrays(file: Path, table: dict[str, StoredTensor]) -> dict[str, NDArray[Any]]:
-    """Return these tensors as they are stored; the file is read when they are."""
+    """Return these tensors as they are stored; a tensor's bytes are read from the disk at its first use."""
     content = np.memmap(file, np.uint8, "r")
     return {
         name: content[tensor.offset : tensor.offset + tensor.length].view(_NUMPY[tensor.dtype]).reshape(tensor.shape)

@@ -235,23 +235,27 @@ def test_gradients_reach_the_samples(rate: int):
 @pytest.mark.parametrize(
     ("tensor", "rate", "message"),
     [
-        (torch.zeros(2, 80_000), None, r"tensor \(2, 80000\) comes without its rate: pass sample_rate="),
+        (torch.zeros(2, 80_000), None, r"tensor \(2, 80000\) comes without its rate; pass sample_rate="),
         (np.zeros((2, 80_000)), None, r"array \(2, 80000\) comes without its rate"),
-        (torch.zeros(2, 80_000, dtype=torch.int16), 16_000, "is of torch.int16: convert it to floating point"),
-        (np.zeros((2, 80_000), dtype=np.int16), 16_000, "is of int16: convert it to floating point"),
-        (np.array([["a", "b"]]), 16_000, "convert it to floating point"),
-        (torch.zeros(1, 80_000, dtype=torch.complex64), 16_000, "is of torch.complex64"),
-        (torch.zeros(80_000, 2), 16_000, r"has 80000 channels, more than 64: pass \(channels, time\)"),
+        (
+            torch.zeros(2, 80_000, dtype=torch.int16),
+            16_000,
+            "must be floating point in -1..1; got torch.int16; convert it",
+        ),
+        (np.zeros((2, 80_000), dtype=np.int16), 16_000, "must be floating point in -1..1; got int16; convert it"),
+        (np.array([["a", "b"]]), 16_000, "must be floating point in -1..1; got <U1"),
+        (torch.zeros(1, 80_000, dtype=torch.complex64), 16_000, "got torch.complex64"),
+        (torch.zeros(80_000, 2), 16_000, r"has 80000 channels, more than 64; pass \(channels, time\)"),
         (torch.zeros(65, 80_000), 16_000, "has 65 channels"),
-        (torch.zeros(1, 2, 80_000), 16_000, r"has 3 dimensions: pass \(channels, time\)"),
+        (torch.zeros(1, 2, 80_000), 16_000, r"has 3 dimensions, not 1 or 2; pass \(channels, time\)"),
         (torch.tensor(0.0), 16_000, "has 0 dimensions"),
         (torch.zeros(2, 0), 16_000, "holds no samples"),
         (torch.zeros(0, 80_000), 16_000, "holds no samples"),
         (torch.zeros(2, 80_000), 7_999, "rate of 7999 Hz, below 8000 Hz"),
         (torch.zeros(2, 80_000), 0, "rate of 0 Hz"),
         (torch.zeros(2, 80_000), -16_000, "rate of -16000 Hz"),
-        (torch.zeros(2, 80_000), 22_050.5, "22050.5 samples per second: pass a whole number"),
-        (torch.zeros(2, 80_000), float("nan"), "nan samples per second"),
+        (torch.zeros(2, 80_000), 22_050.5, "must be a whole number of Hz; got 22050.5"),
+        (torch.zeros(2, 80_000), float("nan"), "must be a whole number of Hz; got nan"),
     ],
 )
 def test_unfit_tensors_are_refused(tensor: torch.Tensor, rate: float | None, message: str):
@@ -272,7 +276,7 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, value: float):
 
 @pytest.mark.parametrize("audio", [None, 3, b"a.wav", [torch.zeros(2, 80_000)], [0.0, 0.1], {"a.wav": 1}])
 def test_other_things_are_refused(audio: object):
-    with pytest.raises(AudioError, match="is not audio: pass a path, a list of stem paths, or one tensor"):
+    with pytest.raises(AudioError, match="is not audio; pass a path, a list of stem paths, or one tensor"):
         read_audio(audio)
 
 
@@ -295,7 +299,7 @@ def test_missing_file(tmp_path: Path):
 
 
 def test_directory(tmp_path: Path):
-    with pytest.raises(AudioError, match="is a directory: pass the list of the stem files in it"):
+    with pytest.raises(AudioError, match="is a directory; pass the list of the stem files in it"):
         read_audio(tmp_path)
 
 

@@ -69,7 +69,9 @@ def test_which_windows_there_are(seconds: float, hop: float, starts: tuple[float
 @pytest.mark.parametrize("length", [1, 30_000, 79_999])
 def test_a_clip_shorter_than_a_window_is_padded_with_a_warning(length: int):
     waveform = noise(length)
-    with pytest.warns(AudioWarning, match=rf"waveform \({length},\) is .* s, shorter than the window of 5 s: padded"):
+    with pytest.warns(
+        AudioWarning, match=rf"waveform \({length},\) is .* s, shorter than the window of 5 s; it is padded"
+    ):
         windows = split_windows(waveform)
     assert windows.shape == (1, 80_000)
     assert torch.equal(windows[0, :length], waveform)
@@ -182,12 +184,12 @@ def test_damage_is_found_while_streaming(tmp_path: Path):
 @pytest.mark.parametrize("seconds", [0.0, -5.0, 1e-6, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["window", "hop"])
 def test_times_are_checked(name: str, seconds: float):
-    with pytest.raises(UsageError, match=f"{name}={seconds} is not a positive time"):
+    with pytest.raises(UsageError, match=rf"{name} must be .* s or more; got {seconds}"):
         WindowPlan(**{name: seconds})
 
 
 def test_no_samples_no_windows():
-    with pytest.raises(AudioError, match="a waveform without samples has no windows"):
+    with pytest.raises(AudioError, match="the waveform holds no samples; pass at least one"):
         split_windows(torch.zeros(0))
 
 

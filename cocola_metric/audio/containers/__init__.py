@@ -1,1 +1,1 @@
-"""File formats: where the samples lie in a file, by what the file itself states, before any decoder is asked."""
+"""File formats: the positions of the samples in a file, as the file states them, found before a decoder reads it."""

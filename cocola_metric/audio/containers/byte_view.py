@@ -11,11 +11,11 @@ Part: TypeAlias = bytes | tuple[int, int]
 
 
 class ByteView:
-    """What a decoder reads instead of the file itself: never raises, since errors cannot cross a C library.
+    """A view of a file for a decoder. It never raises, since exceptions cannot cross a C library.
 
     Attributes:
-        failure: the reason why the file could not be read, once that has happened.
-        furthest: largest position, in the view, up to which bytes were read.
+        failure: error of the first failed read; None if there was none.
+        furthest: largest position up to which bytes were read, in bytes of the view.
     """
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
@@ -27,11 +27,11 @@ class ByteView:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Number of bytes in all parts."""
         return self._starts[-1]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move, within the view, and return the position."""
+        """Move within the view, and return the position."""
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence, self.size)
         self._position = min(max(0, origin + offset), self.size)
         return self._position

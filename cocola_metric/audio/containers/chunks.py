@@ -1,7 +1,7 @@
-"""Where the samples of a WAV, RF64, W64, AIFF, AU or CAF file lie, by the sizes that its own headers state.
+"""Positions of the samples of WAV, RF64, W64, AIFF, AU and CAF files, by the sizes in their own headers.
 
-A decoder silently shortens a cut file to what is there, and takes a size of 0 at its word, which a program that writes
-to a pipe leaves behind. So the size of the samples is read here, and compared with the file's.
+A decoder silently reads what is left of a truncated file. It also believes a size of 0, which programs that write to a
+pipe leave in the header. So the size of the samples is read here, and compared with the size of the file.
 """
 
 import struct
@@ -13,9 +13,9 @@ from ...errors import AudioError
 from .byte_view import Part
 
 _PIPED_DATA_SIZE = 0x7FFF_0000
-"""Bytes from which a 32-bit size that is not there means "unknown": programs that write to a pipe state 2 or 4 GiB."""
+"""Size in bytes from which a 32-bit field means "unknown": programs that write to a pipe state 2 or 4 GiB."""
 _UNKNOWN_64 = 2**62
-_MOST_BEHIND = 2**20  # bytes behind the samples that are no chunk
+_MOST_BEHIND = 2**20  # bytes behind the samples that belong to no chunk
 _MOST_CHUNKS = 4096  # before the samples; a damaged file may state one of 0 bytes for ever
 
 
@@ -24,12 +24,12 @@ class DataChunk:
     """The chunk that holds the samples.
 
     Attributes:
-        start: position of the first sample.
-        size: bytes of samples that the header states.
-        field: position of the number that states it.
-        layout: of that number, for `struct`.
-        added: what that number counts beside the samples.
-        is_unknown: whether the size is one that stands for "until the end".
+        start: position of the first sample, in bytes.
+        size: size of the samples by the header, in bytes.
+        field: position of the number that states the size, in bytes.
+        layout: format of that number, for `struct`.
+        added: bytes that the number counts beside the samples.
+        is_unknown: True if the stated size stands for "until the end of the file".
     """
 
     start: int
@@ -41,26 +41,26 @@ class DataChunk:
 
 
 def sample_parts(kind: bytes, file: BinaryIO, start: int, size: int, name: str) -> tuple[Part, ...]:
-    """Check that the samples a file announces are there, and return what to give the decoder.
+    """Check that all samples of the header are in the file, and return the parts for the decoder.
 
     Args:
-        kind: the first four bytes, of `CONTAINERS`.
-        file: the file.
-        start: position of these bytes.
-        size: of the file, in bytes.
-        name: what messages call it.
+        kind: first four bytes of the recording, a key of `CONTAINERS`.
+        file: file, open for reading.
+        start: position of these four bytes.
+        size: size of the file, in bytes.
+        name: name of the file in messages.
 
     Raises:
-        AudioError: samples are missing, there is no chunk for them, or another recording follows.
+        AudioError: samples are missing, there is no chunk of samples, or another recording follows.
     """
     data = _find_data(kind, file, start, size)
     if data is None:
-        raise AudioError(f"{name} has no audio in it: it ends before its samples; copy it again")
+        raise AudioError(f"{name} holds no audio: it ends before its samples; copy it again")
     available = max(0, size - data.start)
     piped = data.is_unknown or (data.size == 0 and not _holds_chunks(file, data.start, size))
     if not piped and data.size > available:
         raise AudioError(
-            f"{name} is truncated: its header announces {data.size} bytes of audio, {available} are there: copy it "
+            f"{name} is truncated: its header announces {data.size} bytes of audio, {available} are there; copy it "
             "again"
         )
     if not piped:
@@ -187,7 +187,7 @@ CONTAINERS: dict[bytes, Callable[[BinaryIO, int, int], DataChunk | None]] = {
 
 
 def _holds_chunks(file: BinaryIO, position: int, size: int) -> bool:
-    """Tell whether what lies here is chunks up to the file's end, or nothing: then a size of 0 is the truth."""
+    """Tell whether only whole chunks follow up to the end of the file; then a stated size of 0 is true."""
     end = position
     for order in "<>":
         for name, length, content in _walk(file, position, size, order + "4sI"):
@@ -200,13 +200,13 @@ def _holds_chunks(file: BinaryIO, position: int, size: int) -> bool:
 
 
 def _refuse_another(file: BinaryIO, position: int, size: int, name: str) -> None:
-    """Refuse a second file behind the first, whose samples no decoder would read, or a hole of a disk."""
+    """Refuse a second recording or unknown bytes behind the first, which no decoder would read."""
     file.seek(position + position % 2)
     behind = file.read(12)
     rest = size - position
     if rest > _MOST_BEHIND and not all(0x20 <= byte < 0x7F for byte in behind[:4]):
-        raise AudioError(f"{name} holds {rest} bytes of no known kind behind its samples: copy or encode it again")
+        raise AudioError(f"{name} holds {rest} unknown bytes behind its samples; copy or encode it again")
     if behind[:4] in CONTAINERS and (
         behind[8:12] in (b"WAVE", b"AIFF", b"AIFC") or behind[:4] in (b"caff", b".snd", b"riff")
     ):
-        raise AudioError(f"{name} holds a second recording at byte {position}: join them in one, or split the file")
+        raise AudioError(f"{name} holds a second recording at byte {position}; join both into one, or split the file")

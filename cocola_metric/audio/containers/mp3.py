@@ -1,7 +1,7 @@
-"""Where the frames of an MP3 file lie, how many there are, and what its first frame says of delay and padding.
+"""The frames of an MP3 file: their positions and their number, and the delay and padding that the first frame states.
 
-A decoder guesses the length of a file without a Xing or Info tag from its first bit rate, and cuts there. So the frames
-are counted here, and each stream is handed to the decoder behind a tag that states their count.
+A decoder guesses the length of a file without a Xing or Info tag from its first bit rate, and stops there. So the
+frames are counted here, and a tag with their count is put before each stream.
 """
 
 import struct
@@ -20,22 +20,22 @@ USUAL_DELAY = 576 + DECODER_DELAY
 COUNTING_SLACK = 1
 """Frames by which a tag may be wrong: some encoders count the tag's own frame."""
 MOST_JUNK = 2**20
-"""Bytes that are no frames and are passed over, before the first or behind the last."""
+"""Most bytes before the first frame or behind the last that are passed over although they are no frames."""
 _BLOCK = 2**16  # bytes read at a time
 
 
 @dataclass
 class Stream:
-    """Frames that were encoded in one go.
+    """One run of the encoder: consecutive frames of one rate and layout.
 
     Attributes:
-        start: position of the first frame, that of the tag included.
-        header: of its first frame.
-        tag: what that frame says, if it is a tag.
-        sound: position of the first frame of sound.
-        end: position behind the last frame.
-        count: frames of sound.
-        own_tag: a tag that states the count, to be put before the sound.
+        start: position of the first frame, in bytes; it may be a tag.
+        header: header of the first frame.
+        tag: content of the first frame if it is a tag, otherwise None.
+        sound: position of the first frame of sound, in bytes.
+        end: position behind the last frame, in bytes.
+        count: number of frames of sound.
+        own_tag: new tag with the right count, to be put before the sound; empty if none is needed.
     """
 
     start: int
@@ -48,12 +48,12 @@ class Stream:
 
     @property
     def states_delay(self) -> bool:
-        """Whether it says where its sound begins and ends."""
+        """Tell whether the tag states delay and padding."""
         return self.tag is not None and self.tag.delay is not None
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What to give the decoder."""
+        """Parts for the decoder."""
         return self.own_tag, (self.sound, self.end)
 
     def is_complete(self) -> bool:
@@ -67,7 +67,7 @@ def find_streams(file: BinaryIO, size: int, name: str, position: int = 0) -> lis
     """Find the streams of an MP3 file from a position on, in the order in which they play.
 
     Raises:
-        AudioError: it holds no frame, is cut or damaged, or its streams differ in rate or channels.
+        AudioError: the file holds no frame, is truncated or damaged, or its streams differ in rate or channels.
     """
     reader = _Reader(file, size, name)
     streams: list[Stream] = []
@@ -81,7 +81,7 @@ def find_streams(file: BinaryIO, size: int, name: str, position: int = 0) -> lis
             raise reader.damaged(position, "a frame of another rate, layer or number of channels")
         if position + header.size > size:
             raise AudioError(
-                f"{name} is truncated: {size - position} bytes are there of its last frame of {header.size}: "
+                f"{name} is truncated: {size - position} bytes are there of its last frame of {header.size}; "
                 "copy or encode it again"
             )
         tag = parse_tag(reader.bytes_at(position, header.size), header)
@@ -92,7 +92,7 @@ def find_streams(file: BinaryIO, size: int, name: str, position: int = 0) -> lis
         streams[-1].count += not tag
         position = end
     if not streams:
-        raise AudioError(f"{name} holds no MP3 frame: copy or encode it again")
+        raise AudioError(f"{name} holds no MP3 frame; copy or encode it again")
     return [_described(stream, reader) for stream in _joined(streams) if stream.count]
 
 
@@ -104,7 +104,7 @@ class _Reader:
         self._start, self._block = 0, b""
 
     def bytes_at(self, position: int, count: int) -> bytes:
-        """Return `count` bytes, fewer at the end."""
+        """Return `count` bytes; fewer at the end of the file."""
         begin = position - self._start
         if begin < 0 or begin + count > len(self._block):
             self.file.seek(position)
@@ -112,15 +112,15 @@ class _Reader:
         return self._block[begin : begin + count]
 
     def header(self, position: int) -> FrameHeader | None:
-        """Return the header at a position; None if there is none."""
+        """Return the frame header at a position; None if there is none."""
         return parse_header(self.bytes_at(position, 4))
 
     def damaged(self, position: int, what: str) -> AudioError:
         """Return the error about what lies at a position."""
-        return AudioError(f"{self.name} is damaged at byte {position}, where there is {what}: copy or encode it again")
+        return AudioError(f"{self.name} is damaged at byte {position}, where there is {what}; copy or encode it again")
 
     def next_frame(self, position: int, before: FrameHeader | None) -> int:
-        """Return where the next frame starts behind tags and junk; the file's size if none follows.
+        """Return the position of the next frame behind tags and junk; the file's size if none follows.
 
         Raises:
             AudioError: a frame follows junk in the middle of the file, or there is too much junk.
@@ -144,7 +144,7 @@ class _Reader:
         return self.size
 
     def _is_start(self, position: int) -> bool:
-        """Tell whether a frame lies here: a header, and another where it ends, unless the file or a tag is there."""
+        """Tell whether a frame starts here: it has a header, and a header, a tag or the end of the file follows it."""
         header = self.header(position)
         if header is None:
             return False
@@ -158,7 +158,7 @@ class _Reader:
 
 
 def _joined(streams: list[Stream]) -> list[Stream]:
-    """Give a frame that is one too many to the stream before it, whose tag may have counted wrongly."""
+    """Join a surplus frame to the stream before it, whose tag may have counted one frame too few."""
     joined: list[Stream] = []
     for stream in streams:
         if joined and stream.tag is None and stream.count <= COUNTING_SLACK:
@@ -169,7 +169,7 @@ def _joined(streams: list[Stream]) -> list[Stream]:
 
 
 def _described(stream: Stream, reader: _Reader) -> Stream:
-    """Check the count of frames, and put a tag before the stream if it has none, or a wrong one.
+    """Check the number of frames, and put a new tag before the stream if it has none or a wrong one.
 
     Raises:
         AudioError: frames are missing.
@@ -179,7 +179,7 @@ def _described(stream: Stream, reader: _Reader) -> Stream:
         shorter = stream.tag is not None and stream.tag.size is not None and stream.end - stream.start < stream.tag.size
         if stream.count < stated - COUNTING_SLACK or shorter:
             raise AudioError(
-                f"{reader.name} is truncated: its tag announces {stated} frames, {stream.count} are there: copy or "
+                f"{reader.name} is truncated: its tag announces {stated} frames, {stream.count} are there; copy or "
                 "encode it again"
             )
     if stream.header.layer == 3:
@@ -188,10 +188,10 @@ def _described(stream: Stream, reader: _Reader) -> Stream:
 
 
 def _own_tag(header: bytes, stream: Stream) -> bytes:
-    """Write a first frame that states the count of frames, and delay and padding as they were stated.
+    """Write a first frame that states the number of frames, and the delay and padding of the old tag.
 
-    Behind such a frame a decoder drops `DECODER_DELAY` samples and the delay. Where no delay is known, all frames are
-    to be heard: a silent frame follows, and the delay is the rest of it.
+    Behind such a frame a decoder drops `DECODER_DELAY` samples and the delay. If no delay is known, all frames must be
+    decoded: then a silent frame follows the tag, and the delay covers the rest of that frame.
     """
     largest = bytes((header[0], header[1] | 1, 14 << 4 | header[2] & 0b1100, header[3]))  # no checksum, no padding
     frame = parse_header(largest)

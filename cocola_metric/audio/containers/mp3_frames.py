@@ -23,14 +23,14 @@ _VBRI_OFFSET = 36  # bytes into the frame, whatever its channels
 
 @dataclass(frozen=True)
 class FrameHeader:
-    """What the four bytes before each frame say.
+    """The content of the four bytes before each frame.
 
     Attributes:
-        version: 1, 2, or 3 for MPEG 2.5.
-        layer: 1 to 3.
-        rate: samples per second.
-        channels: 1 or 2.
-        size: bytes of the frame, header included.
+        version: version of MPEG: 1, 2, or 3 for MPEG 2.5.
+        layer: layer, 1 to 3.
+        rate: sample rate, in Hz.
+        channels: number of channels, 1 or 2.
+        size: size of the frame with its header, in bytes.
     """
 
     version: int
@@ -41,28 +41,28 @@ class FrameHeader:
 
     @property
     def samples(self) -> int:
-        """Samples per channel in a frame."""
+        """Number of samples per channel in a frame."""
         return 384 if self.layer == 1 else 576 if self.layer == 3 and self.version > 1 else 1152
 
     @property
     def side_information(self) -> int:
-        """Bytes between the header and the main data of layer 3, where a tag begins."""
+        """Number of bytes between the header and the main data of layer 3, where a tag begins."""
         return ((9, 17), (17, 32))[self.version == 1][self.channels - 1]
 
     def continues(self, other: "FrameHeader") -> bool:
-        """Tell whether two frames may be of one stream."""
+        """Tell whether two frames may belong to one stream."""
         mine, others = ((frame.version, frame.layer, frame.rate, frame.channels) for frame in (self, other))
         return mine == others
 
 
 @dataclass(frozen=True)
 class InfoTag:
-    """What a first frame that holds no sound says; nothing, if its check sum is wrong.
+    """The content of a tag: a first frame that holds no sound. It is empty if its check sum is wrong.
 
     Attributes:
-        frames: frames of sound that follow; None where it does not say.
-        size: bytes from this frame to the end of the last; None where it does not say.
-        delay: LAME's part, which states delay and padding; None where there is none.
+        frames: number of frames of sound that follow; None if it is not stated.
+        size: number of bytes from this frame to the end of the last; None if it is not stated.
+        delay: LAME's part, which states delay and padding; None if there is none.
     """
 
     frames: int | None
@@ -88,7 +88,7 @@ def parse_header(content: bytes) -> FrameHeader | None:
 
 
 def parse_tag(frame: bytes, header: FrameHeader) -> InfoTag | None:
-    """Read the tag that a frame is; None if it is one of sound."""
+    """Read the tag in a frame; None if the frame holds sound."""
     if header.layer != 3:
         return None
     if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":

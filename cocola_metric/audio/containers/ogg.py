@@ -1,7 +1,7 @@
-"""The streams of an OGG file: whole pages, in order, and where one stream follows another.
+"""The streams of an OGG file: their pages are checked, and consecutive streams are separated.
 
-A decoder passes over pages that are damaged or missing, and stops at the end of the first of several streams. So each
-page is checked here, and each stream is handed to the decoder by itself.
+A decoder passes over damaged or missing pages, and stops at the end of the first of several streams. So each page is
+checked here, and each stream is decoded by itself.
 """
 
 import io
@@ -22,12 +22,12 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass
 class Link:
-    """One of the streams that follow each other in a file.
+    """One of the consecutive streams in a file.
 
     Attributes:
-        start: position of its first page.
-        end: position behind its last page.
-        ended: whether its last page says that it is the last.
+        start: position of its first page, in bytes.
+        end: position behind its last page, in bytes.
+        ended: True if its last page is marked as the last.
     """
 
     start: int
@@ -48,7 +48,7 @@ def find_links(file: BinaryIO, size: int, name: str, position: int = 0) -> list[
     """Find the streams of an OGG file from a position on, in the order in which they play.
 
     Raises:
-        AudioError: a page is damaged, missing or cut.
+        AudioError: a page is damaged, missing or truncated.
     """
     links: list[Link] = []
     next_numbers: dict[int, int] = {}
@@ -60,7 +60,7 @@ def find_links(file: BinaryIO, size: int, name: str, position: int = 0) -> list[
             next_numbers.clear()
         opening = begins
         if not links or (not begins and next_numbers.get(page.serial) != page.number):
-            raise AudioError(f"{name} lacks the pages before byte {page.position}: copy or encode it again")
+            raise AudioError(f"{name} lacks the pages before byte {page.position}; copy or encode it again")
         next_numbers[page.serial] = page.number + 1
         links[-1].end = page.position + page.size
         links[-1].ended = bool(page.flags & _ENDS)
@@ -87,17 +87,17 @@ def _pages(file: BinaryIO, size: int, name: str, position: int) -> Iterator[_Pag
         file.seek(position)
         head = file.read(_HEADER)
         if tag_size(head.ljust(32)) and size - position <= 2**20:
-            return  # a note that a program put behind the last page
+            return  # a tag that a program put behind the last page
         if head[:4] != b"OggS"[: len(head)]:
-            raise AudioError(f"{name} is damaged at byte {position}, where no page begins: copy or encode it again")
+            raise AudioError(f"{name} is damaged at byte {position}, where no page begins; copy or encode it again")
         table = file.read(head[26]) if len(head) == _HEADER else b""
         body = file.read(sum(table)) if table or len(head) == _HEADER else b""
         length = _HEADER + (head[26] if len(head) == _HEADER else 0) + sum(table)
         if position + length > size or len(head) < _HEADER:
-            raise AudioError(f"{name} is truncated: its last page is cut at byte {size}: copy or encode it again")
+            raise AudioError(f"{name} is truncated: its last page is cut at byte {size}; copy or encode it again")
         flags, serial, number, checksum = struct.unpack("<5xB8xIII", head[:26])
         if _checksum(head[:22] + bytes(4) + head[26:] + table + body) != checksum:
-            raise AudioError(f"{name} is damaged in the page at byte {position}: copy or encode it again")
+            raise AudioError(f"{name} is damaged in the page at byte {position}; copy or encode it again")
         yield _Page(position, length, flags, serial, number)
         position += length
 

@@ -1,4 +1,4 @@
-"""Notes that programs put around audio, ID3 and APE: how long they are, so that they are passed over."""
+"""The sizes of the tags that programs put around audio (ID3, APE), so that readers can pass over them."""
 
 import struct
 from typing import BinaryIO
@@ -9,7 +9,7 @@ _APE_HEADER = 32
 
 
 def tag_size(head: bytes) -> int:
-    """Return the size in bytes of the note that begins with `head`; 0 if it is none. 32 bytes are enough."""
+    """Return the size in bytes of the tag that begins with `head`; 0 if there is none. `head` is 32 bytes or more."""
     if head[:3] == b"ID3" and len(head) >= _ID3_V2_HEADER and max(head[6:10]) < 0x80:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         footer = _ID3_V2_HEADER if head[5] & 0x10 else 0
@@ -23,7 +23,7 @@ def tag_size(head: bytes) -> int:
 
 
 def skip_leading_tags(file: BinaryIO) -> int:
-    """Return the position behind the notes at the start of a file."""
+    """Return the position behind the tags at the start of a file."""
     position = 0
     while True:
         file.seek(position)

@@ -42,7 +42,7 @@ def test_two_ogg_streams_in_one_file_are_both_read(tmp_path: Path, subtype: str,
 def test_ogg_streams_of_different_rates_are_refused(tmp_path: Path):
     contents = [write(tmp_path / f"{rate}.ogg", rate=rate) for rate in (16_000, 44_100)]
     (tmp_path / "both.ogg").write_bytes(b"".join(contents))
-    with pytest.raises(AudioError, match="2 streams of different rates or channels: split it"):
+    with pytest.raises(AudioError, match="2 streams of different rates or channels; split it"):
         open_audio(tmp_path / "both.ogg")
 
 
@@ -101,7 +101,7 @@ def test_a_flac_file_longer_than_it_announces_is_refused(tmp_path: Path):
     content = bytearray(write(tmp_path / "a.flac", seconds=30.0))
     content[22:26] = (16_000).to_bytes(4, "big")  # of STREAMINFO's 36 bits of total samples
     (tmp_path / "a.flac").write_bytes(content)
-    with pytest.raises(AudioError, match=r"holds \d+ bytes behind the samples that its header announces"):
+    with pytest.raises(AudioError, match=r"holds \d+ unknown bytes behind the samples that its header announces"):
         read_audio(tmp_path / "a.flac")
 
 
