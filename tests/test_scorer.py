@@ -265,7 +265,7 @@ def test_wrong_use_is_explained(scorer, clips, parity) -> None:
         CocolaScorer.from_pretrained(mode="loud")
     with pytest.raises(UsageError, match=r"window=0\.2 is too short for the encoder: pass at least 0\.31"):
         CocolaScorer.from_pretrained(window=0.2)
-    with pytest.raises(UsageError, match="hop must be .* s or more; got 0"):
+    with pytest.raises(UsageError, match=r"hop must be .* s or more; got 0"):
         CocolaScorer.from_pretrained(hop=0)
     with pytest.raises(UsageError, match="needs a two-channel model"):
         CocolaScorer.from_pretrained(parity("mel").checkpoint, mode="harmonic")

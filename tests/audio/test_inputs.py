@@ -318,7 +318,7 @@ def test_file_without_samples(tmp_path: Path):
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.raw"])
 def test_text_that_is_called_audio(tmp_path: Path, name: str):
     (tmp_path / name).write_text("these are words, not samples\n" * 100)
-    with pytest.raises(AudioError, match=rf"{name} .*: (pass WAV, FLAC|copy)"):
+    with pytest.raises(AudioError, match=rf"{name} .*; (pass WAV, FLAC|copy)"):
         read_audio(tmp_path / name)
 
 
