@@ -284,7 +284,7 @@ def test_checkpoints_that_cannot_be_had(name: str, message: str) -> None:
 
 
 def test_a_revision_needs_a_hub_repository() -> None:
-    with pytest.raises(CheckpointError, match="only Hub repositories have revisions"):
+    with pytest.raises(CheckpointError, match="revision is only for Hub repositories"):
         CocolaScorer.from_pretrained(revision="main")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("benchmarks", "cocola_metric/audio", "examples", "tools", "training")
+PACKAGES = ("benchmarks", "cocola_metric/audio", "cocola_metric/checkpoints", "examples", "tools", "training")
 """Folders and files that keep to the rules."""
 FILES = sorted(
     file

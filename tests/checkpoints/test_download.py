@@ -169,5 +169,5 @@ def test_a_pinned_file(server: Server, monkeypatch) -> None:
 
 
 def test_a_name_has_no_revision() -> None:
-    with pytest.raises(CheckpointError, match="only Hub repositories have revisions"):
+    with pytest.raises(CheckpointError, match="revision is only for Hub repositories"):
         loading.load("phalar", revision="main")

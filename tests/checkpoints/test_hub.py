@@ -327,7 +327,7 @@ def test_a_known_name_with_a_repository(user: User, server: HubServer) -> None:
         ("lab/empty", None, "holds no encoder, neither config.json with model.safetensors nor a .ckpt file"),
         ("lab/many", None, "holds several .ckpt files (a.ckpt, b.ckpt); download one and pass its path"),
         ("lab/other", None, "not an encoder configuration of this version"),
-        ("lab/bad--name", None, "no valid repository name"),
+        ("lab/bad--name", None, "not a valid repository name"),
     ],
 )
 def test_repositories_that_cannot_be_loaded(
@@ -370,7 +370,7 @@ def test_a_gated_repository(user: User, server: HubServer) -> None:
     server.add("lab/gated", EMBEDDED)
     with server.recorded():
         server.fail(LIST, status=403, headers={"X-Error-Code": "GatedRepo"})
-        assert "its owner asks for an agreement" in user.refused("lab/gated")
+        assert "access needs an agreement" in user.refused("lab/gated")
 
 
 @pytest.mark.parametrize(("status", "message"), [(429, "too many requests (429)"), (403, "access refused (403)")])
@@ -389,7 +389,7 @@ def test_only_repositories_have_revisions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [Path("lab/absent"), "runs/absent.ckpt", "./lab/absent", "a/b/c", "no-such-name"])
 def test_what_can_be_no_repository_is_not_looked_for(name: str | Path) -> None:
-    with pytest.raises(CheckpointError, match=r"neither a file, a folder, a Hub repository .* nor a known name"):
+    with pytest.raises(CheckpointError, match=r"not found; pass a file, a folder, a Hub repository .* or a known name"):
         loading.load(name)
 
 

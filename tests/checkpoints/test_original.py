@@ -297,7 +297,7 @@ def test_an_existing_folder_is_kept(originals, tmp_path: Path, capsys) -> None:
     folder = tmp_path / "out"
     run(originals["mel"], folder, capsys=capsys)
     code, result, messages = run(originals["hps"], folder, capsys=capsys)
-    assert code == 2 and not result and "out exists: pass another name, or --force" in messages
+    assert code == 2 and not result and "out exists; pass another name, or --force" in messages
     assert loading.load(folder).model.config.front_end == "mel"
     code, result, _ = run(originals["hps"], folder, "--force", capsys=capsys)
     assert code == 0 and loading.load(folder).model.config.front_end == "hps"
@@ -308,7 +308,7 @@ def test_force_replaces_nothing_but_checkpoints(originals, tmp_path: Path, capsy
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     code, _, messages = run(originals["hps"], tmp_path / "thesis", "--force", capsys=capsys)
-    assert code == 2 and "is no checkpoint folder" in messages
+    assert code == 2 and "is not a checkpoint folder" in messages
     assert [file.name for file in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
 
 
