@@ -1,4 +1,4 @@
-"""The scorer of audio (section 3.2): what it is made of, how it is loaded, and the signature of its numbers."""
+"""The scorer of audio (section 3.2): its parts, its loading, and the signature of its scores."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -30,21 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["CocolaScorer", "Embeddings", "Ranked", "WindowScores"]
 UNUSUAL_SIMILARITIES = ("complex_bilinear", "semidefinite")
-"""Those that fit the same weights as another, more usual one: signatures name them."""
+"""Similarities that fit the same weights as a more usual one; signatures name them."""
 
 
 class CocolaScorer(PairScorer, MatrixScorer, Publisher):
-    """Scores how well accompaniments fit the music they are to accompany.
+    """A scorer of how well accompaniments fit the music that they accompany.
 
     The order of arguments matters, unless ``symmetric`` is set: h_y^T W h_x is not symmetric. Every audio argument is
     a path, a list of stem paths (summed, Eq. 1), or a floating-point tensor or array (channels, time) with
     ``sample_rate=``.
 
-    Policies: audio is cut into windows of 5 s every 2.5 s (`windows.split_windows` says what happens at the end). Of
-    two audios of unequal length the common part is scored, with a warning above 0.1 s. A window in which either side
-    is silent has no score (NaN), and is left out of the mean.
+    Audio is cut into windows of 5 s every 2.5 s (`audio.WindowPlan` describes the end). If two audios differ in length,
+    their common part is scored; a warning says so above 0.1 s. A window in which either side is silent has no score
+    (NaN), and is left out of the mean.
 
-    On a CPU an encoder with a graph (encoder.onnx) runs without torch. What comes back is NumPy, whatever came in.
+    On a CPU an encoder with a graph (encoder.onnx) runs without torch. Results are NumPy arrays for every kind of
+    input.
     """
 
     @with_own_torch_state
@@ -62,19 +63,21 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         symmetric: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Wrap a model, which from now on belongs to the scorer; `from_pretrained` is the usual way in."""
+        """Wrap a model, which the scorer then owns. `from_pretrained` is the usual way to make a scorer."""
         if mode not in MODES:
-            raise UsageError(f"mode {mode!r} is none of {', '.join(MODES)}")
+            raise UsageError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
         kind = model.kind if isinstance(model, ArrayEncoder) else model.encoder.front_end.kind
         if mode != "both" and kind.channels == 1:
-            raise UsageError(f"mode {mode!r} needs a two-channel model (front end 'hps'); this one hears everything")
+            raise UsageError(
+                f"mode {mode!r} needs a two-channel model (front end 'hps'); pass mode='both' for this one"
+            )
         self.name, self.weights_sha256, self.mode = name, weights_sha256, mode
         if batch_size is not None and batch_size < 1:
-            raise UsageError(f"batch_size={batch_size}: pass at least 1")
+            raise UsageError(f"batch_size must be 1 or more; got {batch_size}")
         self.plan, self.symmetric = WindowPlan(window, hop), symmetric
         least = kind.least_samples
         if self.plan.size < least:
-            raise UsageError(f"window={window} is too short for the encoder: pass at least {least / SAMPLE_RATE:.3g}")
+            raise UsageError(f"window must be {least / SAMPLE_RATE:.3g} s or more for this encoder; got {window}")
         encoder: WindowEncoder
         if isinstance(model, ArrayEncoder):
             self.device, encoder = "cpu", model
@@ -107,20 +110,20 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         symmetric: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> "CocolaScorer":
-        """Load an encoder and get ready to score.
+        """Load an encoder, and return its scorer.
 
         Args:
-            name: a known name, a folder with ``config.json`` and ``model.safetensors``, a ``.ckpt`` file of the
-                original authors, or a Hub repository "organisation/name" that holds either. "embedded" comes with
+            name: known name, folder with ``config.json`` and ``model.safetensors``, ``.ckpt`` file of the
+                original authors, or Hub repository "organisation/name" with either of these. "embedded" comes with
                 this package and needs no network.
             revision: branch, tag or commit of a Hub repository; folders, files and embedded weights have none.
-            token: for private repositories; by default the one that the user is logged in with.
-            mode: hear "both" parts of the sound, or only the "harmonic" or "percussive" one (two-channel models).
-            device: of the encoder; by default a GPU if there is one.
-            window: length of a window, seconds; encoders are trained on 5 s.
-            hop: from the start of one window to the next, seconds.
-            batch_size: windows per forward pass; changes speed and memory, not scores.
-            symmetric: take the mean of both directions, so that the order of the two sides does not matter.
+            token: access token for private repositories; by default that of the user's login.
+            mode: part of the sound that is scored: "both", "harmonic" or "percussive" (two-channel models only).
+            device: device of the encoder; by default a GPU if there is one.
+            window: length of a window, in seconds; encoders are trained on 5 s.
+            hop: time from the start of one window to the next, in seconds.
+            batch_size: number of windows per forward pass; it changes speed and memory, not scores.
+            symmetric: True scores the mean of both directions, so that the order of the two sides does not matter.
             cache: folder in which embeddings are kept by content and signature, so that an audio is embedded once for
                 all calls and processes, and for the FAD of this encoder; "default" is the user's own, None keeps none.
 
@@ -152,12 +155,12 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         return scorer
 
     def __repr__(self) -> str:
-        """Return the signature: whatever changes a score."""
+        """Return the signature, which names everything that changes a score."""
         return self.signature
 
     @property
     def signature(self) -> str:
-        """The recipe of this scorer's numbers in one line, to be cited with them."""
+        """The recipe of this scorer's scores in one line, to be cited with them."""
         return signature(
             model=self.name,
             weights_sha256=self.weights_sha256,

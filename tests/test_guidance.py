@@ -154,8 +154,13 @@ def test_batches_do_not_mix(embedded, pair) -> None:
         ("hps", ((1, 2, 8000), (1, 2, 8000)), "both", r"pass \(batch, samples\) twice"),
         ("hps", ((2, 8000), (1, 8000)), "both", "of one batch size"),
         ("mel", ((1, MIN_SAMPLES - 1), (1, 8000)), "both", "at least 4960 samples"),
-        ("hps", ((1, 8000), (1, 8000)), "loud", "mode 'loud' is none that this model hears: pass both, harmonic"),
-        ("mel", ((1, 8000), (1, 8000)), "harmonic", "mode 'harmonic' is none that this model hears: pass both"),
+        (
+            "hps",
+            ((1, 8000), (1, 8000)),
+            "loud",
+            "mode must be one of both, harmonic, percussive for this model; got 'loud'",
+        ),
+        ("mel", ((1, 8000), (1, 8000)), "harmonic", "mode must be one of both for this model; got 'harmonic'"),
     ],
 )
 def test_wrong_use_is_explained(models, kind: str, shapes, mode: str, message: str) -> None:

@@ -73,7 +73,7 @@ def test_the_metric_leaves_out_and_counts_what_is_no_number() -> None:
 def test_a_device_that_is_not_there_is_named(device: str) -> None:
     if device == "mps" and torch.backends.mps.is_available():
         pytest.skip("there is one")
-    with pytest.raises(UsageError, match=f"device '{device}' cannot be used here .*: pass cpu"):
+    with pytest.raises(UsageError, match=f"device '{device}' cannot be used here .*; pass cpu"):
         CocolaScorer.from_pretrained(device=device)
 
 

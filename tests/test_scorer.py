@@ -77,7 +77,7 @@ def test_only_the_common_part_is_scored(scorer, clips, seconds: float) -> None:
 
 
 def test_uneven_lengths_are_warned_of_once(scorer, clips) -> None:
-    with pytest.warns(AudioWarning, match=r"4 of 4 pairs differ in length, by up to 3\.00 s: only the common part"):
+    with pytest.warns(AudioWarning, match=r"4 of 4 pairs differ in length, by up to 3\.00 s; only the common part"):
         scorer.similarity_matrix(clips[:1] + clips[3:], clips[1:3], sample_rate=RATE)
     with warnings.catch_warnings():
         warnings.simplefilter("error", AudioWarning)
@@ -136,7 +136,7 @@ def test_accuracy_in_batches_is_the_mean_over_batches(scorer, clips) -> None:
     assert scorer.accuracy(clips, others, sample_rate=RATE, batch_size=3) == pytest.approx(first_three)
     assert scorer.accuracy([clips[0]] * 4, [clips[1]] * 4, sample_rate=RATE, batch_size=2) == 0  # a tie is not a win
     for size in (0, 5):
-        with pytest.raises(UsageError, match=f"batch_size={size}: pass 1 to 4, the number of pairs"):
+        with pytest.raises(UsageError, match=f"batch_size must be 1 to 4, the number of pairs; got {size}"):
             scorer.accuracy(clips, others, sample_rate=RATE, batch_size=size)
 
 
@@ -259,11 +259,11 @@ def test_the_signature_says_what_changes_the_score(scorer) -> None:
 def test_wrong_use_is_explained(scorer, clips, parity) -> None:
     with pytest.raises(UsageError, match="2 conditionings and 1 accompaniments make no pairs"):
         scorer.score_pairs(clips[:2], clips[:1], sample_rate=RATE)
-    with pytest.raises(UsageError, match="no pairs to compute an accuracy of"):
+    with pytest.raises(UsageError, match="there are no pairs to compute an accuracy of"):
         scorer.accuracy([], [])
-    with pytest.raises(UsageError, match="mode 'loud' is none of both, harmonic, percussive"):
+    with pytest.raises(UsageError, match="mode must be one of both, harmonic, percussive; got 'loud'"):
         CocolaScorer.from_pretrained(mode="loud")
-    with pytest.raises(UsageError, match=r"window=0\.2 is too short for the encoder: pass at least 0\.31"):
+    with pytest.raises(UsageError, match=r"window must be 0\.31 s or more for this encoder; got 0\.2"):
         CocolaScorer.from_pretrained(window=0.2)
     with pytest.raises(UsageError, match=r"hop must be .* s or more; got 0"):
         CocolaScorer.from_pretrained(hop=0)

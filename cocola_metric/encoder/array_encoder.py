@@ -1,4 +1,4 @@
-"""An encoder without torch: its front end in NumPy, its network as an ONNX graph, one thread a call."""
+"""An encoder without torch: its front end runs in NumPy, its network as an ONNX graph, with one thread per call."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,16 +13,16 @@ from .modes import Mode
 
 INPUT = "features"
 OUTPUTS = ("embedding", "left", "right")
-"""Names of what a graph returns; without ``right``, the accompaniment's side of the similarity is the embedding."""
+"""Names of a graph's outputs; without ``right``, the accompaniment's side of the similarity is the embedding."""
 
 
 class Sides(NamedTuple):
-    """Embeddings, and what a similarity makes of them: a score is left(h_y) . right(h_x).
+    """Embeddings and both sides of their similarity; a score is left(h_y) . right(h_x).
 
     Attributes:
-        embeddings: of each window, (K, D).
-        left: the conditioning's side of the similarity, (K, S).
-        right: the accompaniment's side, (K, S).
+        embeddings: embedding of each window, (K, D).
+        left: side of the similarity as a conditioning, (K, S).
+        right: side of the similarity as an accompaniment, (K, S).
     """
 
     embeddings: FloatArray
@@ -31,16 +31,16 @@ class Sides(NamedTuple):
 
 
 class ArrayEncoder:
-    """Windows to embeddings and to both sides of their similarity, on a CPU.
+    """An encoder of windows into embeddings and both sides of their similarity, on a CPU.
 
-    Any number of threads may call it at once: each works alone, in the thread that it is.
+    Any number of threads may call it at once; each call runs in its own thread alone.
 
     Args:
-        graph: ONNX model, as `checkpoints.graph_file` has checked it.
-        tensors: what its external initialisers are, by name.
-        front_end: a key of ``FRONT_ENDS``.
-        source: what messages call the graph.
-        config: of the encoder, as config.json has it.
+        graph: ONNX model that `checkpoints.graph_file` has checked.
+        tensors: values of its external initialisers, by name.
+        front_end: key of ``FRONT_ENDS``.
+        source: name of the graph in messages.
+        config: configuration of the encoder, the content of config.json.
 
     Raises:
         CheckpointError: ONNX Runtime cannot run the graph, or its input and outputs are of other shapes.
@@ -57,7 +57,9 @@ class ArrayEncoder:
         self._session, self._outputs = _session(graph, tensors, source)
         image = self._session.get_inputs()[0].shape
         if len(image) != 4 or image[1] != self.kind.channels or image[2] != self.kind.rows:
-            raise CheckpointError(f"{source}: takes images {image}, and not those of front end {front_end!r}")
+            raise CheckpointError(
+                f"{source}: takes images {image}, not those of front end {front_end!r}; write it again"
+            )
 
     def __call__(self, windows: FloatArray, mode: Mode = "both") -> Sides:
         """Encode windows at 16 kHz, (K, L)."""
@@ -66,7 +68,7 @@ class ArrayEncoder:
         return Sides(embeddings, left, right[0] if right else embeddings)
 
     def prepare(self) -> None:
-        """Do nothing: a session without threads of its own works on after a fork."""
+        """Do nothing: a session without threads of its own keeps working after a fork."""
 
     def prepare_thread(self) -> None:
         """Do nothing: all work is done in the calling thread."""
@@ -78,14 +80,14 @@ def _session(graph: bytes, tensors: Mapping[str, NDArray[Any]], source: str) -> 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    options.enable_mem_pattern = False  # it would reserve memory for every shape of a batch
+    options.enable_mem_pattern = False  # it would allocate memory for every shape of a batch
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
     options.add_external_initializers(list(tensors), values)
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a dozen kinds, of no common base
+    except Exception as error:  # ONNX Runtime has a dozen types without a common base
         raise CheckpointError(f"{source}: ONNX Runtime cannot run it ({str(error)[:200]}); write it again") from error
     names = [output.name for output in session.get_outputs()]
     if [entry.name for entry in session.get_inputs()] != [INPUT] or names not in (list(OUTPUTS[:2]), list(OUTPUTS)):
-        raise CheckpointError(f"{source}: is no graph of an encoder (it returns {', '.join(names)}); write it again")
+        raise CheckpointError(f"{source}: not a graph of an encoder (it returns {', '.join(names)}); write it again")
     return session, names

@@ -1,4 +1,4 @@
-"""The backbone of PHALAR: residual convolutions along frequency, along time and across channels, apart."""
+"""The backbone of PHALAR: separate residual convolutions along frequency, along time and across channels."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 LEVELS = 5
 FIRST_WIDTH = 8
 LAST_WIDTH = 60
-FIRST_SCALE = 0.1  # of each residual part before training: the network starts near its skip connections
+FIRST_SCALE = 0.1  # factor of each residual part before training, so that the network starts near its skip connections
 
 
 class Scale(nn.Module):
@@ -22,7 +22,7 @@ class Scale(nn.Module):
 
 
 class AxialBlock(nn.Module):
-    """Three residual parts: along frequency, along time, across channels; then, if it widens, half the frames.
+    """Three residual parts: along frequency, along time and across channels. A block that widens halves the frames.
 
     Shape:
         (B, C, R, T) -> (B, C, R, T), or (B, C', R, ceil(T / 2)) with ``wider`` = C'.
@@ -46,7 +46,7 @@ class AxialBlock(nn.Module):
 
 
 class AxialNetwork(nn.Module):
-    """Five levels of two blocks, of which the first widens by half and halves the frames; frequency stays whole.
+    """Five levels of two blocks. The first block of a level widens by half and halves the frames, and keeps all rows.
 
     Shape:
         (B, C, R, F) -> (B, 60, R, F / 32).

@@ -25,12 +25,12 @@ class StaticPadConv2d(nn.Conv2d):
 
 
 class TrunkMaps(NamedTuple):
-    """What the convolutions of an EfficientNet-B0 make of images; heads read these.
+    """The maps of an EfficientNet-B0 on images, from which heads read.
 
     Attributes:
-        quarter: map at 1/4 of the resolution, a step every 80 ms of `PitchOnset` images, (B, 24, 32, F / 4).
-        eighth: map at 1/8, (B, 40, 16, F / 8).
-        last: map at 1/32, (B, 320, 4, F / 32).
+        quarter: map at 1/4 of the resolution, (B, 24, 32, F / 4); on `pitch_onset` images one step is 80 ms.
+        eighth: map at 1/8 of the resolution, (B, 40, 16, F / 8).
+        last: map at 1/32 of the resolution, (B, 320, 4, F / 32).
         average: features averaged over the whole image, (B, 1280).
     """
 
@@ -41,17 +41,17 @@ class TrunkMaps(NamedTuple):
 
 
 class PlacedEfficientNet(nn.Module):
-    """EfficientNet-B0 that also tells when and at what pitch it heard something.
+    """EfficientNet-B0 whose output also tells the time and the pitch of its features.
 
-    The average over the whole image, which is all that the paper's encoder keeps, hardly tells one beat or one key from
-    another. Three more readings of the same network's maps keep what it loses:
+    The paper's encoder keeps only the average over the whole image, which hardly tells one beat or one key from
+    another. Three more readings of the same network's maps keep time and pitch:
 
     - time: the map at 1/8 of the resolution, all rows together, as a Fourier series over time, up to 3 Hz;
     - pitch: the same map, averaged over time, row by row;
     - both: the last map, row by row, as a Fourier series up to 0.6 Hz.
 
-    The series are taken at fixed frequencies, so that windows of any length have them. For `pitch_onset` images, whose
-    rows are fixed in number and whose frames are 20 ms apart.
+    The series are taken at fixed frequencies, so that their size does not depend on the length of a window. The images
+    must be those of `pitch_onset`, which have 128 rows and frames of 20 ms.
 
     Shape:
         (B, C, 128, F) -> (B, W).
@@ -84,7 +84,7 @@ class PlacedEfficientNet(nn.Module):
         return self.read(images, self.maps(images))
 
     def maps(self, images: Tensor) -> TrunkMaps:
-        """Return what the convolutions make of images."""
+        """Return the maps of images."""
         network = self.network
         quarter = network.bn1(network.conv_stem(images))
         for stage in network.blocks[:2]:
@@ -96,7 +96,7 @@ class PlacedEfficientNet(nn.Module):
         return TrunkMaps(quarter, eighth, last, network.global_pool(network.bn2(network.conv_head(last))))
 
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
-        """Return the average and the three readings of the maps that `maps` makes of images."""
+        """Return the average and the three readings, from images and their maps."""
         time = self._series(self.time(maps.eighth).float(), 8, self.time_harmonics)
         pitch = self.pitch(maps.eighth).float().mean(-1)
         both = self._series(self.both(maps.last).float(), 32, self.both_harmonics)
@@ -116,22 +116,23 @@ class PlacedEfficientNet(nn.Module):
 
 
 class PhasorEfficientNet(PlacedEfficientNet):
-    """EfficientNet-B0 beside phasors over time, and over pitch: see `phasors.py`.
+    """EfficientNet-B0 whose output ends in phasors over time and pitch; see `phasors.py`.
 
     Shape:
-        (B, C, 128, F) -> (B, W + P): what has no place, for the projection, then phasors as they are.
+        (B, C, 128, F) -> (B, W + P): W numbers for the projection, then P numbers of phasors, which it leaves as they
+        are.
 
     Attributes:
-        phasor_width: P, of the phasors.
+        phasor_width: P, the number of real numbers of the phasors.
     """
 
     def __init__(self, network: Any, *, places: bool = False, pitch: bool = True) -> None:
         """Take a timm EfficientNet-B0.
 
         Args:
-            network: to be read.
-            places: read also what `PlacedEfficientNet` reads.
-            pitch: have phasors over pitch, too.
+            network: EfficientNet-B0 of timm.
+            places: True adds the readings of `PlacedEfficientNet`.
+            pitch: True adds phasors over pitch.
         """
         super().__init__(network)
         self.places = places
@@ -144,7 +145,7 @@ class PhasorEfficientNet(PlacedEfficientNet):
         self.phasor_width = TIME.width + (PITCH.width if pitch else 0)
 
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
-        """Return the average, readings where there are any, and phasors of the maps that `maps` makes of images."""
+        """Return the average, readings if there are any, and phasors, from images and their maps."""
         real = super().read(images, maps) if self.places else self.norm(maps.average.float())
         return torch.cat([real, *self.phasors(images, maps.quarter)], dim=1)
 
@@ -202,13 +203,13 @@ BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
     "placed_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True),
     "axial": _axial,
 }
-"""Name -> the network for images of so many channels, and how much of what it returns is projected (the width).
+"""Name -> function of a number of channels that returns a network and the width of its output for the projection.
 
-A network with phasors behind that says how many numbers these are: ``phasor_width``.
+A network whose output ends in phasors has their number in ``phasor_width``.
 """
 IMAGES: dict[str, tuple[int, float]] = {
     name: (PlacedEfficientNet.rows, PlacedEfficientNet.seconds_per_frame)
     for name in BACKBONES
     if name.endswith("_efficientnet_b0")
 }
-"""Rows and seconds a frame of the images that a network needs; the others take any."""
+"""Name -> rows, and seconds per frame, of the images that a network needs; the others take any."""

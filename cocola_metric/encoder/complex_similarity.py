@@ -15,7 +15,7 @@ class ComplexBilinearSimilarity(Similarity):
     Embeddings hold their D real parts, then their D imaginary ones.
 
     Attributes:
-        weight: real parts of W, (D, D), above its imaginary parts.
+        weight: real parts of W above its imaginary parts, (2 D, D).
     """
 
     def __init__(self, dim: int) -> None:
@@ -23,7 +23,7 @@ class ComplexBilinearSimilarity(Similarity):
         self.weight = nn.Parameter(torch.cat([FIRST_SCALE * torch.eye(dim), torch.zeros(dim, dim)]))
 
     def matrix_weight(self) -> Tensor:
-        """Return W as it is used, real parts above imaginary ones: (2 D, D)."""
+        """Return the W of the similarity, real parts above imaginary ones: (2 D, D)."""
         return self.weight
 
     def left(self, conditioning: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class ComplexBilinearSimilarity(Similarity):
 
 
 class HermitianSimilarity(ComplexBilinearSimilarity):
-    """As PHALAR is used: the mean of both directions, which is the same form with (W + W^H) / 2, and symmetric."""
+    """The similarity of PHALAR in use: the mean of both directions, the symmetric form with (W + W^H) / 2."""
 
     def matrix_weight(self) -> Tensor:
         """Return the Hermitian part of W."""
@@ -46,7 +46,7 @@ class HermitianSimilarity(ComplexBilinearSimilarity):
 
 
 class SemidefiniteSimilarity(ComplexBilinearSimilarity):
-    """An ablation: W = A^H A, so that no embedding is unlike itself; the weight holds A."""
+    """An ablation with W = A^H A, so that no embedding has a negative similarity with itself; the weight holds A."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(dim)

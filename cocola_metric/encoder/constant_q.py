@@ -1,10 +1,10 @@
-"""The front end of PHALAR: a constant-Q spectrogram, exact, through one FFT of the clip.
+"""The front end of PHALAR: an exact constant-Q spectrogram, computed by one FFT of the clip.
 
 A spectrogram of constant Q has one kernel for each row: a Hann window as long as a fixed number of periods of the row's
 pitch. The original convolves the clip with all of them, 32,768 samples each, most of which are zero. In the frequency
-domain a kernel is narrow instead: row k of the result is the inverse transform of X(f) K_k(f) over the few f at which
-K_k is not negligible. Only every 160th sample of it is a frame, so the product is folded first: the spectrum of a
-sequence of which every h-th sample is kept is the sum of its h parts of equal length.
+domain a kernel is narrow: row k of the result is the inverse transform of X(f) K_k(f) over the few f at which K_k is
+not negligible. Only every 160th sample is a frame, so the product is folded first: the spectrum of every h-th sample of
+a sequence is the sum of the h equal parts of its own spectrum.
 """
 
 import functools
@@ -31,15 +31,15 @@ MARGIN = KERNEL_LENGTH // 2  # samples mirrored on each side of a clip
 LEAST_SAMPLES = MARGIN + 1
 AMPLITUDE_FLOOR = 1e-10
 DYNAMIC_RANGE_DB = 80.0
-NEGLIGIBLE = 1e-7  # of a kernel's spectrum, relative to its maximum; levels at the floor are then right to 0.1 %
+NEGLIGIBLE = 1e-7  # relative to a spectrum's maximum, left out below; levels at the floor are right to 0.1 %
 SIZES_STEP = 125 * HOP_LENGTH  # transforms are a multiple of it, so that clips of many lengths share spectra
-FRAMES_AT_ONCE = 1001  # 10 s; of longer clips, the kernels' spectra would take more memory than the clip
+FRAMES_AT_ONCE = 1001  # 10 s; for longer blocks, the kernels' spectra would take more memory than the clip
 
 
 def constant_q_kernels() -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
-    """Return the kernels, centred and of unit sum, and the number of samples of each that are not zero.
+    """Return the kernels, centred and of unit sum, and the number of non-zero samples of each.
 
-    Bit for bit those of nnAudio's ``CQT1992v2``, which the released checkpoint carries along.
+    They equal bit for bit those of nnAudio's ``CQT1992v2``, which the released checkpoint holds.
 
     Shape:
         -> (M, KERNEL_LENGTH), (M,).
@@ -62,8 +62,8 @@ class KernelSpectra:
     """The kernels in the frequency domain, for transforms of one size.
 
     Attributes:
-        size: samples of the transform, a multiple of the hop.
-        bands: first and last frequency of each row; below zero, the negative ones.
+        size: number of samples of the transform, a multiple of the hop.
+        bands: first and last index of each row's frequencies; negative indices are negative frequencies.
         spectra: conjugate spectrum of each row within its band, whose width is a multiple of ``size / hop``.
     """
 
@@ -74,7 +74,7 @@ class KernelSpectra:
 
 @functools.lru_cache(maxsize=8)
 def kernel_spectra(size: int) -> KernelSpectra:
-    """Return the kernels' spectra; this takes a quarter of a second, and 40 MB for clips of 5 s."""
+    """Return the kernels' spectra. For clips of 5 s, this takes a quarter of a second and 40 MB."""
     bank, lengths = constant_q_kernels()
     folded = size // HOP_LENGTH
     bands, spectra = [], []
@@ -92,8 +92,8 @@ def kernel_spectra(size: int) -> KernelSpectra:
 def constant_q_image(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
     """Return a constant-Q spectrogram in dB, 8 octaves from 16.35 Hz in semitones, each clip relative to itself.
 
-    The level has a floor at 80 dB below the clip's maximum, and is mapped so that -80 dB is 0 and 0 dB is 1. The
-    original takes the maximum over the batch that it is given; here every clip has its own, as if it came alone.
+    The level has a floor at 80 dB below the clip's maximum; -80 dB becomes 0 and 0 dB becomes 1. The original takes the
+    maximum over the whole batch; here every clip has its own, so that its image does not depend on the batch.
 
     Shape:
         (B, L) at 16 kHz -> (B, 1, M, F), M = 96 rows, F = L // 160 + 1 frames; L at least LEAST_SAMPLES.
@@ -125,7 +125,7 @@ def unit_decibels(magnitudes: AnyArray) -> AnyArray:
 
 
 def _block(mirrored: AnyArray, count: int) -> AnyArray:
-    """Return the first frames of a clip that has its margins: (B, L) -> (B, M, count)."""
+    """Return the first frames of clips with margins: (B, L) -> (B, M, count)."""
     xp = namespace(mirrored)
     samples = (count - 1) * HOP_LENGTH + KERNEL_LENGTH
     kernels = kernel_spectra(-(-samples // SIZES_STEP) * SIZES_STEP)
@@ -146,5 +146,5 @@ def _block(mirrored: AnyArray, count: int) -> AnyArray:
 def _on_device(size: int, device: "torch.device") -> tuple[AnyArray, ...]:
     import torch
 
-    with torch.inference_mode(False):  # they are kept for those who want gradients, too
+    with torch.inference_mode(False):  # the kept spectra may later be used with gradients
         return tuple(torch.from_numpy(spectrum).to(device) for spectrum in kernel_spectra(size).spectra)

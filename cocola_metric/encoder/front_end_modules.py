@@ -15,7 +15,7 @@ def _on_array(function: Callable[[Tensor], Tensor]) -> Callable[[FloatArray], Fl
 
 
 OF_TORCH = Elementary(_on_array(torch.cos), _on_array(torch.exp), _on_array(lambda values: 10**values))
-"""Torch's own rounding, with which the authors' encoders were trained: mel images show the rounding of silence."""
+"""Functions with torch's rounding, as in the authors' training; in mel images, silence shows rounding errors."""
 
 
 class FrontEndModule(nn.Module):
@@ -34,7 +34,7 @@ class FrontEndModule(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the images of each waveform."""
-        if waveform.device.type == "cpu":  # one clip at a time stays in the cache: twice as fast as a batch of 32
+        if waveform.device.type == "cpu":  # one clip at a time fits in the cache: twice as fast as a batch of 32
             return torch.cat([self._images(clip) for clip in torch.split(waveform, 1)])
         return self._images(waveform)
 

@@ -1,4 +1,4 @@
-"""FRONT_ENDS, one line each, and how they run on NumPy arrays: the way of a CPU, without torch."""
+"""The table of front ends, FRONT_ENDS, and their run on NumPy arrays: on a CPU, without torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .pitch_onset import HOP_LENGTH as PITCH_ONSET_HOP
 from .pitch_onset import ROWS, pitch_onset, pitch_onset_constants
 
 MIN_SAMPLES = 4960
-"""Of a waveform at 16 kHz, 0.31 s: 32 frames, fewer than which the statically padded backbone cannot take."""
+"""Fewest samples of a waveform at 16 kHz, 0.31 s: they give 32 frames, the fewest that the backbone can take."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class FrontEnd:
 
     Attributes:
         channels: number of images, C.
-        rows: of an image, M.
-        hop: samples from one frame to the next.
+        rows: number of rows of an image, M.
+        hop: number of samples from one frame to the next.
         constants: function of elementary functions that returns windows, filterbanks and the like by name, in float32.
-        images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), written for
-            arrays and tensors alike: `arrays` has what the two do differently.
-        least_samples: of a waveform.
+        images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), for arrays and
+            tensors alike.
+        least_samples: least number of samples of a waveform.
     """
 
     channels: int
@@ -43,7 +43,7 @@ class FrontEnd:
     least_samples: int = MIN_SAMPLES
 
 
-# Named functions and not lambdas: encoders, and metrics that hold them, are pickled.
+# Named functions and not lambdas, since encoders and metrics that hold them are pickled.
 def _no_constants(_: Elementary) -> dict[str, FloatArray]:
     return {}
 
@@ -64,7 +64,7 @@ FRONT_ENDS: dict[str, FrontEnd] = {
 
 
 class ArrayFrontEnd:
-    """A front end on NumPy arrays; the calling thread does all the work, one clip at a time, which stays in its cache.
+    """A front end on NumPy arrays. The calling thread does all the work, one clip at a time, which fits in its cache.
 
     Shape:
         waveforms (B, L) at 16 kHz -> images (B, C, M, F), float32.
@@ -83,7 +83,7 @@ class ArrayFrontEnd:
 
 
 def select_mode(features: AnyArray, mode: Mode) -> AnyArray:
-    """Silence the channel that ``mode`` leaves out by zeros: 0 dB is the loudest value, but so it was trained.
+    """Set the channel that ``mode`` leaves out to zeros. 0 dB is the loudest value, but the encoders were so trained.
 
     Shape:
         (B, C, M, F) -> the same.

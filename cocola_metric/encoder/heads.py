@@ -1,4 +1,4 @@
-"""From what was pooled to an embedding: the paper's projection, the MLP of 2026, and PHALAR's complex MLP."""
+"""From pooled features to an embedding: the paper's projection, the MLP of 2026, and PHALAR's complex MLP."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ class ComplexLinear(nn.Module):
         (..., 2 I) -> (..., 2 O).
 
     Attributes:
-        weight: real parts of the matrix, (O, I), above its imaginary parts.
+        weight: real parts of the matrix above its imaginary parts, (2 O, I).
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -26,7 +26,7 @@ class ComplexLinear(nn.Module):
 
 
 class ComplexNorm(nn.Module):
-    """Vectors of mean square magnitude 1, times a learned factor for each number: (..., 2 D) -> the same."""
+    """Scales vectors to mean square magnitude 1, then by a learned factor for each number: (..., 2 D) -> the same."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ComplexNorm(nn.Module):
 
 
 class ModulusGate(nn.Module):
-    """Each number's magnitude plus a learned threshold, at least zero, with its phase kept: (..., 2 D) -> the same."""
+    """Adds a learned threshold to each magnitude, with zero as least, and keeps phases: (..., 2 D) -> the same."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ModulusGate(nn.Module):
 
 
 class MagnitudeMlp(nn.Module):
-    """The ablation without phase: the MLP of 2026 on the phasors' magnitudes alone: (B, 2 I) -> (B, D)."""
+    """The ablation without phases, the MLP of 2026 on the magnitudes of phasors: (B, 2 I) -> (B, D)."""
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def magnitudes(vectors: Tensor) -> Tensor:
 
 
 def as_real_matrix(weight: Tensor) -> Tensor:
-    """Return the real matrix that does to (real, imaginary) what a complex one does: (2 O, I) -> (2 O, 2 I)."""
+    """Return the real matrix that acts on (real, imaginary) as a complex one does: (2 O, I) -> (2 O, 2 I)."""
     half = len(weight) // 2
     real, imaginary = weight[:half], weight[half:]
     return torch.cat([torch.cat([real, -imaginary], 1), torch.cat([imaginary, real], 1)])

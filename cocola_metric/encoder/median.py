@@ -1,9 +1,9 @@
 """The exact running median of 2 B - 1 samples as a network of minima and maxima.
 
-B consecutive outputs look at windows that share B samples. Those are sorted once; the block of outputs is then halved
-again and again, each half adding the samples that only its own windows share and keeping the middle ranks that can
-still turn out to be the median. About 46 minima and maxima remain per output for 31 samples, each on whole slices of
-the array: the same code runs on NumPy and torch, on any device, in any batch shape, and has gradients in torch.
+The windows of B consecutive outputs share B samples, which are sorted once. The block of outputs is then halved again
+and again. Each half adds the samples that only its own windows share, and keeps the middle ranks that can still be the
+median. For 31 samples this takes about 46 minima and maxima per output, each on whole slices of the array. The same
+code runs on NumPy and torch, on any device and in any batch shape, and has gradients in torch.
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ SIZE = 31  # the window of librosa's harmonic-percussive separation
 
 
 def running_median(values: AnyArray, dim: int, size: int = SIZE) -> AnyArray:
-    """Return the median over ``size`` neighbours along ``dim``, edges mirrored.
+    """Return the median over ``size`` neighbours along ``dim``, with mirrored edges.
 
-    Bit for bit ``scipy.ndimage.median_filter(values, size, axes=dim, mode="reflect")``, with gradients. NaN is not
-    supported.
+    The result equals ``scipy.ndimage.median_filter(values, size, axes=dim, mode="reflect")`` bit for bit, and has
+    gradients. NaN is not supported.
 
     Args:
-        values: array or tensor of floating point.
-        dim: along which they are neighbours.
-        size: 2 B - 1, where B is a power of two.
+        values: floating-point array or tensor.
+        dim: axis of the neighbours.
+        size: number of neighbours, 2 B - 1, where B is a power of two.
 
     Shape:
         any -> the same.
@@ -44,7 +44,7 @@ def _mirror_pad(values: AnyArray, before: int, after: int) -> AnyArray:
     xp, length = namespace(values), len(values)
     if length >= max(before, after):
         parts = [xp.flip(values[:before], (0,)), values, xp.flip(values[length - after :], (0,))]
-        if xp is np:  # row after row in memory, even if the values are not
+        if xp is np:  # contiguous in memory, even if the values are not
             return np.concatenate(parts, out=np.empty((before + length + after, *values.shape[1:]), values.dtype))
         return xp.concatenate(parts)
     index = np.arange(-before, length + after) % (2 * length)
@@ -56,7 +56,7 @@ def _narrow(
 ) -> Iterator[AnyArray]:
     """Yield the medians of as many outputs as there are candidates, from output ``first`` of each block on.
 
-    The candidates are the sorted middle ranks of what all these outputs' windows share: n ranks for n outputs.
+    The candidates are the sorted middle ranks of the samples that these outputs' windows share: n ranks for n outputs.
     """
     count = len(candidates)
     if count == 1:

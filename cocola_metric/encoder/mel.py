@@ -1,6 +1,6 @@
-"""The two front ends of the authors' encoders: waveform in, log-mel images out, numerically those of their code.
+"""The two front ends of the authors' encoders: from waveforms to the log-mel images of their code.
 
-Each is written once, for NumPy arrays and for torch tensors; see `front_ends`.
+Each is written once, for NumPy arrays and torch tensors; see `front_ends`.
 """
 
 import math
@@ -26,9 +26,9 @@ _LINEAR_BELOW_HZ, _LINEAR_MELS, _LOG_STEP = 1000.0, 15.0, math.log(6.4) / 27
 
 
 def log_mel(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
-    """Return log-mels of the power in dB above 1e-10 (section 4.2): the front end of the paper's models.
+    """Return log-mel images of the power in dB above 1e-10 (section 4.2): the front end of the paper's models.
 
-    Torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``: padded by reflection, HTK mels.
+    They are those of torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``, with reflected edges and HTK mels.
 
     Shape:
         (B, L) at 16 kHz -> (B, 1, M, F), M = 64 mels, F = L // 160 + 1 frames.
@@ -45,16 +45,17 @@ def log_mel(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
 
 
 def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any], *, reflect: bool = False) -> AnyArray:
-    """Return log-mels of the harmonic and of the percussive part: the front end of the released HP model.
+    """Return log-mel images of the harmonic and of the percussive part: the front end of the released HP model.
 
-    Median filtering along time keeps what is steady (harmonic), along frequency what is sudden (percussive); soft
-    masks of power 2 share the spectrum between them. Each channel is in dB relative to its own maximum, with a floor
-    at -80 dB. Numerically librosa's ``stft``, ``decompose.hpss``, ``feature.melspectrogram`` and ``power_to_db``.
+    Median filters along time keep steady sound (harmonic), those along frequency sudden sound (percussive). Soft masks
+    of power 2 share the spectrum between both. Each channel is in dB relative to its own maximum, with a floor at
+    -80 dB. The numbers are those of librosa's ``stft``, ``decompose.hpss``, ``feature.melspectrogram`` and
+    ``power_to_db``.
 
     Args:
-        waveforms: mono.
-        constants: of `mel_constants`.
-        reflect: whether clips are mirrored at both ends, as in the COCOLA of 2026, instead of padded with zeros.
+        waveforms: mono waveforms.
+        constants: result of `mel_constants`.
+        reflect: True mirrors clips at both ends, as in the COCOLA of 2026; False pads them with zeros.
 
     Shape:
         (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive.
@@ -76,8 +77,8 @@ def of_spectra(
 ) -> AnyArray:
     """Return what a function makes of the spectra of frames around every hop, which are those of ``torch.stft``.
 
-    A window shorter than ``n_fft`` lies in the middle of its frame: in float32 the rounding, which is what mel images
-    show of silence between loud notes, depends on it.
+    A window shorter than ``n_fft`` lies in the middle of its frame. Rounding in float32 depends on this, and mel images
+    show rounding in the silence between loud notes.
 
     Args:
         function: of spectra, (B, f, n_fft / 2 + 1) -> (B, f, N), which treats every frame alike.
@@ -97,7 +98,7 @@ def of_spectra(
 
 
 def modulus(spectra: AnyArray) -> AnyArray:
-    """Return |z|, with a gradient of 0 where z is subnormal: torch's own can be NaN there."""
+    """Return |z|, with a gradient of 0 where z is subnormal; that of torch can be NaN there."""
     if namespace(spectra) is not np and spectra.requires_grad:
         torch = namespace(spectra)
         spectra = torch.where(spectra.abs() < torch.finfo(spectra.dtype).tiny, 0, spectra)
@@ -108,8 +109,8 @@ def soft_masks(magnitude: AnyArray, size: int) -> tuple[AnyArray, AnyArray]:
     """Return the shares of the harmonic and of the percussive part in each cell, by powers of running medians.
 
     Args:
-        magnitude: of a spectrogram.
-        size: of the medians, as for `running_median`.
+        magnitude: magnitudes of a spectrogram.
+        size: number of neighbours of the medians, as for `running_median`.
 
     Shape:
         (B, F, N) -> twice the same.
@@ -131,12 +132,12 @@ def relative_decibels(powers: list[AnyArray]) -> AnyArray:
 
 @dataclass(frozen=True)
 class Elementary:
-    """Elementary functions in float32, which libraries round differently in the last bit.
+    """Elementary functions in float32, whose last bit differs between libraries.
 
     Attributes:
-        cos: the cosine.
-        exp: the exponential.
-        power_of_ten: 10 to the power of its argument.
+        cos: cosine.
+        exp: exponential function.
+        power_of_ten: 10 to the power of the argument.
     """
 
     cos: Callable[[FloatArray], FloatArray]
@@ -149,11 +150,11 @@ def _rounded(function: Callable[[Any], Any]) -> Callable[[FloatArray], FloatArra
 
 
 NEAREST = Elementary(_rounded(np.cos), _rounded(np.exp), _rounded(lambda values: 10**values))
-"""Rounded to the nearest float32, on every machine; torch's are up to 0.6 units in the last place away."""
+"""Functions rounded to the nearest float32 on every machine; torch's are off by up to 0.6 units in the last place."""
 
 
 def mel_constants(elementary: Elementary = NEAREST, *, slaney: bool) -> dict[str, FloatArray]:
-    """Return the Hann window, and the filterbank (M, N_FFT / 2 + 1) on the HTK or on Slaney's scale."""
+    """Return the Hann window, and the filterbank (M, N_FFT / 2 + 1) on the HTK scale or on Slaney's."""
     return {
         "window": hann_window(WINDOW_LENGTH, elementary),
         "filterbank": mel_filterbank(N_FFT, N_MELS, MEL_RANGE_HZ, slaney=slaney, elementary=elementary),
@@ -161,7 +162,7 @@ def mel_constants(elementary: Elementary = NEAREST, *, slaney: bool) -> dict[str
 
 
 def hann_window(size: int, elementary: Elementary = NEAREST) -> FloatArray:
-    """Return a periodic Hann window, in float32 step by step, as ``torch.hann_window``."""
+    """Return a periodic Hann window, computed in float32 as ``torch.hann_window`` does."""
     angles = np.arange(size, dtype=np.float32) * np.float32(2 * math.pi / size)
     return elementary.cos(angles) * np.float32(-0.5) + np.float32(0.5)
 
@@ -171,7 +172,7 @@ def mel_filterbank(
 ) -> FloatArray:
     """Return triangles on a mel scale, (M, n_fft / 2 + 1): HTK's, each of height 1, or Slaney's, each of area 1.
 
-    In float32 step by step, as torchaudio's: with torch's elementary functions, bit for bit.
+    All steps are in float32, as in torchaudio; with torch's elementary functions the result is the same bit for bit.
     """
     bins = _even_steps(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
     to_mel, to_hertz = (_slaney_mel, _slaney_hertz) if slaney else (_htk_mel, _htk_hertz)
@@ -184,7 +185,7 @@ def mel_filterbank(
 
 
 def _even_steps(first: float, last: float, count: int) -> FloatArray:
-    """Return evenly spaced numbers, rounded as ``torch.linspace`` does: from either end, by a step of float32."""
+    """Return evenly spaced numbers with the rounding of ``torch.linspace``: float32 steps from either end."""
     low, high = np.float32(first), np.float32(last)
     step = np.float64((high - low) / np.float32(count - 1))
     index = np.arange(count)

@@ -1,4 +1,4 @@
-"""The COCOLA encoder f_theta and its similarity: waveform in, embedding or score out (sections 3.1, 3.2 and 4.2)."""
+"""The COCOLA encoder f_theta and its similarity: from waveforms to embeddings and scores (sections 3.1, 3.2, 4.2)."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -24,18 +24,18 @@ from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """What must be known to rebuild an encoder; the defaults are the paper's, with the later two-channel front end.
+    """The settings that define an encoder. Defaults are those of the paper, with the later two-channel front end.
 
     Attributes:
-        front_end: a key of ``FRONT_ENDS``.
-        backbone: a key of ``backbones.BACKBONES``.
-        embedding_dim: D (section 4.2).
-        similarity: a key of ``SIMILARITIES``.
-        dropout: before the projection (section 4.2).
-        drop_connect: what the backbone leaves out in training: stochastic depth, by default that of EfficientNet-B0;
-            dropout in an axial backbone.
-        pooling: a key of ``POOLINGS``, for backbones that return maps; the others pool by themselves.
-        head: a key of ``HEADS``.
+        front_end: key of ``FRONT_ENDS``.
+        backbone: key of ``backbones.BACKBONES``.
+        embedding_dim: number of dimensions of an embedding, D (section 4.2).
+        similarity: key of ``SIMILARITIES``.
+        dropout: share of dropout before the projection in training (section 4.2).
+        drop_connect: rate of stochastic depth in training, by default that of EfficientNet-B0; rate of dropout in an
+            axial backbone.
+        pooling: key of ``POOLINGS``, for backbones that return maps; the others pool by themselves.
+        head: key of ``HEADS``.
     """
 
     front_end: str = "hps"
@@ -51,35 +51,38 @@ class EncoderConfig:
         for field, known in PARTS.items():
             value = getattr(self, field)
             if value not in known:
-                raise CheckpointError(f"unknown {field} {value!r}; this version knows {', '.join(sorted(known))}")
+                raise CheckpointError(f"{field} must be one of {', '.join(sorted(known))}; got {value!r}")
         needed = IMAGES.get(self.backbone)
         fit = [name for name, kind in FRONT_ENDS.items() if (kind.rows, kind.hop / SAMPLE_RATE) == needed]
         if needed and self.front_end not in fit:
             raise CheckpointError(
                 f"backbone {self.backbone!r} takes images of {needed[0]} rows and {needed[1]:g} s a frame, which front "
-                f"end {self.front_end!r} does not make: choose {', '.join(fit)}, or backbone 'efficientnet_b0'"
+                f"end {self.front_end!r} does not make; choose {', '.join(fit)}, or backbone 'efficientnet_b0'"
             )
         if ("phasor" in self.backbone) != ("phasors" in self.similarity):
             raise CheckpointError(
-                f"backbone {self.backbone!r} and similarity {self.similarity!r} do not go together: phasors need both"
+                f"backbone {self.backbone!r} and similarity {self.similarity!r} cannot be combined: phasors need a "
+                "backbone and a similarity of phasors; choose both or neither"
             )
         phasors = PHASOR_GROUPS.get(self.similarity, ())
         if phasors and self.embedding_dim <= (width := sum(group.width for group in phasors)):
             raise CheckpointError(
-                f"embedding_dim {self.embedding_dim} leaves no room beside the {width} numbers of the phasors of "
-                f"similarity {self.similarity!r}; pass {width + 64}"
+                f"embedding_dim must be more than {width}, the numbers of the phasors of similarity "
+                f"{self.similarity!r}; got {self.embedding_dim}; pass {width + 64}"
             )
         spectral, is_complex = self.pooling == "spectral", self.head == "complex_mlp"
         if spectral and self.backbone != "axial":
-            raise CheckpointError(f"pooling 'spectral' needs the maps of backbone 'axial', not {self.backbone!r}")
+            raise CheckpointError(
+                f"pooling 'spectral' needs the maps of backbone 'axial'; got backbone {self.backbone!r}"
+            )
         if spectral != (self.head in PHASOR_HEADS):
             raise CheckpointError(
-                f"head {self.head!r} and pooling {self.pooling!r} do not go together: phasors come from pooling "
+                f"head {self.head!r} and pooling {self.pooling!r} cannot be combined: phasors come from pooling "
                 f"'spectral', and {', '.join(PHASOR_HEADS)} take them"
             )
         if is_complex != (self.similarity in COMPLEX_SIMILARITIES) and self.similarity != "cosine":
             raise CheckpointError(
-                f"similarity {self.similarity!r} and head {self.head!r} do not go together: "
+                f"similarity {self.similarity!r} and head {self.head!r} cannot be combined: "
                 f"{', '.join(COMPLEX_SIMILARITIES)} take the embeddings of head 'complex_mlp'"
             )
 
@@ -97,9 +100,9 @@ HEADS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class CocolaEncoder(nn.Module):
-    """f_theta: waveform to embedding, with every transform before and after the network (footnote 2 of the paper).
+    """f_theta, from a waveform to an embedding, with all transforms around the network (footnote 2 of the paper).
 
-    An embedding is D real numbers; those of head "complex_mlp" are D real parts, then D imaginary ones.
+    An embedding is D real numbers; with head "complex_mlp" it is D real parts, then D imaginary ones.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -126,7 +129,7 @@ class CocolaEncoder(nn.Module):
         return self.embed_features(self.front_end(waveform), mode)
 
     def embed_features(self, features: Tensor, mode: Mode = "both") -> Tensor:
-        """Return the embeddings of front end features, hearing only the channels of ``mode``.
+        """Return the embeddings of front-end features, from the channels of ``mode`` only.
 
         Shape:
             (B, C, M, F) -> (B, D).
@@ -134,7 +137,7 @@ class CocolaEncoder(nn.Module):
         return self.project(self.pool(select_mode(features, mode)))
 
     def pool(self, features: Tensor) -> Tensor:
-        """Return what the backbone and the pooling make of features.
+        """Return the pooled output of the backbone for features.
 
         Shape:
             (B, C, M, F) -> (B, W), W the width before the projection.
@@ -143,9 +146,9 @@ class CocolaEncoder(nn.Module):
         return pooled
 
     def project(self, pooled: Tensor) -> Tensor:
-        """Return the embeddings of what was pooled: dropout, projection, and, if it is real, LayerNorm and tanh.
+        """Return the embeddings of pooled features: dropout, projection and, for real embeddings, LayerNorm and tanh.
 
-        The phasors that a backbone appends go through as they are.
+        The phasors at the end of a backbone's output are left as they are.
 
         Shape:
             (B, W) -> (B, D).
@@ -194,23 +197,23 @@ class CocolaModel(nn.Module):
 
         Gradients reach both waveforms and are finite, also at digital silence, where they are zero. To guide a
         generator, use a model in evaluation mode whose parameters are frozen (``requires_grad_(False)``), and waveforms
-        of 5 s, the length it was trained on: a waveform is one window here, and silence is scored like any other.
+        of 5 s, the length in training. Here a waveform is one window, and silence is scored like any other window.
 
         Args:
-            conditioning: the music to be accompanied.
-            accompaniment: of each conditioning.
-            mode: the part of the sound to hear; one-channel models hear "both" only.
+            conditioning: music to be accompanied.
+            accompaniment: accompaniment of each conditioning.
+            mode: part of the sound that is scored; one-channel models score "both" only.
 
         Shape:
             (B, L), (B, L') -> (B,), L and L' at least the front end's ``least_samples``.
 
         Raises:
-            UsageError: shapes or mode are not of that kind.
+            UsageError: the shapes do not fit, or the model does not have the mode.
         """
         _check_pairs(conditioning, accompaniment, self.encoder.front_end.kind.least_samples)
         if mode not in MODES or (mode != "both" and self.encoder.front_end.channels == 1):
             known = MODES if self.encoder.front_end.channels > 1 else MODES[:1]
-            raise UsageError(f"mode {mode!r} is none that this model hears: pass {', '.join(known)}")
+            raise UsageError(f"mode must be one of {', '.join(known)} for this model; got {mode!r}")
         return self.similarity.pairs(self.encoder(conditioning, mode), self.encoder(accompaniment, mode))
 
 
@@ -218,15 +221,15 @@ def _check_pairs(conditioning: Tensor, accompaniment: Tensor, least: int) -> Non
     shapes = conditioning.shape, accompaniment.shape
     if any(len(shape) != 2 or shape[1] < least for shape in shapes) or shapes[0][0] != shapes[1][0]:
         raise UsageError(
-            f"{tuple(shapes[0])} and {tuple(shapes[1])} are no pairs of waveforms: pass (batch, samples) twice, of one "
-            f"batch size and at least {least} samples ({least / SAMPLE_RATE:.2f} s)"
+            f"{tuple(shapes[0])} and {tuple(shapes[1])} are not pairs of waveforms; pass (batch, samples) twice, of "
+            f"one batch size and at least {least} samples ({least / SAMPLE_RATE:.2f} s)"
         )
 
 
 def fold_batch_norm(model: CocolaModel) -> CocolaModel:
-    """Merge every BatchNorm into the convolution before it and lay weights out for the CPU, in place, for inference.
+    """Prepare a model for inference on a CPU, in place: merge BatchNorms into convolutions, and reorder weights.
 
-    The result computes the same scores about a third faster and can no longer be trained.
+    The model then computes the same scores about a third faster, and can no longer be trained.
     """
     model.eval().requires_grad_(False)
     for parent in list(model.encoder.backbone.modules()):
@@ -243,6 +246,6 @@ def fold_batch_norm(model: CocolaModel) -> CocolaModel:
                     norm.weight,
                     norm.bias,
                 )
-                setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's norms carry their activation
+                setattr(parent, name, getattr(norm, "act", nn.Identity()))  # timm's norms hold their activation
     model.encoder.backbone.to(memory_format=torch.channels_last)
     return model

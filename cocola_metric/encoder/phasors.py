@@ -1,7 +1,8 @@
-"""Phasors: Fourier coefficients of learned channels, whose similarity hears relative time and relative pitch.
+"""Phasors: Fourier coefficients of learned channels, whose similarity depends on relative time and relative pitch.
 
-A coefficient turns by an angle when its map moves. Where both sides of a similarity move together, both turn by the
-same angle and conj(x) y stays; where one moves, it turns. Nothing here treats cosine and sine as unrelated numbers.
+A coefficient turns by an angle when its map moves. If both sides of a similarity move together, both turn by the same
+angle, and conj(x) y stays the same; if one side moves, conj(x) y turns. Cosine and sine are always treated as one
+complex number.
 """
 
 import itertools
@@ -16,22 +17,22 @@ from .similarity import Similarity
 
 HERTZ_STEP = 0.2
 TIME_FREQUENCIES = 30
-"""Of the series over time: 0.2 to 6 Hz, a beat at 12 bpm to a sixteenth note at 90."""
+"""Number of frequencies over time: 0.2 to 6 Hz, from a beat at 12 bpm to a sixteenth note at 90 bpm."""
 TRUNK_CHANNELS, IMAGE_CHANNELS = 8, 4
 PITCH_FREQUENCIES = 12
-"""Of the series over pitch: 1 to 12 periods an octave, which tells semitones apart whatever their octave."""
+"""Number of frequencies over pitch: 1 to 12 periods per octave, which tell semitones apart in any octave."""
 HARMONY_FREQUENCIES = 5
-"""Of the same series over time, forwards and backwards: chords that change once a second still meet."""
+"""Number of frequencies over time in the series over pitch, in both directions; chords may change once a second."""
 SALIENCES = 2
 ROWS_PER_OCTAVE = 24
 WHOLE_OCTAVES = 120
-"""Rows, of 128: what sounds alike at all of them leaves no trace in the series."""
+"""Rows of the 128 that make whole octaves; a constant over all of them vanishes in the series."""
 SECONDS_PER_FRAME = 0.02
 FRAMES_PER_STEP, FRAMES_PER_ONSET = 4, 2
 FRAMES_PER_CHORD = 8
 DYNAMIC_RANGE_DB = 80.0
 SMALLEST_NORM = 1e-6
-TEMPERATURE = 10.0  # by which a similarity of unit vectors is multiplied before training
+TEMPERATURE = 10.0  # factor of a similarity of unit vectors before training
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class PhasorGroup:
 
     Attributes:
         frequencies: number of Fourier frequencies.
-        channels: number of learned channels, each with a phasor a frequency.
+        channels: number of learned channels, each with one phasor per frequency.
     """
 
     frequencies: int
@@ -48,7 +49,7 @@ class PhasorGroup:
 
     @property
     def width(self) -> int:
-        """Real numbers that they take."""
+        """Number of real numbers of the group."""
         return 2 * self.frequencies * self.channels
 
 
@@ -57,12 +58,12 @@ PITCH = PhasorGroup(PITCH_FREQUENCIES * (2 * HARMONY_FREQUENCIES + 1), SALIENCES
 
 
 def waves(count: int, spacing: float, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Return exp(-2 pi i f p) at evenly spaced points p, divided by their number: its real and its imaginary part.
+    """Return the real and the imaginary part of exp(-2 pi i f p) / N at N evenly spaced points p.
 
     Args:
-        count: N, of the points.
-        spacing: from one point to the next.
-        frequencies: periods per unit of spacing.
+        count: number of points, N.
+        spacing: distance from one point to the next.
+        frequencies: periods per unit of distance.
 
     Shape:
         (K,) -> (N, K), (N, K).
@@ -73,7 +74,7 @@ def waves(count: int, spacing: float, frequencies: Tensor) -> tuple[Tensor, Tens
 
 
 def unit(phasors: Tensor) -> Tensor:
-    """Divide by the norm over the last axis; what is all but zero, a constant image, stays so.
+    """Divide by the norm over the last axis; vectors close to zero, those of a constant image, stay close to zero.
 
     Shape:
         (..., D) -> the same.
@@ -82,7 +83,7 @@ def unit(phasors: Tensor) -> Tensor:
 
 
 class TimePhasors(nn.Module):
-    """When something happens: learned channels of the trunk's map at 80 ms a step, and of the images at 40 ms.
+    """Phasors over time, of learned channels of the trunk's map in steps of 80 ms and of the images in steps of 40 ms.
 
     Shape:
         images (B, 2, 128, F), map (B, 24, 32, F / 4) -> (B, 2 K C), of unit norm.
@@ -114,7 +115,7 @@ class TimePhasors(nn.Module):
         return unit(torch.cat([real.flatten(1), imaginary.flatten(1)], dim=1))
 
     def series(self, channels: Tensor, seconds: float) -> tuple[Tensor, Tensor]:
-        """Return the Fourier coefficients over time of channels with a step every so many seconds.
+        """Return the Fourier coefficients over time of channels whose steps are ``seconds`` long.
 
         Shape:
             (B, C, T) -> (B, K, C), (B, K, C).
@@ -126,10 +127,10 @@ class TimePhasors(nn.Module):
 
 
 class PitchPhasors(nn.Module):
-    """At which pitch something sounds, and when: saliences of the rows of half a semitone, as series over both.
+    """Phasors over pitch and time, of saliences of the rows, which are half a semitone apart.
 
-    The saliences come from convolutions along the rows, which know no row of their own, and octaves fall together: a
-    transposition turns every phasor by an angle of its frequency.
+    The saliences come from convolutions along the rows, which treat all rows alike, and octaves count as equal. So a
+    transposition turns every phasor by an angle that depends on its frequency only.
 
     Shape:
         images (B, 2, 128, F) -> (B, 2 K C), of unit norm.
@@ -175,9 +176,9 @@ class PitchPhasors(nn.Module):
 
 
 def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor) -> Tensor:
-    """Return embeddings that end in phasors over time and pitch, as if their music came later and sounded higher.
+    """Turn embeddings that end in phasors over time and pitch, as if their music were later and higher.
 
-    What leaves the window at one end comes in at the other; what is no phasor stays as it is.
+    Music that leaves the window at one end enters at the other. Numbers that are no phasors stay as they are.
 
     Shape:
         (..., D), (...), (...) -> (..., D).
@@ -193,7 +194,7 @@ def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor) -> T
 
 
 def _turned(phasors: Tensor, group: PhasorGroup, periods: Tensor) -> Tensor:
-    """Turn the phasors of each frequency back by so many periods: (..., 2 K C), (..., K) -> (..., 2 K C)."""
+    """Turn the phasors of each frequency back by a number of periods: (..., 2 K C), (..., K) -> (..., 2 K C)."""
     real, imaginary = phasors.unflatten(-1, (2, group.frequencies, group.channels)).unbind(-3)
     cosine, sine = (2 * math.pi * periods).cos()[..., None], (2 * math.pi * periods).sin()[..., None]
     turned = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
@@ -201,14 +202,14 @@ def _turned(phasors: Tensor, group: PhasorGroup, periods: Tensor) -> Tensor:
 
 
 class PhasorForm(nn.Module):
-    """sum_k Re(x_k^H W_k y_k), with a complex matrix W_k for each frequency; W need not be positive.
+    """The form sum_k Re(x_k^H W_k y_k), with a complex matrix W_k for each frequency; W need not be positive.
 
     Shape:
         (..., 2 K C) -> the same: the left side of an inner product with y.
     """
 
     def __init__(self, group: PhasorGroup, *, mixed: bool = False) -> None:
-        """Take the phasors; ``mixed`` lets every frequency meet every other, in one matrix."""
+        """Take the phasors; ``mixed`` replaces the matrices by one that combines all frequencies."""
         super().__init__()
         self.shape = (2, 1, group.frequencies * group.channels) if mixed else (2, group.frequencies, group.channels)
         identity = torch.eye(self.shape[2]).expand(self.shape[1], -1, -1)
@@ -216,7 +217,7 @@ class PhasorForm(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(TEMPERATURE)))
 
     def forward(self, phasors: Tensor) -> Tensor:
-        """Return x^H W as the real numbers by which those of y are multiplied."""
+        """Return x^H W as real numbers, the factors of those of y."""
         parts = phasors.unflatten(-1, self.shape)
         real, imaginary = parts[..., 0, :, :], parts[..., 1, :, :]  # (..., K, C)
         left = [
@@ -231,7 +232,7 @@ def _times(rows: Tensor, matrices: Tensor) -> Tensor:
 
 
 class PhasorSimilarity(Similarity):
-    """A bilinear form (Eq. 2) of a real part, and of phasors, each kind with matrices and a temperature of its own."""
+    """A bilinear form (Eq. 2) of a real part and of phasors, each kind with its own matrices and temperature."""
 
     def __init__(self, dim: int, groups: Sequence[PhasorGroup], *, mixed: bool = False) -> None:
         """Take the width of the whole embedding and the phasors at its end."""

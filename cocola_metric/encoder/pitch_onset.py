@@ -1,4 +1,4 @@
-"""Our front end: an image of what sounds at which pitch, and one of what begins when; for arrays and tensors alike."""
+"""The front end of our encoder: an image of pitches and an image of onsets, for arrays and tensors alike."""
 
 import math
 from collections.abc import Mapping
@@ -23,18 +23,18 @@ ONSET_RANGE_HZ = (30.0, 7800.0)
 
 
 def pitch_onset(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
-    """Return images that show semitones and onsets, each through the window that shows it best.
+    """Return an image of semitones and one of onsets, each with a window of the length that suits it.
 
     The windows of 25 ms of the paper's front ends tell onsets apart, but hardly keys: a semitone at 440 Hz is a sixth
     of what such a window resolves. Here the harmonic channel has a window of 256 ms and rows of half a semitone, 80 to
-    3,130 Hz; the percussive channel has one of 32 ms and rows in mels. What is steady and what is sudden is told apart
-    by running medians over 15 rows or frames within each image, and each is in dB relative to its own maximum, with a
-    floor at -80 dB, as in `mel.harmonic_percussive`. The two images take as many cells as the paper's at half the
-    frames, so that an encoder costs the same.
+    3,130 Hz. The percussive channel has a window of 32 ms and rows in mels. Running medians over 15 rows or frames
+    separate steady from sudden sound within each image. Each image is in dB relative to its own maximum, with a floor
+    at -80 dB, as in `mel.harmonic_percussive`. With twice the rows and half the frames of the paper's images, an
+    encoder costs the same.
 
     Shape:
-        (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive, M = 128 rows, F = L // 320 + 1 frames; at least 32
-        frames, as if silence followed.
+        (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive, M = 128 rows, F = L // 320 + 1 frames; shorter waveforms
+        are padded with silence to 32 frames.
     """
     missing = max(0, LEAST_FRAMES * HOP_LENGTH - waveforms.shape[-1])
     padded = pad(waveforms, 0, missing) if missing else waveforms
@@ -56,7 +56,7 @@ def pitch_onset_constants() -> dict[str, FloatArray]:
 
 
 def pitch_filterbank() -> FloatArray:
-    """Return triangles around pitches half a semitone apart, at least as wide as a bin: (M, bins up to the last)."""
+    """Return triangular filters at pitches half a semitone apart, each a bin wide or more: (M, bins up to the last)."""
     centres = LOWEST_PITCH_HZ * 2.0 ** (np.arange(ROWS) / ROWS_PER_OCTAVE)
     bins = np.fft.rfftfreq(PITCH_WINDOW, 1 / SAMPLE_RATE)
     half_widths = np.maximum(centres * math.log(2) / ROWS_PER_OCTAVE, SAMPLE_RATE / PITCH_WINDOW)

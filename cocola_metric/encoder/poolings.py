@@ -1,4 +1,4 @@
-"""From a backbone's maps to one vector: plain averages, or phasors that keep when something happened."""
+"""From a backbone's maps to one vector: plain averages, or phasors, which keep time."""
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +22,13 @@ class AveragePooling(nn.Module):
 
 
 class SpectralPooling(nn.Module):
-    """Learned readings of the maps as a Fourier series over time: a shift of the music turns all phasors alike.
+    """Fourier series over time of learned readings of the maps; a shift of the music turns their phasors.
 
-    All rows and channels of a time step give 80 numbers; of each, the phasors of 1 to 8 periods in the window are
+    All rows and channels of a time step give 80 numbers. The phasors of 1 to 8 periods per window of each number are
     kept. Their magnitudes are relative to the mean over all.
 
     Shape:
-        (B, C, R, T) -> (B, W), the W / 2 = 640 real parts, then as many imaginary ones.
+        (B, C, R, T) -> (B, W), W / 2 = 640 real parts, then as many imaginary ones.
     """
 
     def __init__(self, channels: int, rows: int) -> None:

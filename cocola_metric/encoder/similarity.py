@@ -1,4 +1,4 @@
-"""Similarities of two embeddings: inner products of what either side becomes (Eq. 2)."""
+"""Similarities of two embeddings: inner products of a transform of either side (Eq. 2)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from .. import functional
 
 
 class Similarity(nn.Module):
-    """A similarity that is an inner product of what the two sides become: left(h_y) . right(h_x)."""
+    """A similarity that is an inner product of transformed sides: left(h_y) . right(h_x)."""
 
     def left(self, conditioning: Tensor) -> Tensor:
         """Return the conditioning's side of the product: (..., D) -> (..., D)."""
@@ -29,18 +29,18 @@ class Similarity(nn.Module):
 
 
 class SymmetricSimilarity(Similarity):
-    """The mean of both directions of a similarity: neither side is the conditioning any more."""
+    """The mean of both directions of a similarity, so that the order of its sides does not matter."""
 
     def __init__(self, one_way: Similarity) -> None:
         super().__init__()
         self.one_way = one_way
 
     def left(self, conditioning: Tensor) -> Tensor:
-        """Return half of both sides of the first: (..., D) -> (..., 2 S)."""
+        """Return half of the left and right sides of the first embedding: (..., D) -> (..., 2 S)."""
         return torch.cat([self.one_way.left(conditioning), self.one_way.right(conditioning)], -1) / 2
 
     def right(self, accompaniment: Tensor) -> Tensor:
-        """Return both sides of the second, the other way round: (..., D) -> (..., 2 S)."""
+        """Return the right and left sides of the second embedding: (..., D) -> (..., 2 S)."""
         return torch.cat([self.one_way.right(accompaniment), self.one_way.left(accompaniment)], -1)
 
 

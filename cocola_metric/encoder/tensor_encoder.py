@@ -1,4 +1,4 @@
-"""An encoder in torch, as the scorer calls it: for GPUs, and for encoders that have no graph."""
+"""An encoder in torch behind the scorer's interface, for GPUs and for encoders without a graph."""
 
 import os
 import threading
@@ -13,11 +13,11 @@ from .modes import Mode
 
 
 class TensorEncoder:
-    """Windows to embeddings and to both sides of their similarity, by a model in torch.
+    """An encoder of windows into embeddings and both sides of their similarity, by a model in torch.
 
     Args:
-        model: prepared for inference here, in place.
-        device: of the model.
+        model: encoder and similarity, which are prepared for inference in place.
+        device: device of the model.
     """
 
     def __init__(self, model: CocolaModel, device: str) -> None:
@@ -35,14 +35,14 @@ class TensorEncoder:
             return Sides(kept, to_numpy(left), kept if right is embeddings else to_numpy(right))
 
     def prepare(self) -> None:
-        """Refuse to run in a process that was forked after the model was made, where torch's threads wait for ever.
+        """Refuse to run in a process that was forked after the model was made, since torch's threads would hang there.
 
         Raises:
-            UsageError: it was.
+            UsageError: the process was forked.
         """
         if os.getpid() != self._process:
             raise UsageError(
-                "this scorer was made before the process was forked, and torch does not survive that: make it in the "
+                "this scorer was made before the process was forked, where torch would hang; make it in the "
                 "new process, or start that by 'spawn'; encoders with a graph (encoder.onnx) on a CPU can be shared"
             )
 
@@ -55,8 +55,8 @@ class TensorEncoder:
 def one_thread_per_operation() -> None:
     """Let the calling thread run torch operations alone, and leave other threads as they are.
 
-    ``torch.set_num_threads`` sets the calling thread, and the number that threads born later start with; a short-lived
-    second thread puts the latter back.
+    ``torch.set_num_threads`` sets the number of the calling thread and the default of later threads. A short-lived
+    second thread restores that default.
     """
     others = _threads_of_new_threads()
     torch.set_num_threads(1)

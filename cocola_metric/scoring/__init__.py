@@ -1,4 +1,4 @@
-"""Many audios, each read and embedded once, and the similarities of their pairs."""
+"""Scores of many audios: each is read and embedded once, then pairs are compared."""
 
 import lazy_loader
 

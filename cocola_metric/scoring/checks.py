@@ -1,4 +1,4 @@
-"""What is checked of inputs and of scores: errors are raised, counts agree, and silence is told."""
+"""Checks of inputs and scores: errors are raised, numbers of audios must agree, and silence causes a warning."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 def raised(result: _Result | AudioError) -> _Result:
-    """Return an audio's result, or raise why it has none."""
+    """Return the result of an audio, or raise its error."""
     if isinstance(result, AudioError):
         raise result
     return result
@@ -24,15 +24,15 @@ def check_counts(conditionings: Sequence[AudioInput], accompaniments: Sequence[A
     """Raise a UsageError unless there are as many conditionings as accompaniments."""
     if len(conditionings) != len(accompaniments):
         raise UsageError(
-            f"{len(conditionings)} conditionings and {len(accompaniments)} accompaniments make no pairs: "
+            f"{len(conditionings)} conditionings and {len(accompaniments)} accompaniments make no pairs; "
             "pass as many of one as of the other"
         )
 
 
 def warned_of_silence(scores: FloatArray) -> FloatArray:
-    """Return scores as they are, with a warning if some are NaN."""
+    """Return scores unchanged, and warn if some are NaN."""
     unscored = int(np.isnan(scores).sum())
     if unscored:
-        message = f"{unscored} of {scores.size} pairs have no window with sound on both sides: their score is NaN"
+        message = f"{unscored} of {scores.size} pairs have no window with sound on both sides; their score is NaN"
         warn_caller(message, AudioWarning)
     return scores

@@ -1,4 +1,4 @@
-"""Where a network runs: on a CPU without torch, unless a GPU is there or asked for."""
+"""The choice of a device: a CPU without torch, unless there is a GPU or one is asked for."""
 
 import sys
 from pathlib import Path
@@ -13,10 +13,10 @@ _DRIVERS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", 
 
 
 def chosen_device(name: "str | torch.device | None") -> str:
-    """Return the device that is meant, by default a GPU if there is one; torch is imported only where one may be.
+    """Return the device of a name, by default a GPU if there is one. torch is imported only if there may be one.
 
     Raises:
-        UsageError: it cannot be used here.
+        UsageError: the device cannot be used on this machine.
     """
     if str(name) == "cpu" or (name is None and not _may_have_gpu()):
         return "cpu"
@@ -24,16 +24,16 @@ def chosen_device(name: "str | torch.device | None") -> str:
 
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device).cpu()  # a name that torch knows need not stand for something in this machine
+        torch.zeros(1, device=device).cpu()  # torch also accepts names of devices that this machine lacks
     except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError, ValueError) as error:
         known = "cpu" if not torch.cuda.is_available() else f"cpu, or cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"device {str(name)!r} cannot be used here ({reason[:200]}): pass {known}") from error
+        raise UsageError(f"device {str(name)!r} cannot be used here ({reason[:200]}); pass {known}") from error
     return str(device)
 
 
 def _may_have_gpu() -> bool:
-    """Tell whether it is worth asking torch, by what a driver leaves in the file system: asking takes two seconds."""
+    """Tell from the files of drivers whether there may be a GPU, since asking torch takes two seconds."""
     if (torch := sys.modules.get("torch")) is not None:
         return bool(torch.cuda.is_available())
     return any(Path(place).exists() for place in _DRIVERS)

@@ -1,4 +1,4 @@
-"""What is kept of an audio: the embeddings of its windows, for every length it is asked at."""
+"""The embedded windows of an audio, for every length at which it is compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from ..errors import AudioError
 
 @dataclass(frozen=True)
 class Request:
-    """Audio to embed, and how far its partners need it.
+    """Audio to embed, and the lengths that its partners need.
 
     Attributes:
-        audio: what to read, or why it cannot be opened.
-        lengths: samples at 16 kHz, none beyond the audio's own: the lengths it has in common with its partners.
-            Empty stands for all of it.
+        audio: opened audio, or the error that opening raised.
+        lengths: lengths in common with its partners, in samples at 16 kHz, none longer than the audio; empty stands for
+            the whole audio.
         identity: function that returns the identity of what the audio holds, for a store of embeddings.
     """
 
@@ -30,7 +30,7 @@ class Request:
 
 
 class Windows(NamedTuple):
-    """Windows up to some length: both sides of their similarity (K, S), and which are silent (K,)."""
+    """Windows up to some length: both sides of their similarity (K, S), and their silence (K,)."""
 
     left: FloatArray
     right: FloatArray
@@ -39,17 +39,17 @@ class Windows(NamedTuple):
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedded windows of one audio, for every length it is asked at.
+    """The embedded windows of one audio, for every length at which it is compared.
 
-    Windows that are complete at the longest of these lengths serve all of them. Where a shorter length ends inside a
-    window, that window is embedded once more with silence behind the end.
+    Windows that are complete at a length are shared by all longer lengths. If a length ends inside a window, that
+    window is embedded once more, with silence behind the end.
 
     Attributes:
-        length: of the whole audio, samples at 16 kHz.
-        plan: how windows are laid.
-        sides: of each window at the longest length.
-        silent: which windows are, (K,).
-        ends: length -> both sides and silence of the last window at that length, where it differs.
+        length: length of the whole audio, in samples at 16 kHz.
+        plan: lengths of windows and steps.
+        sides: embedding and both sides of the similarity of each window at the longest length.
+        silent: True for silent windows, (K,).
+        ends: length -> both sides and silence of the last window at that length, if it differs.
     """
 
     length: int

@@ -18,7 +18,7 @@ from .embedded import Embedded, Request
 BATCH_SIZE = 4  # windows per call on a CPU: a larger batch leaves the cache and is slower per window
 BATCH_SIZE_ACCELERATOR = 64
 LARGEST_PEAK = 1e10
-"""Of samples: more than 32-bit integers reach that were never divided by their full scale."""
+"""Largest magnitude of samples; 32-bit integers that were not divided by their full scale stay below it."""
 
 
 class WindowEncoder(Protocol):
@@ -40,14 +40,14 @@ class WindowEncoder(Protocol):
 
 
 class _Piece(NamedTuple):
-    """Windows (k, L) of one audio, and what each is: a window's number, or minus the length that it is the end of."""
+    """Windows (k, L) of one audio with a key each: the window's number, or minus the length whose end it is."""
 
     windows: FloatArray
     keys: list[int]
 
 
 class _Batch(NamedTuple):
-    """What a call of the encoder gave: sides, silence, and the largest sample of each window."""
+    """The results of one call of the encoder: sides, silence, and the largest sample of each window."""
 
     sides: Sides
     silent: NDArray[np.bool_]
@@ -55,7 +55,7 @@ class _Batch(NamedTuple):
 
 
 class WindowEmbedder:
-    """Embeds whole audios window by window; no thread of the caller's is touched."""
+    """Embeds whole audios window by window; settings of the caller's threads stay as they are."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class WindowEmbedder:
         self.batch_size = batch_size or (BATCH_SIZE if encoder.device == "cpu" else BATCH_SIZE_ACCELERATOR)
 
     def embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
-        """Embed many audios, in order; one that cannot be read yields its error.
+        """Embed many audios in order, and yield the error of an audio that cannot be read.
 
-        Windows of several audios share a batch. A CPU works on as many batches as it has cores, one thread each, since
-        two threads within one operation gain little on a quiet machine and lose much on a busy one; a GPU works on one
-        while the next is read. Besides what it yields, this keeps a piece of each of the audios that are read ahead.
+        Windows of several audios share a batch. A CPU works on as many batches as it has cores, with one thread each,
+        since two threads within one operation gain little on a quiet machine and lose much on a busy one. A GPU works
+        on one batch while the next is read. Memory holds the results, and a piece of each audio that is read ahead.
         """
         self.encoder.prepare()
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -83,15 +83,15 @@ class WindowEmbedder:
         readers = pool if self.encoder.device == "cpu" else ThreadPoolExecutor(cores, "cocola-reader")
         try:
             yield from _Run(self, requests, pool, readers, workers).results()
-        finally:  # without waiting: an abandoned iterator may be collected in one of the pool's own threads
+        finally:  # no waiting: an abandoned iterator may be collected in one of the pool's own threads
             for each in {pool, readers}:
                 each.shutdown(wait=False, cancel_futures=True)
 
     def pieces(self, request: Request) -> Iterator[_Piece]:
-        """Read the windows that a request asks for.
+        """Read the windows of a request.
 
         Raises:
-            AudioError: the file turns out to be damaged.
+            AudioError: the file turns out to be damaged during reading.
         """
         audio, lengths = request.audio, request.lengths
         if isinstance(audio, AudioError):
@@ -108,20 +108,20 @@ class WindowEmbedder:
             first += len(windows)
 
     def encode(self, windows: FloatArray) -> _Batch:
-        """Encode a batch, in the calling thread."""
+        """Encode a batch in the calling thread."""
         peaks: FloatArray = np.abs(windows).max(1)
         sides = self.encoder(windows, self.mode)
         return _Batch(both_ways(sides) if self.symmetric else sides, is_silent(windows), peaks)
 
 
 def both_ways(sides: Sides) -> Sides:
-    """Return sides whose product is the mean of both directions, so that neither is the conditioning any more."""
+    """Return sides whose product is the mean of both directions, so that their order does not matter."""
     left, right = sides.left, sides.right
     return Sides(sides.embeddings, np.concatenate([left, right], 1) * np.float32(0.5), np.concatenate([right, left], 1))
 
 
 class _Reading:
-    """An audio on its way: the pieces still to be read, and what the encoder made of those before."""
+    """An audio in progress: the pieces still to be read, and the results of those before."""
 
     def __init__(self, embedder: WindowEmbedder, request: Request) -> None:
         self.request = request
@@ -134,7 +134,7 @@ class _Reading:
         self._plan = embedder.plan
 
     def read(self) -> _Piece | None:
-        """Read the next piece, in any thread; None behind the last, or once there is an error."""
+        """Read the next piece, in any thread. Return None behind the last one, or after an error."""
         try:
             return next(self._pieces, None)
         except AudioError as error:
@@ -142,7 +142,7 @@ class _Reading:
             return None
 
     def take(self, key: int, row: int, batch: _Batch) -> None:
-        """Take the result of one window."""
+        """Store the result of one window."""
         sides = Sides(*(side[row : row + 1] for side in batch.sides))
         self.unfinished -= 1
         self.rows[key] = (sides, bool(batch.silent[row]))
@@ -150,7 +150,7 @@ class _Reading:
             self.error = self._overflow(float(batch.peaks[row]))
 
     def result(self) -> Embedded | AudioError:
-        """Return what this audio comes to, once all is read and finished."""
+        """Return the embedded audio or its error, once all windows are finished."""
         if self.error is not None:
             return self.error
         assert not isinstance(self.request.audio, AudioError)
@@ -166,10 +166,10 @@ class _Reading:
         name = "" if isinstance(self.request.audio, AudioError) else self.request.audio.name
         if peak > LARGEST_PEAK:
             return AudioError(
-                f"{name} has samples of {peak:.3g}, which the encoder overflows at: full scale is 1, scale it"
+                f"{name} has samples of {peak:.3g}, at which the encoder overflows; scale it to a full scale of 1"
             )
         raise CheckpointError(
-            f"the encoder gives NaN or infinite embeddings of {name}: its weights are damaged or unfit"
+            f"the encoder gives NaN or infinite embeddings of {name}: its weights are damaged; fetch them again"
         )
 
 

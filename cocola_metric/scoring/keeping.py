@@ -28,7 +28,7 @@ class Keeper(ABC):
     @property
     @abstractmethod
     def signature(self) -> str:
-        """The recipe of this scorer's numbers in one line, to be cited with them."""
+        """The recipe of this scorer's scores in one line, to be cited with them."""
 
     @property
     def reused(self) -> int:
@@ -52,7 +52,7 @@ class Keeper(ABC):
         return self.embeddings([audio], sample_rate=sample_rate)[0].embeddings
 
     def embeddings(self, audios: Sequence[AudioInput], *, sample_rate: float | None = None) -> list[Embeddings]:
-        """Return what is to be kept of audios, to be compared later by `similarity` and `rank`.
+        """Embed audios once, for later comparisons by `similarity` and `rank`.
 
         Raises:
             AudioError: an input cannot be read.
@@ -64,14 +64,14 @@ class Keeper(ABC):
         return [kept[number] for number in numbers]
 
     def similarity(self, conditionings: Sequence[Embeddings], accompaniments: Sequence[Embeddings]) -> FloatArray:
-        """Return the score of every conditioning with every accompaniment that is embedded already.
+        """Return the score of every conditioning with every accompaniment, from their `embeddings`.
 
-        Window k of one is compared with window k of the other, as far as both have windows. So scores are those of
-        `similarity_matrix` for audios of one length; where one ends inside a window of the other, that window is heard
-        whole here.
+        Window k of one is compared with window k of the other, as far as both have windows. For audios of one length,
+        scores equal those of `similarity_matrix`. If one audio ends inside a window of the other, that window is
+        compared whole here.
 
         Shape:
-            -> (n, m), NaN where no window of a pair has sound on both sides.
+            n embeddings, m embeddings -> (n, m), NaN if no window of a pair has sound on both sides.
 
         Raises:
             UsageError: embeddings were made by another recipe.

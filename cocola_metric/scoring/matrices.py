@@ -19,7 +19,7 @@ from .similarities import mean_similarities
 
 
 class MatrixScorer(Keeper):
-    """What a scorer tells of all combinations."""
+    """The scores of all combinations of conditionings and accompaniments."""
 
     @with_own_torch_state
     def similarity_matrix(
@@ -32,7 +32,7 @@ class MatrixScorer(Keeper):
         """Return the score of every conditioning with every accompaniment, from n + m embeddings.
 
         Shape:
-            -> (n, m), NaN, with a warning, where no window of a pair has sound on both sides.
+            n audios, m audios -> (n, m), NaN with a warning if no window of a pair has sound on both sides.
 
         Raises:
             AudioError: an input cannot be read.
@@ -54,27 +54,27 @@ class MatrixScorer(Keeper):
         sample_rate: float | None = None,
         batch_size: int | None = None,
     ) -> float:
-        """Return how often a conditioning scores highest with its own accompaniment among those of its batch (Eq. 8).
+        """Return the share of conditionings that score highest with their own accompaniment within a batch (Eq. 8).
 
-        A tie is not a win. Accuracies compare only at the same K: the more there is to choose from, the harder.
+        A tie is not a win. Accuracies can only be compared at the same K, since more choices are harder.
 
         Args:
-            conditionings: the music to be accompanied.
-            accompaniments: of each conditioning.
-            sample_rate: of arrays and tensors, Hz.
-            batch_size: K, pairs of a batch, in order; the accuracy is the mean over batches, and pairs that fill no
-                batch are left out. By default all pairs are one batch.
+            conditionings: music to be accompanied.
+            accompaniments: accompaniment of each conditioning.
+            sample_rate: rate of arrays and tensors, in Hz.
+            batch_size: K, number of consecutive pairs in a batch; by default all pairs are one batch. The accuracy is
+                the mean over batches, and pairs behind the last complete batch are left out.
 
         Raises:
             AudioError: an input cannot be read.
-            UsageError: there are fewer pairs than a batch has, or not as many conditionings as accompaniments.
+            UsageError: there are fewer pairs than a batch holds, or the numbers of both sides differ.
         """
         check_counts(conditionings, accompaniments)
         if not len(conditionings):
-            raise UsageError("no pairs to compute an accuracy of: pass at least one")
+            raise UsageError("there are no pairs to compute an accuracy of; pass at least one")
         size = len(conditionings) if batch_size is None else batch_size
         if not 1 <= size <= len(conditionings):
-            raise UsageError(f"batch_size={batch_size}: pass 1 to {len(conditionings)}, the number of pairs")
+            raise UsageError(f"batch_size must be 1 to {len(conditionings)}, the number of pairs; got {batch_size}")
         used = len(conditionings) // size * size
         scores = self.similarity_matrix(conditionings[:used], accompaniments[:used], sample_rate=sample_rate)
         batches = np.stack([scores[first : first + size, first : first + size] for first in range(0, used, size)])
@@ -88,22 +88,22 @@ class MatrixScorer(Keeper):
         *,
         sample_rate: float | None = None,
     ) -> list[Ranked]:
-        """Return the candidates by falling score; those too silent to be scored come last, with NaN.
+        """Return the candidates in order of falling score. Those too silent to be scored come last, with NaN.
 
         Args:
             conditioning: audio, or its `embeddings`.
-            candidates: audios; `embeddings` if the conditioning is.
-            sample_rate: of tensors and arrays, Hz.
+            candidates: audios, or their `embeddings` if the conditioning is one.
+            sample_rate: rate of arrays and tensors, in Hz.
 
         Raises:
             AudioError: an input cannot be read.
-            UsageError: embeddings were made by another recipe, or come together with audio.
+            UsageError: embeddings were made by another recipe, or are mixed with audio.
         """
         kept = [isinstance(side, Embeddings) for side in (conditioning, *candidates)]
         if all(kept):
             scores = self.similarity([conditioning], candidates)[0]  # type: ignore[list-item, arg-type]
         elif any(kept):
-            raise UsageError("audio and embeddings do not go together: embed all with CocolaScorer.embeddings, or none")
+            raise UsageError("audio and embeddings cannot be mixed; embed all with CocolaScorer.embeddings, or none")
         else:
             scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0]  # type: ignore[list-item, arg-type]
         ranked = [Ranked(index, score) for index, score in enumerate(scores.tolist())]

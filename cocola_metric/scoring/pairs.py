@@ -20,7 +20,7 @@ from .similarities import window_similarities
 
 
 class PairScorer(Keeper):
-    """What a scorer tells of pairs."""
+    """The scores of pairs of a conditioning and an accompaniment."""
 
     def score(self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None) -> float:
         """Return the COCOLA score (Eq. 4) of an accompaniment, averaged over windows; higher fits better.
@@ -55,14 +55,14 @@ class PairScorer(Keeper):
         *,
         sample_rate: float | None = None,
     ) -> FloatArray:
-        """Return the score of each pair; NaN, with a warning, where no window has sound on both sides.
+        """Return the score of each pair, or NaN with a warning if no window has sound on both sides.
 
         Shape:
-            -> (n,).
+            n audios, n audios -> (n,).
 
         Raises:
             AudioError: an input cannot be read.
-            UsageError: there are not as many conditionings as accompaniments.
+            UsageError: the numbers of conditionings and accompaniments differ.
         """
         check_counts(conditionings, accompaniments)
         pairs = zip(conditionings, accompaniments, strict=True)
@@ -73,9 +73,9 @@ class PairScorer(Keeper):
     def iter_scores(
         self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
     ) -> Iterator[WindowScores | AudioError]:
-        """Yield the window scores of each pair, in order, as they become ready; for a pair that cannot be read, why.
+        """Yield the window scores of each pair in order, as they become ready; yield the error of an unreadable pair.
 
-        An audio is kept until the last pair that it is in.
+        The embeddings of an audio are kept up to its last pair.
         """
         catalogue = Catalogue(sample_rate)
         numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]

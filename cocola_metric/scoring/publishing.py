@@ -1,4 +1,4 @@
-"""Weights of a scorer on their way out, as they were before they were prepared for inference."""
+"""Saving and publishing a scorer's weights, as they were before their preparation for inference."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """What a scorer can do with the weights that it was made from."""
+    """The writing of the weights that a scorer was made from."""
 
     _stored: "Callable[[], Stored]"
-    """Returns configuration and tensors, as they were stored; reading them needs torch, scoring does not."""
+    """Function that returns configuration and tensors as they were stored; it needs torch, and scoring does not."""
 
     def save_pretrained(
         self,
@@ -35,13 +35,11 @@ class Publisher:
         The weights are those this scorer was made from, bit for bit, before they were prepared for inference.
 
         Args:
-            folder: made if it is not there.
-            dtype: of the weights in the file; None keeps them as they were stored.
-            license: for the card, an identifier of the Hub's list, such as "mit".
-            training_data: for the card, in a sentence.
-            results: for the card: measure -> value.
-            accuracies: for the card: accuracies on named sets, as `checkpoints.read_accuracies` reads them from the
-                card of a training run.
+            folder: folder to write; it is created if it is missing.
+            dtype: type of the weights in the file; None keeps their stored type.
+            license: licence on the card, an identifier of the Hub's list, such as "mit".
+            training_data: description of the training data on the card, in one sentence.
+            results: results on the card, measure -> value.
 
         Raises:
             CheckpointError: the folder cannot be written.
@@ -69,19 +67,18 @@ class Publisher:
         """Publish what `save_pretrained` writes as one commit of a Hub repository, and return the commit.
 
         Args:
-            repo_id: "organisation/name"; made if it is not there.
-            private: whether a new repository is; None leaves it to the account's setting.
-            token: with permission to write; by default the one that the user is logged in with.
-            revision: branch, made if it is not there; by default the main one.
-            commit_message: in the repository's history.
-            dtype: as for `save_pretrained`, like those that follow.
-            license: for the card.
-            training_data: for the card.
-            results: for the card.
-            accuracies: for the card.
+            repo_id: repository "organisation/name"; it is created if it is missing.
+            private: visibility of a new repository; None leaves it to the account's setting.
+            token: access token with permission to write; by default that of the user's login.
+            revision: branch, created if it is missing; by default the main one.
+            commit_message: message in the repository's history.
+            dtype: type of the weights in the file; None keeps their stored type.
+            license: licence on the card, an identifier of the Hub's list, such as "mit".
+            training_data: description of the training data on the card, in one sentence.
+            results: results on the card, measure -> value.
 
         Raises:
-            CheckpointError: the Hub refuses or does not answer.
+            CheckpointError: the Hub refuses the upload or does not answer.
         """
         from ..checkpoints import CardFacts, push
 

@@ -12,16 +12,16 @@ from .embedded import Request
 
 
 class Catalogue:
-    """Numbers audios in the order they are first named; those that cannot be opened are kept as their error."""
+    """A list of distinct audios in order of first use; an audio that cannot be opened is kept as its error."""
 
     def __init__(self, sample_rate: float | None) -> None:
         self.sample_rate = sample_rate
         self.audios: list[Audio | AudioError] = []
         self._numbers: dict[Hashable, int] = {}
-        self._inputs: list[AudioInput] = []  # keeps tensors alive, so that their ids stay theirs
+        self._inputs: list[AudioInput] = []  # keeps tensors alive, so that their ids stay unique
 
     def add(self, audio: AudioInput) -> int:
-        """Return the number of an audio, opening it if it is new."""
+        """Return the number of an audio, and open it if it is new."""
         identity = _identity(audio)
         if identity not in self._numbers:
             self._numbers[identity] = len(self.audios)
@@ -33,7 +33,7 @@ class Catalogue:
         return self._numbers[identity]
 
     def requests(self, pairs: Iterable[tuple[int, int]]) -> list[Request]:
-        """Return what has to be embedded so that all these pairs can be compared over their common part.
+        """Return the requests for comparing all these pairs over their common part.
 
         Warns once, with a count, of pairs whose lengths differ by more than 0.1 s.
         """
@@ -51,7 +51,7 @@ class Catalogue:
         if uneven:
             most = max(differences) / SAMPLE_RATE
             message = f"{uneven} of {len(differences)} pairs differ in length, by up to {most:.2f} s"
-            warn_caller(f"{message}: only the common part is scored", AudioWarning)
+            warn_caller(f"{message}; only the common part is scored", AudioWarning)
         return [
             Request(audio, frozenset(lengths), functools.partial(content_sha256, source, sample_rate=self.sample_rate))
             for audio, lengths, source in zip(self.audios, needed, self._inputs, strict=True)

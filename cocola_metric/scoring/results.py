@@ -1,4 +1,4 @@
-"""What a scorer returns: scores over time, ranks, and embeddings to be kept and compared later."""
+"""The results of a scorer: scores over time, ranks, and embeddings for later comparisons."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class WindowScores:
     """COCOLA scores over time.
 
     Attributes:
-        starts: of each window, seconds.
-        scores: of each window; NaN where either side is silent.
-        mean: over the windows that are not silent; NaN if there is none.
+        starts: start time of each window, in seconds.
+        scores: score of each window; NaN if either side is silent.
+        mean: mean score of the windows that are not silent; NaN if there is none.
         silent_windows: number of windows left out of the mean.
     """
 
@@ -29,7 +29,7 @@ class WindowScores:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A candidate's place in the list that was ranked, and its score."""
+    """A candidate's index in the list that was ranked, and its score."""
 
     index: int
     score: float
@@ -37,13 +37,13 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The embedded windows of one audio, to be kept and compared later with others of the same recipe.
+    """The embedded windows of one audio, for later comparisons with others of the same recipe.
 
     Attributes:
-        embeddings: of each window, (K, D).
-        left: what the similarity makes of them where the audio is the conditioning, (K, S).
-        right: what it makes of them where it is the accompaniment, (K, S).
-        silent: which windows are silent, (K,).
+        embeddings: embedding of each window, (K, D).
+        left: side of the similarity as a conditioning, (K, S).
+        right: side of the similarity as an accompaniment, (K, S).
+        silent: True for silent windows, (K,).
         signature: recipe of the scorer that made them.
     """
 
@@ -61,10 +61,10 @@ class Embeddings:
         """Return the first windows, for a scorer of this signature.
 
         Raises:
-            UsageError: they were made by another recipe.
+            UsageError: the embeddings were made by another recipe.
         """
         if signature != self.signature:
             raise UsageError(
-                f"embeddings of another recipe ({self.signature}, now {signature}): embed the audio with this scorer"
+                f"embeddings were made by {self.signature}, not by {signature}; embed the audio with this scorer"
             )
         return Windows(self.left[:count], self.right[:count], self.silent[:count])

@@ -12,7 +12,7 @@ from .embedded import Embedded, Windows
 
 
 def window_similarities(conditioning: Embedded, accompaniment: Embedded) -> FloatArray:
-    """Return the similarity of every window of the common part; NaN where a side is silent.
+    """Return the similarity of every window of the common part; NaN if a side is silent.
 
     Shape:
         -> (K,).
@@ -22,16 +22,16 @@ def window_similarities(conditioning: Embedded, accompaniment: Embedded) -> Floa
 
 
 def windows_similarities(conditioning: Windows, accompaniment: Windows) -> FloatArray:
-    """Return the similarity of each window with the one that plays with it; NaN where a side is silent."""
+    """Return the similarity of each window with its counterpart at the same time; NaN if a side is silent."""
     scores: FloatArray = _finite(functional.similarity_pairs(conditioning.left, accompaniment.right))
     return np.where(conditioning.silent | accompaniment.silent, np.float32(np.nan), scores)
 
 
 def mean_similarities(conditionings: Sequence[Embedded], accompaniments: Sequence[Embedded]) -> FloatArray:
-    """Return the mean over the windows of `window_similarities` for every pair; NaN where all are silent.
+    """Return the mean over the windows of `window_similarities` for every pair; NaN if all are silent.
 
     Shape:
-        -> (n, m).
+        n audios, m audios -> (n, m).
     """
     row_lengths = np.asarray([audio.length for audio in conditionings])
     column_lengths = np.asarray([audio.length for audio in accompaniments])
@@ -51,7 +51,7 @@ def mean_similarities(conditionings: Sequence[Embedded], accompaniments: Sequenc
 
 
 def block_means(rows: Sequence[Windows], columns: Sequence[Windows]) -> FloatArray:
-    """Return the mean similarity of every pair of audios that have as many windows, (n, m)."""
+    """Return the mean similarity of every pair of audios with equal numbers of windows, (n, m)."""
     left, left_heard = _flat([(audio.left, audio.silent) for audio in rows])
     right, right_heard = _flat([(audio.right, audio.silent) for audio in columns])
     totals, counts = _finite(left @ right.T), left_heard @ right_heard.T
@@ -60,13 +60,13 @@ def block_means(rows: Sequence[Windows], columns: Sequence[Windows]) -> FloatArr
 
 
 def _finite(scores: FloatArray) -> FloatArray:
-    """Return scores as they are.
+    """Return scores unchanged, if they are finite.
 
     Raises:
-        CheckpointError: they are NaN or infinite, which silence is not: those of silent windows are masked later.
+        CheckpointError: a score is NaN or infinite. (Silence gives finite scores, which are masked later.)
     """
     if not np.isfinite(scores).all():
-        raise CheckpointError("the similarity gives NaN or infinite scores: the weights are damaged or unfit")
+        raise CheckpointError("the similarity gives NaN or infinite scores: the weights are damaged; fetch them again")
     return scores
 
 
@@ -75,7 +75,7 @@ def _where(condition: NDArray[np.bool_]) -> list[int]:
 
 
 def _flat(audios: Sequence[tuple[FloatArray, NDArray[np.bool_]]]) -> tuple[FloatArray, FloatArray]:
-    """Join all windows of an audio into one vector, silent ones as zeros: (n, K S) and which were heard (n, K)."""
+    """Join all windows of an audio into one vector, silent ones as zeros: (n, K S) and a mask of sound (n, K)."""
     heard = np.stack([~silent for _, silent in audios]).astype(np.float32)
     sides = np.stack([side for side, _ in audios]) * heard[..., None]
     return sides.reshape(len(audios), -1), heard

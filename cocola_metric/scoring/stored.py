@@ -1,4 +1,4 @@
-"""Embeddings that are kept on disk: an audio that was embedded before, by the same recipe, is not embedded again."""
+"""Embeddings on disk: an audio that was embedded before by the same recipe is not embedded again."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from .embedding import WindowEmbedder
 
 
 class StoredEmbedder:
-    """Embeds audios as a `WindowEmbedder` does, and keeps the result by content and recipe.
+    """Embeds audios with a `WindowEmbedder`, and stores the results by content and recipe.
 
-    Every length at which an audio is asked for is an entry of its own. An audio is embedded if one of them is missing.
+    Every length of an audio is an entry of its own. The audio is embedded if one of its entries is missing.
 
     Attributes:
-        reused: Number of audios that were not embedded, over all calls.
-        asked: Number of audios that were asked for, over all calls.
+        reused: number of audios that were read from the store, over all calls.
+        asked: number of audios of all requests, over all calls.
     """
 
     def __init__(self, embedder: WindowEmbedder, store: EmbeddingStore) -> None:
@@ -29,11 +29,11 @@ class StoredEmbedder:
         self.reused = self.asked = 0
 
     def embed_all(self, requests: Sequence[Request], recipe: str) -> Iterator[Embedded | AudioError]:
-        """Yield what `WindowEmbedder.embed_all` yields, in the same order.
+        """Yield the results of `WindowEmbedder.embed_all`, in the same order.
 
         Args:
-            requests: Audios to embed.
-            recipe: Recipe of the embeddings.
+            requests: audios to embed.
+            recipe: recipe of the embeddings.
         """
         contents = [_content(request) for request in requests]
         stored = [
@@ -49,13 +49,13 @@ class StoredEmbedder:
                 self.reused += 1
                 yield found
                 continue
-            result = next(self._embedder.embed_all([request])) if kept else next(new)  # kept: but damaged
+            result = next(self._embedder.embed_all([request])) if kept else next(new)  # kept, but damaged
             if content and isinstance(result, Embedded) and _content(request) == content:
                 self._write(request, content, recipe, result)
             yield result
 
     def _places(self, request: Request, content: str, recipe: str) -> dict[int, Path]:
-        """Return the place of each length of an audio."""
+        """Return the file of each length of an audio."""
         assert isinstance(request.audio, Audio)
         whole = request.audio.length
         return {
@@ -99,7 +99,7 @@ class StoredEmbedder:
 
 
 def _content(request: Request) -> str:
-    """Return the identity of what an audio holds; empty if it cannot be known."""
+    """Return the identity of an audio's content; empty if it cannot be known."""
     if isinstance(request.audio, AudioError) or request.identity is None:
         return ""
     try:

@@ -179,9 +179,9 @@ def _absurd_number(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (_location, "takes .* from elsewhere"),
-        (_offset, "takes .* from elsewhere"),
-        (_name, "takes 'elsewhere' from elsewhere"),
+        (_location, "reads .* from another place"),
+        (_offset, "reads .* from another place"),
+        (_name, "reads 'elsewhere' from another place"),
         (_custom_domain, "needs operators of b'com.example'"),
         (_custom_opset, "needs operators of b'com.example'"),
         (_loop, "uses the operator 'Loop'"),

@@ -309,7 +309,9 @@ def test_a_known_name_with_a_repository(user: User, server: HubServer) -> None:
     assert user.load("known")["signature"].startswith(f"COCOLA|model:known|weights:{SHA256[:8]}|")
     user.call("know", name="known", repo_id="lab/known", revision=commit, sha256="0" * 64)
     message = user.refused("known")
-    assert f"lab/known (revision {commit}): model.safetensors is damaged or replaced, SHA-256 {SHA256}" in message
+    assert (
+        f"lab/known (revision {commit}): model.safetensors is damaged or replaced: its SHA-256 is {SHA256}" in message
+    )
     assert not (user.repository_cache("lab/known") / "snapshots" / commit / loading.WEIGHTS_FILE).exists()
 
 
@@ -383,7 +385,9 @@ def test_answers_that_do_not_change(user: User, server: HubServer, status: int, 
 
 def test_only_repositories_have_revisions(tmp_path: Path) -> None:
     for name in ("embedded", tmp_path, str(tmp_path), tmp_path / "absent", "no-such-name"):
-        with pytest.raises(CheckpointError, match="revision 'v1': only Hub repositories have revisions"):
+        with pytest.raises(
+            CheckpointError, match=r"revision is only for Hub repositories, and .* is not one; got 'v1'"
+        ):
             loading.load(name, revision="v1")
 
 
@@ -498,7 +502,7 @@ def test_pushing_to_a_branch_of_a_repository_that_exists(user: User, server: Hub
     [
         ("lab/mine", None, "lab/mine (revision main) on http://127.0.0.1"),
         ("lab/mine", None, "access refused (401); check the token"),
-        ("mine", TOKEN, "mine: not the name of a Hub repository; pass organisation/name"),
+        ("mine", TOKEN, "repo_id must be the name of a Hub repository, organisation/name; got 'mine'"),
     ],
 )
 def test_pushes_that_are_refused(user: User, repo_id: str, token: str | None, message: str) -> None:

@@ -19,8 +19,8 @@ def test_what_fits_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"bias": None}, "bias is no plain tensor"),
-        ({"bias": torch.zeros(2).to_sparse()}, "bias is no plain tensor"),
+        ({"bias": None}, "bias is not a plain tensor"),
+        ({"bias": torch.zeros(2).to_sparse()}, "bias is not a plain tensor"),
         ({"bias": torch.zeros(2, dtype=torch.int64)}, "bias is int64, not float32"),
         ({"steps": torch.tensor(1.0)}, "steps is float32, not int64"),
         ({"weight": torch.zeros(3, 2)}, "weight is (3, 2), not (2, 3)"),

@@ -101,7 +101,7 @@ def test_a_malicious_pickle_does_not_run(models, tmp_path: Path) -> None:
     mark.unlink()
     assert len(read_original(file)[1]) == TENSORS
     torch.save({"state_dict": {"similarity.w": Malice(mark)}}, file)
-    with pytest.raises(CheckpointError, match=r"similarity\.w is no tensor"):
+    with pytest.raises(CheckpointError, match=r"similarity\.w is not a tensor"):
         read_original(file)
     file.write_bytes(pickle.dumps(Malice(mark)))
     with pytest.raises(CheckpointError):
@@ -192,8 +192,8 @@ def changed(state: dict[str, Any], **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layer_norm__weight": 3}, r"layer_norm\.weight is no tensor \(int\)"),
-        ({"similarity__w": torch.eye(512).to_sparse()}, r"similarity\.w is no plain tensor"),
+        ({"layer_norm__weight": 3}, r"layer_norm\.weight is not a tensor \(int\)"),
+        ({"similarity__w": torch.eye(512).to_sparse()}, r"similarity\.w is not a plain tensor"),
         ({"similarity__w": torch.eye(512).double()}, r"similarity\.w is float64, which float32 cannot hold exactly"),
         ({"extra": torch.zeros(1), "more": torch.zeros(1)}, r"unexpected extra; unexpected more"),
         ({"encoder__projection__scale": torch.zeros(1)}, r"unexpected encoder\.projection\.scale"),

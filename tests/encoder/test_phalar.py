@@ -194,11 +194,11 @@ def test_every_ablation_is_a_configuration(changes: dict[str, str]) -> None:
     ("changes", "message"),
     [
         ({"backbone": "efficientnet_b0"}, "pooling 'spectral' needs the maps of backbone 'axial'"),
-        ({"pooling": "average"}, "head 'complex_mlp' and pooling 'average' do not go together"),
-        ({"head": "mlp"}, "head 'mlp' and pooling 'spectral' do not go together"),
-        ({"similarity": "bilinear"}, "similarity 'bilinear' and head 'complex_mlp' do not go together"),
-        ({"head": "magnitude_mlp"}, "similarity 'hermitian' and head 'magnitude_mlp' do not go together"),
-        ({"pooling": "none"}, "unknown pooling 'none'; this version knows average, spectral"),
+        ({"pooling": "average"}, "head 'complex_mlp' and pooling 'average' cannot be combined"),
+        ({"head": "mlp"}, "head 'mlp' and pooling 'spectral' cannot be combined"),
+        ({"similarity": "bilinear"}, "similarity 'bilinear' and head 'complex_mlp' cannot be combined"),
+        ({"head": "magnitude_mlp"}, "similarity 'hermitian' and head 'magnitude_mlp' cannot be combined"),
+        ({"pooling": "none"}, "pooling must be one of average, spectral; got 'none'"),
     ],
 )
 def test_parts_that_do_not_go_together(changes: dict[str, str], message: str) -> None:

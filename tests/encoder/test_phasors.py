@@ -193,7 +193,7 @@ def test_the_similarity_has_matrices_for_every_kind(model: CocolaModel) -> None:
     ("backbone", "similarity"), [("phasor_efficientnet_b0", "bilinear"), ("placed_efficientnet_b0", "phasors")]
 )
 def test_phasors_need_both_a_backbone_and_a_similarity(backbone: str, similarity: str) -> None:
-    with pytest.raises(CheckpointError, match="do not go together"):
+    with pytest.raises(CheckpointError, match="cannot be combined"):
         EncoderConfig(front_end="pitch_onset", backbone=backbone, similarity=similarity)
 
 
