@@ -1,4 +1,4 @@
-"""Accuracies in a model card: what the Hub shows of a model, and other programs read (``model-index``)."""
+"""Accuracies in a model card, in the form that the Hub shows and other programs read (``model-index``)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,28 +13,28 @@ from ..whole_files import write_text_whole
 
 CARD_FILE = "README.md"
 TITLE = "COCOLA encoder"
-"""Name of a model in a card of a folder, which has no name of its own."""
+"""Name of the model in the card of a folder."""
 TASK = "audio-classification"
 TASK_NAME = "coherent sub-mix classification"
 METRIC = "accuracy"
 OTHERS = {"all": "among windows of all tracks", "other_track": "of other tracks", "same_track": "of the same track"}
-"""What the wrong accompaniments are of -> how a card says it."""
+"""Origin of the wrong accompaniments -> words in a card."""
 _HASH_LINE = re.compile(r"^SHA-256 of `model\.safetensors`: .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class CardAccuracy:
-    """How often an encoder picks the right one of K accompaniments (Eq. 8) on one set of music.
+    """The accuracy of an encoder that picks one of K accompaniments (Eq. 8) on one set of music.
 
     Attributes:
-        dataset: Name of the set.
-        split: Part of the set, such as "test".
+        dataset: name of the set.
+        split: part of the set, such as "test".
         among: K, the number of accompaniments to pick from.
-        others: What the wrong ones are of, a key of ``OTHERS``.
-        percent: The accuracy.
-        interval: Its 95 % interval over tracks; None where there is none.
-        tracks: Number of tracks; None where it was not counted.
-        windows: Number of windows.
+        others: origin of the wrong accompaniments, a key of ``OTHERS``.
+        percent: accuracy, in percent.
+        interval: 95 % interval of the accuracy over tracks, in percent; None if there is none.
+        tracks: number of tracks; None if it was not counted.
+        windows: number of windows.
     """
 
     dataset: str
@@ -48,11 +48,11 @@ class CardAccuracy:
 
     @property
     def measure(self) -> str:
-        """What was measured, in words."""
+        """Name of the measure."""
         return f"accuracy (%), K = {self.among}, {OTHERS[self.others]}"
 
     def as_result(self) -> EvalResult:
-        """Return it as the Hub's library has it."""
+        """Return the accuracy as an entry of the Hub's library."""
         known = {"interval": self.interval and list(self.interval), "tracks": self.tracks, "windows": self.windows}
         return EvalResult(
             task_type=TASK,
@@ -72,7 +72,7 @@ class CardAccuracy:
 
     @classmethod
     def of_result(cls, result: EvalResult) -> "CardAccuracy | None":
-        """Return what `as_result` was made from; None for a result of another kind."""
+        """Return the accuracy of an entry that `as_result` made; None for an entry of another kind."""
         found: Mapping[str, Any] = result.metric_args or {}
         if result.task_type != TASK or result.metric_type != METRIC or found.get("others") not in OTHERS:
             return None
@@ -90,10 +90,10 @@ class CardAccuracy:
 
 
 def read_accuracies(folder: Path) -> list[CardAccuracy]:
-    """Return the accuracies that the card in a folder states; none where there is no card.
+    """Return the accuracies in the card of a folder; an empty list if there is no card.
 
     Raises:
-        CheckpointError: The card cannot be read.
+        CheckpointError: the card cannot be read.
     """
     if not (folder / CARD_FILE).is_file():
         return []
@@ -102,16 +102,16 @@ def read_accuracies(folder: Path) -> list[CardAccuracy]:
 
 
 def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: str) -> None:
-    """Add accuracies to the card in a folder; those of the same kind and set are replaced, all else stays.
+    """Add accuracies to the card of a folder. Those of the same measure and set are replaced; the rest of the card stays.
 
     Args:
-        folder: Holds the card.
-        accuracies: Each of one set.
-        sha256: Hash of the weights that they are of, which the card states.
+        folder: folder with the card.
+        accuracies: accuracies to add.
+        sha256: SHA-256 of the weights that were measured, for the card.
 
     Raises:
-        CheckpointError: The card cannot be read.
-        OutputError: It cannot be written.
+        CheckpointError: the card cannot be read.
+        OutputError: the card cannot be written.
     """
     card = _read(folder)
     new = {_key(result): result for result in (accuracy.as_result() for accuracy in accuracies)}
@@ -130,6 +130,6 @@ def _key(result: EvalResult) -> tuple[object, ...]:
 def _read(folder: Path) -> ModelCard:
     try:
         return ModelCard.load(folder / CARD_FILE)
-    except Exception as error:  # of the YAML parser, or a plain ValueError
+    except Exception as error:  # an error of the YAML parser, or a plain ValueError
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{folder / CARD_FILE}: not a model card ({reason}); mend it or move it away") from error

@@ -75,18 +75,18 @@ def of_spectra(
     *,
     reflect: bool = False,
 ) -> AnyArray:
-    """Return what a function makes of the spectra of frames around every hop, which are those of ``torch.stft``.
+    """Apply a function to the spectra of frames around every hop, which equal those of ``torch.stft``.
 
     A window shorter than ``n_fft`` lies in the middle of its frame. Rounding in float32 depends on this, and mel images
     show rounding in the silence between loud notes.
 
     Args:
-        function: of spectra, (B, f, n_fft / 2 + 1) -> (B, f, N), which treats every frame alike.
-        waveforms: mono.
-        window: of a frame, at most ``n_fft`` samples.
-        n_fft: samples of a frame.
-        hop: samples from one frame to the next.
-        reflect: whether waveforms are mirrored at both ends, or padded with zeros.
+        function: function of spectra, (B, f, n_fft / 2 + 1) -> (B, f, N), which treats every frame alike.
+        waveforms: mono waveforms.
+        window: window of a frame, ``n_fft`` samples or fewer.
+        n_fft: number of samples of a frame.
+        hop: number of samples from one frame to the next.
+        reflect: True mirrors waveforms at both ends; False pads them with zeros.
 
     Shape:
         (B, L) -> (B, F, N), F = L // hop + 1.

@@ -40,6 +40,7 @@ class Publisher:
             license: licence on the card, an identifier of the Hub's list, such as "mit".
             training_data: description of the training data on the card, in one sentence.
             results: results on the card, measure -> value.
+            accuracies: accuracies on the card; `checkpoints.read_accuracies` reads those of a training run.
 
         Raises:
             CheckpointError: the folder cannot be written.
@@ -76,6 +77,7 @@ class Publisher:
             license: licence on the card, an identifier of the Hub's list, such as "mit".
             training_data: description of the training data on the card, in one sentence.
             results: results on the card, measure -> value.
+            accuracies: accuracies on the card; `checkpoints.read_accuracies` reads those of a training run.
 
         Raises:
             CheckpointError: the Hub refuses the upload or does not answer.

@@ -68,10 +68,10 @@ def find_links(file: BinaryIO, size: int, name: str, position: int = 0) -> list[
 
 
 def without_serial_number(stream: bytes) -> bytes:
-    """Return an OGG file of one stream under the number 0; encoders draw one, so equal sound makes unequal files.
+    """Return an OGG file of one stream with serial number 0. Encoders draw this number, so files of equal sound differ.
 
     Raises:
-        AudioError: A page is damaged or cut.
+        AudioError: a page is damaged or truncated.
     """
     pages = []
     for page in _pages(io.BytesIO(stream), len(stream), "the file", 0):
