@@ -102,7 +102,7 @@ def read_accuracies(folder: Path) -> list[CardAccuracy]:
 
 
 def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: str) -> None:
-    """Add accuracies to the card of a folder. Those of the same measure and set are replaced; the rest of the card stays.
+    """Add accuracies to the card of a folder. Those of the same measure and set are replaced; the rest stays.
 
     Args:
         folder: folder with the card.
