@@ -1,5 +1,6 @@
 """The commands of this room: evaluate, compare, ablation, figure4."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from cocola_metric.dispatch import new_parser, reporting
 from cocola_metric.encoder import MODES
 
 from ..signal import PARTITIONS
+from .protocols import PROTOCOLS
 
 PACKAGE = "cocola_metric.training"
 
@@ -14,7 +16,7 @@ PACKAGE = "cocola_metric.training"
 def evaluate(arguments: Sequence[str] | None = None) -> None:
     """Measure how well an encoder tells coherent from mismatched sub-mixes (section 5.1, Eq. 8 with K = 2).
 
-    python -m cocola_metric.training evaluate CORPUS [CORPUS ...] --model embedded
+    python -m cocola_metric.training evaluate CORPUS [CORPUS ...] --model embedded --protocol paper --k 2
     python -m cocola_metric.training evaluate --table2 MODEL [MODEL ...] --test NAME=CORPUS [...]
     python -m cocola_metric.training evaluate --validity MODEL [MODEL ...] --test NAME=CORPUS [...]
     """
@@ -39,11 +41,22 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--test", nargs="+", action="extend", metavar="[NAME=]CORPUS", help="test sets of a comparison")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison as JSON")
     parser.add_argument("--partition", nargs="+", choices=PARTITIONS, help="how stems are split (Table 2: both)")
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="paper: measure by the paper's protocol, too, beside the strict one (default: paper for --table2)",
+    )
+    parser.add_argument(
+        "--k", type=_sizes, default="2,8,16,64", help="windows of a batch, by the paper's protocol (default: 2,8,16,64)"
+    )
     parser.add_argument("--max-tracks", type=int, help="read only the first so many tracks of a corpus")
     parser.add_argument("--max-windows", type=int, help="read at most so many windows of a track, evenly spread")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and negatives of a comparison")
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     options = parser.parse_args(arguments)
+    options.protocol = options.protocol or ("paper" if options.table2 else "strict")
+    if options.validity and options.protocol == "paper":
+        parser.error("--protocol paper goes with --table2, or with corpora for one encoder, not with --validity")
     comparing = bool(options.table2 or options.validity)
     if comparing != bool(options.test) or comparing == bool(options.corpus):
         parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
@@ -53,6 +66,14 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
         from .evaluate import run
 
         run(options)
+
+
+def _sizes(text: str) -> list[int]:
+    """Read values of K, separated by commas."""
+    sizes = [int(size) for size in text.split(",")]
+    if min(sizes) < 2:
+        raise argparse.ArgumentTypeError(f"K must be 2 or more; got {min(sizes)}")
+    return sizes
 
 
 def compare(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from cocola_metric.audio.inputs import read_audio
 from cocola_metric.checkpoints import loading, read_accuracies
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
-from cocola_metric.errors import UsageError
+from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora.registry import index_stem_folder
 from cocola_metric.training.evaluation import commands, evaluate, held_out, table2, validity, validity_report
 from cocola_metric.training.evaluation.baselines import cross_validated_wins, fit_preference
@@ -148,6 +148,12 @@ def test_accuracy_of_a_perfect_and_of_a_blind_encoder() -> None:
         assert result.low < result.percent < result.high
 
 
+def test_windows_of_one_track_cannot_be_mismatched() -> None:
+    alone = evaluate.EmbeddedSubmixes(np.zeros(3, np.int64), torch.ones(3, 2, 500))
+    with pytest.raises(AudioError, match="windows of two tracks or more are needed"):
+        evaluate.score_distributions(CocolaModel(MEL), alone)
+
+
 def test_a_tie_is_half_a_win() -> None:
     constant = torch.ones(6, 8)
     negatives = draw_negatives(np.repeat([0, 1], 3), same_track=False)
@@ -235,7 +241,14 @@ def test_table_2_from_the_command_line(corpus: Path, weights: Path, tmp_path: Pa
     tests = ["--test", f"songs={corpus}", f"again={corpus}", "--max-tracks", "3", "--max-windows", "1"]
     commands.evaluate([*models, *tests, "--json", str(file)])
     printed = capsys.readouterr().out
-    assert printed.count("## ") == 7
+    titles = [line for line in printed.splitlines() if line.startswith("## ")]
+    assert [title.startswith("## Strict protocol: ") for title in titles] == [True] * 6 + [False]
+    assert titles[-1] == "## The paper's protocol"
+    for published in (
+        "| COCOLA All | 90.43 | 93.06 |",
+        "| PHALAR | 86.8 | 81.5 |",
+    ):  # beside the paper's protocol alone
+        assert printed.index(titles[-1]) < printed.index(published)
     [header, *_] = (line for line in printed.splitlines() if line.startswith("| accuracy"))
     assert header == "| accuracy (%), K = 2 | songs (3 tracks, 3 windows) | again (3 tracks, 3 windows) |"
     rows = [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")]
@@ -341,7 +354,9 @@ def test_validity_from_the_command_line(corpus: Path, weights: Path, tmp_path: P
 
 def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
     picture = tmp_path / "scores.png"
-    commands.evaluate([str(corpus), "--model", str(weights), "--max-tracks", "2", "--plot", str(picture)])
+    commands.evaluate(
+        [str(corpus), "--model", str(weights), "--max-tracks", "2", "--plot", str(picture), "--protocol", "paper"]
+    )
     report = json.loads(capsys.readouterr().out)
     result = report[str(corpus)]
     assert list(result["among"]) == ["2", "8", "16", "64"] and result["among"]["8"] is None  # of four windows
