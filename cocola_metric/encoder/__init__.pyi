@@ -5,7 +5,7 @@ from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
-from .phasors import turn_embeddings
+from .phasors import PhasorSizes, turn_embeddings
 from .similarity import Similarity, SymmetricSimilarity
 from .tensor_encoder import TensorEncoder, one_thread_per_operation
 
@@ -23,6 +23,7 @@ __all__ = [
     "FrontEndModule",
     "Mode",
     "PhasorEfficientNet",
+    "PhasorSizes",
     "PlacedEfficientNet",
     "Sides",
     "Similarity",

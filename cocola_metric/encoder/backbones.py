@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .axial import LAST_WIDTH, AxialNetwork
-from .phasors import PITCH, TIME, PitchPhasors, TimePhasors
+from .phasors import NARROW, WIDE, PhasorSizes, PitchPhasors, TimePhasors
 
 
 class StaticPadConv2d(nn.Conv2d):
@@ -124,15 +124,17 @@ class PhasorEfficientNet(PlacedEfficientNet):
 
     Attributes:
         phasor_width: P, the number of real numbers of the phasors.
+        sizes: numbers of channels of the phasors.
     """
 
-    def __init__(self, network: Any, *, places: bool = False, pitch: bool = True) -> None:
+    def __init__(self, network: Any, *, places: bool = False, pitch: bool = True, sizes: PhasorSizes = NARROW) -> None:
         """Take a timm EfficientNet-B0.
 
         Args:
             network: EfficientNet-B0 of timm.
             places: True adds the readings of `PlacedEfficientNet`.
             pitch: True adds phasors over pitch.
+            sizes: numbers of channels of the phasors.
         """
         super().__init__(network)
         self.places = places
@@ -140,9 +142,10 @@ class PhasorEfficientNet(PlacedEfficientNet):
             del self.time, self.pitch, self.both
             self.width = network.num_features
             self.norm = nn.BatchNorm1d(self.width)
-        self.time_phasors = TimePhasors()
-        self.pitch_phasors = PitchPhasors() if pitch else None
-        self.phasor_width = TIME.width + (PITCH.width if pitch else 0)
+        self.sizes = sizes
+        self.time_phasors = TimePhasors(sizes)
+        self.pitch_phasors = PitchPhasors(sizes) if pitch else None
+        self.phasor_width = sizes.time.width + (sizes.pitch.width if pitch else 0)
 
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
         """Return the average, readings if there are any, and phasors, from images and their maps."""
@@ -185,9 +188,9 @@ def _placed_efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Modu
 
 
 def _phasor_efficientnet_b0(
-    channels: int, drop_connect: float, *, places: bool = False, pitch: bool = True
+    channels: int, drop_connect: float, *, places: bool = False, pitch: bool = True, sizes: PhasorSizes = NARROW
 ) -> tuple[nn.Module, int]:
-    network = PhasorEfficientNet(_create(channels, drop_connect), places=places, pitch=pitch)
+    network = PhasorEfficientNet(_create(channels, drop_connect), places=places, pitch=pitch, sizes=sizes)
     return network, network.width
 
 
@@ -201,6 +204,8 @@ BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
     "phasor_efficientnet_b0": _phasor_efficientnet_b0,
     "time_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, pitch=False),
     "placed_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True),
+    "wide_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, sizes=WIDE),
+    "placed_wide_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True, sizes=WIDE),
     "axial": _axial,
 }
 """Name -> function of a number of channels that returns a network and the width of its output for the projection.

@@ -17,7 +17,7 @@ from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, select_mode
 from .heads import MagnitudeMlp, complex_mlp, mlp
 from .modes import MODES, Mode
-from .phasors import PITCH, TIME, PhasorSimilarity
+from .phasors import NARROW, WIDE, PhasorSimilarity
 from .poolings import AveragePooling, SpectralPooling
 from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
 
@@ -59,10 +59,12 @@ class EncoderConfig:
                 f"backbone {self.backbone!r} takes images of {needed[0]} rows and {needed[1]:g} s a frame, which front "
                 f"end {self.front_end!r} does not make; choose {', '.join(fit)}, or backbone 'efficientnet_b0'"
             )
-        if ("phasor" in self.backbone) != ("phasors" in self.similarity):
+        if any(
+            (kind in self.backbone) != (kind in self.similarity) for kind in ("phasor", "time_phasor", "wide_phasor")
+        ):
             raise CheckpointError(
                 f"backbone {self.backbone!r} and similarity {self.similarity!r} cannot be combined: phasors need a "
-                "backbone and a similarity of phasors; choose both or neither"
+                "backbone and a similarity of phasors of one kind; choose both or neither"
             )
         phasors = PHASOR_GROUPS.get(self.similarity, ())
         if phasors and self.embedding_dim <= (width := sum(group.width for group in phasors)):
@@ -160,7 +162,12 @@ class CocolaEncoder(nn.Module):
         return torch.cat([projected, pooled[..., phasors:]], dim=-1) if self.phasor_width else projected
 
 
-PHASOR_GROUPS = {"phasors": (TIME, PITCH), "time_phasors": (TIME,), "mixed_phasors": (TIME, PITCH)}
+PHASOR_GROUPS = {
+    "phasors": (NARROW.time, NARROW.pitch),
+    "time_phasors": (NARROW.time,),
+    "mixed_phasors": (NARROW.time, NARROW.pitch),
+    "wide_phasors": (WIDE.time, WIDE.pitch),
+}
 SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "bilinear": BilinearSimilarity,
     "cosine": CosineSimilarity,

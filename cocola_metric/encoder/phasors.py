@@ -18,12 +18,10 @@ from .similarity import Similarity
 HERTZ_STEP = 0.2
 TIME_FREQUENCIES = 30
 """Number of frequencies over time: 0.2 to 6 Hz, from a beat at 12 bpm to a sixteenth note at 90 bpm."""
-TRUNK_CHANNELS, IMAGE_CHANNELS = 8, 4
 PITCH_FREQUENCIES = 12
 """Number of frequencies over pitch: 1 to 12 periods per octave, which tell semitones apart in any octave."""
 HARMONY_FREQUENCIES = 5
 """Number of frequencies over time in the series over pitch, in both directions; chords may change once a second."""
-SALIENCES = 2
 ROWS_PER_OCTAVE = 24
 WHOLE_OCTAVES = 120
 """Rows of the 128 that make whole octaves; a constant over all of them vanishes in the series."""
@@ -53,8 +51,37 @@ class PhasorGroup:
         return 2 * self.frequencies * self.channels
 
 
-TIME = PhasorGroup(TIME_FREQUENCIES, TRUNK_CHANNELS + IMAGE_CHANNELS)
-PITCH = PhasorGroup(PITCH_FREQUENCIES * (2 * HARMONY_FREQUENCIES + 1), SALIENCES)
+@dataclass(frozen=True)
+class PhasorSizes:
+    """Numbers of learned channels.
+
+    Attributes:
+        trunk: channels over time of the trunk's map.
+        image: channels over time of the images.
+        saliences: channels over pitch.
+        hidden: channels between the trunk's map and its channels over time; 0 stands for none between.
+        hidden_saliences: channels between the images and the saliences.
+    """
+
+    trunk: int = 8
+    image: int = 4
+    saliences: int = 2
+    hidden: int = 0
+    hidden_saliences: int = 8
+
+    @property
+    def time(self) -> PhasorGroup:
+        """Phasors over time."""
+        return PhasorGroup(TIME_FREQUENCIES, self.trunk + self.image)
+
+    @property
+    def pitch(self) -> PhasorGroup:
+        """Phasors over pitch."""
+        return PhasorGroup(PITCH_FREQUENCIES * (2 * HARMONY_FREQUENCIES + 1), self.saliences)
+
+
+NARROW, WIDE = PhasorSizes(), PhasorSizes(24, 8, 4, hidden=48, hidden_saliences=16)
+TIME, PITCH = NARROW.time, NARROW.pitch
 
 
 def waves(count: int, spacing: float, frequencies: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,16 +118,19 @@ class TimePhasors(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: PhasorSizes = NARROW) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(
-            nn.Conv2d(24, TRUNK_CHANNELS, (32, 1), bias=False), nn.BatchNorm2d(TRUNK_CHANNELS), nn.SiLU()
-        )
+        first = sizes.hidden or sizes.trunk
+        layers: list[nn.Module] = [nn.Conv2d(24, first, (32, 1), bias=False), nn.BatchNorm2d(first), nn.SiLU()]
+        if sizes.hidden:
+            further = nn.Conv2d(first, sizes.trunk, (1, 3), padding=(0, 1), bias=False)
+            layers += [further, nn.BatchNorm2d(sizes.trunk), nn.SiLU()]
+        self.trunk = nn.Sequential(*layers)
         self.image = nn.Sequential(
             *(nn.Conv2d(2, 8, (8, 5), (4, FRAMES_PER_ONSET), (2, 2), bias=False), nn.BatchNorm2d(8), nn.SiLU()),
-            *(nn.Conv2d(8, IMAGE_CHANNELS, (32, 1), bias=False), nn.BatchNorm2d(IMAGE_CHANNELS), nn.SiLU()),
+            *(nn.Conv2d(8, sizes.image, (32, 1), bias=False), nn.BatchNorm2d(sizes.image), nn.SiLU()),
         )
-        self.gain = nn.Parameter(torch.zeros(TIME_FREQUENCIES, TIME.channels))
+        self.gain = nn.Parameter(torch.zeros(TIME_FREQUENCIES, sizes.time.channels))
         hertz = HERTZ_STEP * torch.arange(1, TIME_FREQUENCIES + 1, dtype=torch.float32)
         self.register_buffer("frequencies", hertz, persistent=False)
 
@@ -139,13 +169,14 @@ class PitchPhasors(nn.Module):
     pitch_frequencies: Tensor
     time_frequencies: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: PhasorSizes = NARROW) -> None:
         super().__init__()
+        hidden = sizes.hidden_saliences
         self.salience = nn.Sequential(
-            *(nn.Conv2d(1, 8, (49, 1), padding=(24, 0), bias=False), nn.BatchNorm2d(8), nn.SiLU()),
-            *(nn.Conv2d(8, SALIENCES, 1), nn.SiLU()),
+            *(nn.Conv2d(1, hidden, (49, 1), padding=(24, 0), bias=False), nn.BatchNorm2d(hidden), nn.SiLU()),
+            *(nn.Conv2d(hidden, sizes.saliences, 1), nn.SiLU()),
         )
-        self.gain = nn.Parameter(torch.zeros(PITCH.frequencies, SALIENCES))
+        self.gain = nn.Parameter(torch.zeros(sizes.pitch.frequencies, sizes.saliences))
         octaves = torch.arange(1, PITCH_FREQUENCIES + 1, dtype=torch.float32)
         hertz = HERTZ_STEP * torch.arange(-HARMONY_FREQUENCIES, HARMONY_FREQUENCIES + 1, dtype=torch.float32)
         self.register_buffer("pitch_frequencies", octaves, persistent=False)
@@ -175,7 +206,7 @@ class PitchPhasors(nn.Module):
         return first, second
 
 
-def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor) -> Tensor:
+def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor, sizes: PhasorSizes = NARROW) -> Tensor:
     """Turn embeddings that end in phasors over time and pitch, as if their music were later and higher.
 
     Music that leaves the window at one end enters at the other. Numbers that are no phasors stay as they are.
@@ -188,9 +219,11 @@ def turn_embeddings(embeddings: Tensor, seconds: Tensor, semitones: Tensor) -> T
     over_time = seconds[..., None] * hertz
     harmony = over_time[..., : 2 * HARMONY_FREQUENCIES + 1]
     over_both = (semitones[..., None] * octaves)[..., None] + harmony[..., None, :]
-    real, time, pitch = embeddings.split([embeddings.shape[-1] - TIME.width - PITCH.width, TIME.width, PITCH.width], -1)
-    later = _turned(time, TIME, over_time[..., HARMONY_FREQUENCIES + 1 :])
-    return torch.cat([real, later, _turned(pitch, PITCH, over_both.flatten(-2))], dim=-1)
+    groups = sizes.time, sizes.pitch
+    widths = [group.width for group in groups]
+    real, time, pitch = embeddings.split([embeddings.shape[-1] - sum(widths), *widths], -1)
+    later = _turned(time, groups[0], over_time[..., HARMONY_FREQUENCIES + 1 :])
+    return torch.cat([real, later, _turned(pitch, groups[1], over_both.flatten(-2))], dim=-1)
 
 
 def _turned(phasors: Tensor, group: PhasorGroup, periods: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_n
 from cocola_metric.encoder.phasors import (
     PITCH,
     TIME,
+    WIDE,
     PhasorForm,
     PhasorSimilarity,
     PitchPhasors,
@@ -189,8 +190,36 @@ def test_the_similarity_has_matrices_for_every_kind(model: CocolaModel) -> None:
     }
 
 
+def test_wide_phasors_turn_like_all_others() -> None:
+    torch.manual_seed(0)
+    time, pitch = TimePhasors(WIDE), PitchPhasors(WIDE)
+    channels, saliences = torch.randn(2, 1, WIDE.time.channels, 125), torch.randn(2, 1, WIDE.pitch.channels, 120, 125)
+    for group, series, sides, dim in (
+        (WIDE.time, lambda side: time.series(side, 0.08), channels, -1),
+        (WIDE.pitch, pitch.series, saliences, 2),
+    ):
+        together, alone = movements(random_form(group), series, *sides, 3, dim)
+        assert together < MOVING_TOLERANCE and alone > 100 * MOVING_TOLERANCE
+    model = CocolaModel(
+        EncoderConfig(
+            front_end="pitch_onset",
+            backbone="placed_wide_phasor_efficientnet_b0",
+            similarity="wide_phasors",
+            embedding_dim=REAL_WIDTH + WIDE.time.width + WIDE.pitch.width,
+        )
+    ).eval()
+    with torch.inference_mode():
+        assert model.encoder(0.1 * torch.randn(2, 32_000)).isfinite().all()
+
+
 @pytest.mark.parametrize(
-    ("backbone", "similarity"), [("phasor_efficientnet_b0", "bilinear"), ("placed_efficientnet_b0", "phasors")]
+    ("backbone", "similarity"),
+    [
+        ("phasor_efficientnet_b0", "bilinear"),
+        ("placed_efficientnet_b0", "phasors"),
+        ("wide_phasor_efficientnet_b0", "phasors"),
+        ("time_phasor_efficientnet_b0", "phasors"),
+    ],
 )
 def test_phasors_need_both_a_backbone_and_a_similarity(backbone: str, similarity: str) -> None:
     with pytest.raises(CheckpointError, match="cannot be combined"):

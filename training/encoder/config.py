@@ -157,6 +157,8 @@ class TrainingConfig:
             of other tracks; for `train-head`.
         noise_weight: weight of that in the loss.
         itself: choice of the conditioning as one more wrong accompaniment of itself; for `train-head`.
+        phasors_alone: choice to leave the real part out of the similarity, for a head that is joined to an encoder
+            with a real part of its own; for `train-head`.
         calibration: replace the running statistics of BatchNorm at the end by plain averages over whole windows; the
             authors keep the running ones.
         validation_windows: windows of a validation batch, two from each track; as many have to be found in the
@@ -185,6 +187,7 @@ class TrainingConfig:
     noises: int = 0
     noise_weight: float = 0.5
     itself: bool = False
+    phasors_alone: bool = False
     calibration: bool = True
     validation_windows: int = 32
     bfloat16: bool = False

@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from cocola_metric import checkpoints, functional
-from cocola_metric.encoder import CocolaModel, PhasorEfficientNet, PlacedEfficientNet, TrunkMaps
+from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import UsageError
 
 from ..runs import Pace, Training, note_settings, run_loop
 from . import train
-from .choices import CHOICES, chances_among
+from .choices import CHOICES
 from .config import TrainingConfig, load_config
+from .judging import embed_maps, measure_head
 from .maps import NOISES, SIDES, WHITE, MapStore, backbone_of, open_watched
-from .noises import below_others, noise_loss
+from .noises import noise_loss
 from .starts import TRUNK, load_head, save_head, start_weights
 from .train import keep_freed_memory
 from .turning import turned_wrongs
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_MEASUREMENTS = 200
-PAIRS_AT_ONCE = 32
 MATRIX = "similarity.weight"
 READINGS_LEARNT = tuple(f"encoder.backbone.{part}." for part in ("time", "pitch", "both"))
 
@@ -100,6 +100,8 @@ def train_head(
         checkpoints.refuse_mismatch(model.state_dict(), begun.items(), f"{head}: not a head of this configuration")
         model.load_state_dict(begun)
     trained = freeze(model, start_weights(model, start_from, within="" if keep else TRUNK))
+    if config.phasors_alone:
+        trained = _leave_real_part_out(model, trained)
     if store.is_lean and any(name.startswith(READINGS_LEARNT) for name, _ in trained):
         raise UsageError(f"{maps}: lean maps hold what the encoder read; to learn to read write them without --lean")
     optimizer = torch.optim.Adam(
@@ -152,6 +154,13 @@ def freeze(model: CocolaModel, kept: set[str]) -> list[tuple[str, nn.Parameter]]
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
+def _leave_real_part_out(model: CocolaModel, trained: list[tuple[str, nn.Parameter]]) -> list[tuple[str, nn.Parameter]]:
+    """Give the real part no say in the similarity, and return what is trained then."""
+    matrix = model.similarity.get_parameter("weight")
+    matrix.requires_grad_(False).zero_()
+    return [(name, part) for name, part in trained if name != MATRIX]
+
+
 def _train(model: CocolaModel) -> CocolaModel:
     """Put trained modules into training mode; norms and dropouts of frozen ones stay in evaluation mode."""
     for module in model.modules():
@@ -168,75 +177,6 @@ def _keep(model: CocolaModel) -> CocolaModel:
 def _embed_noises(model: CocolaModel, noises: MapStore, count: int, generator: torch.Generator) -> Tensor:
     rows = torch.randperm(noises.count, generator=generator)[: -(-count // SIDES)]
     return embed_maps(model, noises, np.sort(rows.numpy())).flatten(0, 1)[:count]
-
-
-def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
-    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D).
-
-    A lean store holds what the encoder of the trunk read in it; the model has to read it alike.
-    """
-    backbone = backbone_of(model)
-    images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
-    if not store.is_lean:
-        pooled = backbone.read(images, maps)
-    else:
-        phasors = backbone.phasors(images, maps.quarter) if isinstance(backbone, PhasorEfficientNet) else []
-        pooled = torch.cat([_kept_readings(backbone, store, rows, maps), *phasors], dim=1)
-    embeddings: Tensor = model.encoder.project(pooled)
-    grouped: Tensor = embeddings.unflatten(0, (len(rows), SIDES))
-    return grouped
-
-
-def _kept_readings(backbone: PlacedEfficientNet, store: MapStore, rows: NDArray[np.int64], maps: TrunkMaps) -> Tensor:
-    if isinstance(backbone, PhasorEfficientNet) and not backbone.places:
-        normed: Tensor = backbone.norm(maps.average)
-        return normed
-    return store.readings(rows).flatten(0, 1)
-
-
-@torch.inference_mode()
-def measure_head(model: CocolaModel, stores: dict[str, MapStore], white: MapStore | None = None) -> dict[str, float]:
-    """Return the accuracies of a head on the windows of validation tracks.
-
-    Each is the share of windows whose right accompaniment has the higher score. ``shift``, ``transpose``, ``stretch``,
-    ``noise``: against itself made wrong; ``other_track``, ``same_track``: against a window of another track, or of the
-    same one; ``among_16``: against fifteen windows of other tracks. ``below``: share of accompaniments of other tracks
-    that score above white noise, where its maps are given.
-    """
-    model.eval()
-    measured: dict[str, float] = {}
-    for kind, store in stores.items():
-        parts = np.array_split(np.arange(store.count), -(-store.count // PAIRS_AT_ONCE))
-        conditioning, accompaniment, wrong = torch.cat([embed_maps(model, store, rows) for rows in parts]).unbind(1)
-        own = model.similarity.pairs(conditioning, accompaniment)
-        has_wrong = torch.from_numpy(store.arrays["has_wrong"][: store.count].copy())
-        better = own > model.similarity.pairs(conditioning, wrong)
-        measured[kind] = better[has_wrong].float().mean().item()
-        if kind == "shift":  # the rest of these pairs is music as it is
-            similarities = model.similarity.matrix(conditioning, accompaniment)
-            tracks = torch.from_numpy(store.arrays["tracks"][: store.count].copy())
-            measured |= _among_windows(similarities, tracks, store.batch_size)
-            if white is not None:
-                heard = embed_maps(model, white, np.arange(white.count)).flatten(0, 1)
-                measured["below"] = below_others(similarities, model.similarity.matrix(conditioning, heard), tracks)
-    return measured
-
-
-def _among_windows(similarities: Tensor, tracks: Tensor, batch_size: int) -> dict[str, float]:
-    own, related = similarities.diagonal()[:, None], tracks[:, None] == tracks[None, :]
-    better = own > similarities
-    number = torch.arange(len(tracks))
-    split_alike = number[:, None] // batch_size == number[None, :] // batch_size
-    itself = torch.eye(len(tracks), dtype=torch.bool)
-    blocks = [similarities[rows][:, rows] for rows in number.split(batch_size)]
-    return {
-        "validation_loss": torch.stack([functional.contrastive_loss(block) for block in blocks]).mean().item(),
-        "validation_accuracy": torch.stack([functional.accuracy(block) for block in blocks]).mean().item(),
-        "other_track": better[~related].float().mean().item(),
-        "same_track": better[related & split_alike & ~itself].float().mean().item(),
-        **{f"among_{count}": chances_among(better, ~related, count).nanmean().item() for count in CHOICES},
-    }
 
 
 def _similarities(
@@ -259,7 +199,8 @@ def _similarities(
     if config.itself:
         columns.append(model.similarity.pairs(conditioning, conditioning)[:, None])
     if config.turned:
-        turned = turned_wrongs(accompaniment, config.turned, config.sampling, generator)
+        sizes = backbone_of(model).sizes
+        turned = turned_wrongs(accompaniment, config.turned, config.sampling, sizes, generator)
         columns.append((model.similarity.left(conditioning)[:, None] * turned).sum(-1))
     return torch.cat(columns, dim=1)
 

@@ -12,13 +12,13 @@ from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import UsageError
 
-from .heads import measure_head
+from .judging import measure_head
 from .maps import TREATED, WHITE, MapStore, open_watched
 from .starts import load_head
 
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
 JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise", "below")
-BACKBONES = {"phasor_efficientnet_b0": "placed_phasor_efficientnet_b0"}
+BACKBONES = {f"{kind}_efficientnet_b0": f"placed_{kind}_efficientnet_b0" for kind in ("phasor", "wide_phasor")}
 
 
 def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaModel:
@@ -85,6 +85,12 @@ def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     encoder = checkpoints.load(options.encoder).model
     head = load_head(options.head, encoder)
-    joined, share = choose_share(encoder, head, options.maps)
+    if (options.maps is None) == (options.share is None):
+        raise UsageError("the share is chosen on maps, or given: pass either --maps or --share")
+    joined, share = (
+        choose_share(encoder, head, options.maps)
+        if options.share is None
+        else (join_head(encoder, head, options.share), options.share)
+    )
     checkpoints.save(joined, options.out, dtype=torch.float16)
     print(f"{options.out}: {share} of the phasors", file=sys.stderr)

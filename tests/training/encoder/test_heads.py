@@ -12,6 +12,7 @@ from tiny_corpus import write_corpus
 
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
+from cocola_metric.encoder.phasors import PhasorSizes
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.training.encoder import commands, heads, joining, maps
 from cocola_metric.training.encoder.choices import chances_among
@@ -127,6 +128,21 @@ def test_a_head_is_trained_and_the_trunk_stays(start: Path, kept: Path, config: 
         assert torch.allclose(value, trained.get_parameter(name), atol=2e-3), name  # float16
 
 
+def test_a_head_can_be_trained_without_its_real_part(
+    start: Path, kept: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    alone = dataclasses.replace(config, phasors_alone=True, steps=2)
+    trained = heads.train_head(alone, tmp_path / "run", kept, start_from=str(start))
+    assert trained.similarity.get_parameter("weight").abs().max() == 0
+    with torch.inference_mode():
+        embedded = heads.embed_maps(trained, maps.MapStore(kept / "train"), np.arange(2))[:, 0]
+        other = embedded.clone()
+        other[:, :64] = 1.0
+        torch.testing.assert_close(
+            trained.similarity.pairs(embedded, other), trained.similarity.pairs(embedded, embedded)
+        )
+
+
 def test_kept_weights_are_all_that_fit(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
     width = PHASORS.embedding_dim - 64 + 512
     beside = EncoderConfig(
@@ -196,7 +212,7 @@ def test_every_configuration_of_a_head_can_be_read(path: Path) -> None:
 def test_turned_wrongs_leave_the_rest_and_all_norms_alone() -> None:
     torch.manual_seed(0)
     embeddings = torch.randn(3, PHASORS.embedding_dim)
-    turned = turned_wrongs(embeddings, 4, SamplingConfig(), torch.Generator().manual_seed(0))
+    turned = turned_wrongs(embeddings, 4, SamplingConfig(), PhasorSizes(), torch.Generator().manual_seed(0))
     assert turned.shape == (3, 4, PHASORS.embedding_dim)
     assert torch.equal(turned[..., :64], embeddings[:, None, :64].expand(-1, 4, -1))
     assert torch.allclose(turned.norm(dim=-1), embeddings.norm(dim=-1)[:, None].expand(-1, 4), atol=1e-3)
@@ -230,3 +246,6 @@ def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_
     save_head(CocolaModel(PHASORS), tmp_path / "head")
     commands.join_head([str(start), str(tmp_path / "head"), "--maps", str(kept), "--out", str(tmp_path / "joined")])
     assert loading.load(tmp_path / "joined").model.config.embedding_dim == 512 + 720 + 528
+    commands.join_head([str(start), str(tmp_path / "head"), "--share", "2", "--out", str(tmp_path / "twice")])
+    with pytest.raises(SystemExit):
+        commands.join_head([str(start), str(tmp_path / "head"), "--out", str(tmp_path / "neither")])

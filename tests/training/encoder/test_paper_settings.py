@@ -37,6 +37,7 @@ PAPER: dict[str, tuple[Any, str]] = {
     "noises": (0, OFF),
     "noise_weight": (0.5, "of noises alone"),
     "itself": (False, OFF),
+    "phasors_alone": (False, OFF),
     "calibration": (False, OFF),
     "validation_windows": (32, CODE),
     "bfloat16": (False, f"{CODE}: precision is not set"),
