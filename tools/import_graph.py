@@ -1,4 +1,4 @@
-"""Count the rooms of a checkout and who imports whom: python -m tools.import_graph [CHECKOUT] [--arrows].
+"""Count the rooms of a checkout and who imports whom: python -m tools.import_graph [CHECKOUT].
 
 A room is a folder of a package, or a file beside them. An arrow leads from a room to one that it imports, at the top of
 a file or inside a function.
@@ -7,7 +7,9 @@ a file or inside a function.
 import argparse
 import ast
 import functools
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = ("cocola_metric", "training", "benchmarks")
@@ -81,16 +83,52 @@ def longest_chain(arrows: Arrows) -> list[str]:
         raise ValueError("the arrows go in a circle") from error
 
 
-def describe(package: str, arrows: Arrows, files: Mapping[str, Path]) -> str:
-    """Return one line of counts: rooms, arrows between them, the longest chain; all within one package."""
+@dataclass(frozen=True)
+class Counts:
+    """What is counted of one package.
+
+    Attributes:
+        files: Number of its files.
+        rooms: Number of its rooms.
+        arrows: Number of arrows between them.
+        chain: The longest way along the arrows, from the importing end.
+    """
+
+    files: int
+    rooms: int
+    arrows: int
+    chain: Sequence[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.files} files in {self.rooms} rooms, {self.arrows} arrows, "
+            f"longest chain {len(self.chain)}: {' > '.join(self.chain)}"
+        )
+
+
+def count_within(package: str, arrows: Arrows, files: Mapping[str, Path]) -> Counts:
+    """Count rooms, arrows between them and the longest chain, all within one package."""
     within = {room: {found for found in arrows[room] if owner(found) == package} for room in arrows}
     within = {room: found for room, found in within.items() if owner(room) == package}
-    chain = longest_chain(within)
     count = sum(owner(room_of(name)) == package and room_of(name) in within for name in files)
-    return (
-        f"{package}: {count} files in {len(within)} rooms, {sum(map(len, within.values()))} arrows, "
-        f"longest chain {len(chain)}: {' > '.join(chain)}"
-    )
+    return Counts(count, len(within), sum(map(len, within.values())), longest_chain(within))
+
+
+def count_between(arrows: Arrows) -> int:
+    """Count the arrows that lead from one package to another."""
+    return sum(owner(room) != owner(found) for room in arrows for found in arrows[room])
+
+
+def fill_table(text: str, counts: Mapping[str, Counts], between: int) -> str:
+    """Return a document in which the rows "now" of the table of counts are those given."""
+    rows = {
+        f"`{package}`": f"| {found.files} | {found.rooms} | {found.arrows} | {len(found.chain)} |"
+        for package, found in counts.items()
+    }
+    rows["between the packages"] = f"| | | {between} | |"
+    for name, row in rows.items():
+        text = re.sub(rf"^(\| {re.escape(name)}, before \|.*\n\| now ).*$", rf"\g<1>{row}", text, flags=re.MULTILINE)
+    return text
 
 
 def owner(room: str) -> str:
@@ -108,13 +146,17 @@ def main(arguments: list[str] | None = None) -> None:
         "checkout", type=Path, nargs="?", default=Path(), help="folder of the repository (default: here)"
     )
     parser.add_argument("--arrows", action="store_true", help="list every room with the rooms that it imports")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="bring the table in docs/contributing.md up to date")
     options = parser.parse_args(arguments)
     files = find_files(options.checkout)
     arrows = draw_arrows(files)
-    for package in PACKAGES:
-        print(describe(package, arrows, files))
-    between = sum(owner(room) != owner(found) for room, found in ((r, f) for r in arrows for f in arrows[r]))
+    counts = {package: count_within(package, arrows, files) for package in PACKAGES}
+    for package, found in counts.items():
+        print(f"{package}: {found}")
+    between = count_between(arrows)
     print(f"between the packages: {between} arrows")
+    if options.write:
+        options.write.write_text(fill_table(options.write.read_text("utf-8"), counts, between), "utf-8")
     if options.arrows:
         for room in sorted(arrows):
             print(f"{room} -> {', '.join(sorted(arrows[room])) or 'nothing'}")
