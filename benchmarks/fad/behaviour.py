@@ -29,7 +29,7 @@ COLOURS = {"noise": "#1f5f8b", "low-pass": "#c06c3e", "MP3": "#4f8a4f"}
 
 
 @dataclass(frozen=True)
-class Query:
+class Excerpt:
     """An excerpt: conditioning and accompaniment, mono at 16 kHz, (L,) each."""
 
     song: str
@@ -47,7 +47,7 @@ class Row:
     score: float
 
 
-def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> list[Query]:
+def draw_excerpts(folder: Path, *, seconds: float, per_song: int, seed: int) -> list[Excerpt]:
     """Cut excerpts at even distances from every song, and deal the stems that sound into two non-empty parts.
 
     Raises:
@@ -70,7 +70,7 @@ def draw_queries(folder: Path, *, seconds: float, per_song: int, seed: int) -> l
     return queries
 
 
-def measure(queries: Sequence[Query], metric: SubFAD, scorer: CocolaScorer, *, seed: int) -> list[Row]:
+def measure(queries: Sequence[Excerpt], metric: SubFAD, scorer: CocolaScorer, *, seed: int) -> list[Row]:
     """Return sub-FAD to the real mixtures and mean COCOLA score of every kind of accompaniment, the real one first."""
     generator = np.random.default_rng(seed)
     conditionings = [query.conditioning for query in queries]
@@ -92,7 +92,7 @@ def measure(queries: Sequence[Query], metric: SubFAD, scorer: CocolaScorer, *, s
     return found
 
 
-def strangers(queries: Sequence[Query], generator: np.random.Generator) -> list[int]:
+def strangers(queries: Sequence[Excerpt], generator: np.random.Generator) -> list[int]:
     """Draw for every query the index of a query of another song."""
     songs = [query.song for query in queries]
     return [int(generator.choice([j for j, other in enumerate(songs) if other != song])) for song in songs]
@@ -147,7 +147,7 @@ def run(options: argparse.Namespace) -> None:
         check_picture(options.plot)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)  # silence is dealt with here
-        queries = draw_queries(options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed)
+        queries = draw_excerpts(options.folder, seconds=options.seconds, per_song=options.per_song, seed=options.seed)
         metric, scorer = SubFAD(options.embedder, cache=None), CocolaScorer.from_pretrained()
         rows = measure(queries, metric, scorer, seed=options.seed)
     print(table(rows))
@@ -155,7 +155,7 @@ def run(options: argparse.Namespace) -> None:
         draw(options.plot, rows)
 
 
-def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator: np.random.Generator) -> list[Query]:
+def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator: np.random.Generator) -> list[Excerpt]:
     first, samples = round(start * SAMPLE_RATE), round(seconds * SAMPLE_RATE)
     excerpts = [torch.from_numpy(read_excerpt(stem, first, samples)) for stem in stems]
     sounding = [excerpt for excerpt in excerpts if not is_silent(excerpt[None]).item()]
@@ -165,4 +165,4 @@ def _dealt(song: str, stems: list[Path], start: float, seconds: float, generator
     first = int(generator.integers(1, len(sounding)))
     parts = [torch.stack([sounding[index] for index in chosen]).sum(dim=0) for chosen in (order[:first], order[first:])]
     peak = max(1.0, (parts[0] + parts[1]).abs().max().item(), parts[1].abs().max().item())
-    return [Query(song, parts[0] / peak, parts[1] / peak)]
+    return [Excerpt(song, parts[0] / peak, parts[1] / peak)]

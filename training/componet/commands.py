@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cocola_metric.dispatch import new_parser, reporting
 
 from ..runs import add_run_options
-from .works import WORKS
+from .cost_kinds import WORKS
 
 PACKAGE = "cocola_metric.training"
 

@@ -9,7 +9,7 @@ from cocola_metric.encoder import CocolaModel
 
 from .latents import decode_audio
 from .network import CompoNet
-from .objective import as_prediction, split_prediction
+from .predictions import as_prediction, split_prediction
 from .unet import Text
 from .vocoder import GriffinLim
 

@@ -14,8 +14,8 @@ from cocola_metric.errors import CheckpointError
 from cocola_metric.whole_files import write_text_whole
 
 from ..runs import save_tensors
-from .objective import VELOCITY
 from .pipeline import SCHEDULER, require_diffusers
+from .predictions import VELOCITY
 from .tags import TagEncoder
 from .unet import build_unet
 from .vocoder import GriffinLim
@@ -37,7 +37,7 @@ class SmallShape:
         heads: number of heads of every attention.
         text_width: width of the embeddings of tags.
         norm_groups: number of groups of the group norms.
-        prediction: output of the U-Net: "epsilon", as of AudioLDM2's, or "v_prediction", see `objective`.
+        prediction: output of the U-Net: "epsilon", as of AudioLDM2's, or "v_prediction", see ``predictions.py``.
     """
 
     vae_channels: tuple[int, ...] = (16, 32, 64)

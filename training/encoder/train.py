@@ -128,7 +128,7 @@ def train(
     def loss(step: int, draw: Draw) -> tuple[Tensor, Tensor]:
         contrast.train()
         frozen.eval()
-        similarities = contrast(*heard_features(bank, draw.part(share), model, config, step))
+        similarities = contrast(*make_features(bank, draw.part(share), model, config, step))
         accuracy = functional.accuracy(similarities.detach(), share.start)
         return functional.contrastive_loss(similarities, share.start, label_smoothing=config.label_smoothing), accuracy
 
@@ -164,7 +164,7 @@ def train(
 
 
 @torch.no_grad()
-def heard_features(
+def make_features(
     bank: StemBank, draw: Draw, model: CocolaModel, config: TrainingConfig, step: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the input of `Contrast`: features of a draw's sub-mixes, modes, and a flag per pair with a wrong one.
@@ -210,7 +210,7 @@ def calibrate_batch_norm(model: CocolaModel, bank: StemBank, config: TrainingCon
     plain = dataclasses.replace(config, sampling=sampling, short_steps=0)
     draws = Draws(bank.tracks, sampling, steps=CALIBRATION_BATCHES, seed=config.seed + config.steps)
     for number in range(CALIBRATION_BATCHES):
-        features, _, _ = heard_features(bank, draws[number], model, plain, 1)
+        features, _, _ = make_features(bank, draws[number], model, plain, 1)
         model.encoder.embed_features(features.flatten(0, 1).contiguous(memory_format=torch.channels_last))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -25,7 +25,7 @@ from ..corpora import Track
 from ..signal import Partition
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
-from .held_out import HOP, hear_windows, in_batches, open_test_set
+from .held_out import HOP, in_batches, open_test_set, read_submixes
 from .paper_protocol import measure_paper, paper_as_json, paper_markdown
 from .protocols import DESCRIPTIONS
 from .retrieval import accuracies_among, published_accuracies
@@ -62,7 +62,7 @@ def embed_submixes(
     most_windows: int | None = None,
     device: str = "cpu",
 ) -> EmbeddedSubmixes:
-    """Embed two disjoint sub-mixes of every window in which two sides sound, as `held_out.hear_windows` draws them.
+    """Embed two disjoint sub-mixes of every window in which two sides sound, as `held_out.read_submixes` draws them.
 
     Raises:
         AudioError: there is no such window.
@@ -73,7 +73,7 @@ def embed_submixes(
     owners: list[int] = []
     sides: list[torch.Tensor] = []
     for number, track in enumerate(tqdm(tracks, desc="embedding", unit="track", disable=None)):
-        windows = hear_windows(track, number, partitions=(partition,), hop=hop, seed=seed, most=most_windows)
+        windows = read_submixes(track, number, partitions=(partition,), hop=hop, seed=seed, most=most_windows)
         for _, pairs in in_batches(windows):
             embedded = embed_with(model, pairs.flatten(0, 1), mode, device)
             sides.append(embedded.view(len(pairs), 2, -1))

@@ -64,7 +64,7 @@ def sounding_sides(sides: Sides, sounding: NDArray[np.bool_]) -> Sides | None:
     return (first, second) if first and second else None
 
 
-def hear_windows(
+def read_submixes(
     track: Track,
     number: int,
     *,

@@ -40,7 +40,7 @@ all ways at once."""
 
 
 @dataclass
-class _Heard:
+class _Scores:
     """Scores of one encoder: those of each window's versions, and those between all windows."""
 
     versions: list[NDArray[np.float32]] = field(default_factory=list)
@@ -91,7 +91,7 @@ def compare_encoders(
     """
     differences = []
     for test, tracks in tests.items():
-        owners, heard = _hear(encoders, tracks, test, mode, hop=hop, seed=seed, most=most_windows)
+        owners, heard = _score_windows(encoders, tracks, test, mode, hop=hop, seed=seed, most=most_windows)
         first, *others = (_wins(one, owners) for one in heard.values())
         for name, second in zip(list(heard)[1:], others, strict=True):
             for measure in TITLES:
@@ -102,11 +102,11 @@ def compare_encoders(
     return differences
 
 
-def _hear(
+def _score_windows(
     encoders: Encoders, tracks: Sequence[Track], test: str, mode: Mode, *, hop: float, seed: int, most: int | None
-) -> tuple[NDArray[np.int64], dict[str, _Heard]]:
+) -> tuple[NDArray[np.int64], dict[str, _Scores]]:
     owners: list[int] = []
-    heard = {name: _Heard() for name in encoders.models}
+    heard = {name: _Scores() for name in encoders.models}
     for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
         for waveforms in versions_of_windows(track, number, hop=hop, seed=seed, most=most):
             owners.append(number)
@@ -118,7 +118,7 @@ def _hear(
     return np.asarray(owners), heard
 
 
-def _note(heard: _Heard, left: Tensor, right: Tensor) -> None:
+def _note(heard: _Scores, left: Tensor, right: Tensor) -> None:
     scores = left @ right.T
     heard.versions.append(scores[:, :-1].numpy())
     plain = CONDITIONING.index("plain")
@@ -127,7 +127,7 @@ def _note(heard: _Heard, left: Tensor, right: Tensor) -> None:
     heard.noise.append(float(scores[plain, -1]))
 
 
-def _wins(heard: _Heard, owners: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def _wins(heard: _Scores, owners: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Return each measure of every window, NaN where it could not be measured."""
     scores = torch.stack(heard.left) @ torch.stack(heard.right).T
     related = torch.from_numpy(owners[:, None] == owners[None, :])

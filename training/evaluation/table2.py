@@ -12,11 +12,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..corpora import Track
-from ..signal import PARTITIONS, SubmixCues, hear_cues, join_cues
+from ..signal import PARTITIONS, SubmixCues, join_cues, measure_cues
 from .baselines import BASELINES, baseline_wins
 from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
 from .encoders import Encoders
-from .held_out import HOP, hear_windows, in_batches
+from .held_out import HOP, in_batches, read_submixes
 from .markdown import NOTHING, markdown_table
 from .protocols import DESCRIPTIONS
 from .retrieval import accuracies_among, retrieval_markdown
@@ -60,7 +60,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class HeardWindows:
+class MeasuredWindows:
     """Embeddings and cues of the windows of a test set.
 
     Attributes:
@@ -88,14 +88,14 @@ def measure_table(
     Args:
         encoders: encoders to be compared.
         tests: tracks by name of the test set.
-        partitions: partitions, as for ``held_out.hear_windows``.
+        partitions: partitions, as for ``held_out.read_submixes``.
         hop: time from one window's start to the next, in seconds.
         seed: seed of all draws.
         most_windows: largest number of windows of a track; None for no limit.
     """
     results = []
     for test, tracks in tests.items():
-        everything = hear_test_set(
+        everything = measure_test_set(
             encoders, tracks, title=test, partitions=partitions, hop=hop, seed=seed, most_windows=most_windows
         )
         for partition, heard in everything.items():
@@ -110,7 +110,7 @@ def measure_table(
     return results
 
 
-def hear_test_set(
+def measure_test_set(
     encoders: Encoders,
     tracks: Sequence[Track],
     *,
@@ -119,7 +119,7 @@ def hear_test_set(
     hop: float = HOP,
     seed: int = 0,
     most_windows: int | None = None,
-) -> dict[str, HeardWindows]:
+) -> dict[str, MeasuredWindows]:
     """Embed and measure the sub-mixes of a test set, a few windows at a time; no waveform is kept.
 
     Returns:
@@ -129,11 +129,11 @@ def hear_test_set(
     embedded: dict[str, dict[str, list[Tensor]]] = {partition: {} for partition in partitions}
     cues: dict[str, list[SubmixCues]] = {partition: [] for partition in partitions}
     for number, track in enumerate(tqdm(tracks, desc=title, unit="track", disable=None)):
-        windows = hear_windows(track, number, partitions=partitions, hop=hop, seed=seed, most=most_windows)
+        windows = read_submixes(track, number, partitions=partitions, hop=hop, seed=seed, most=most_windows)
         for partition, waveforms in in_batches(windows):
             owners[partition] += [number] * len(waveforms)
             flat = waveforms.flatten(0, 1)
-            cues[partition].append(hear_cues(flat))
+            cues[partition].append(measure_cues(flat))
             for (name, _), rows in encoders.embed(flat).items():
                 embedded[partition].setdefault(name, []).append(rows.view(-1, 2, rows.shape[1]))
     heard = {}
@@ -142,7 +142,7 @@ def hear_test_set(
             joined = join_cues(cues[partition])
             sides = SubmixCues(*(values[0::2] for values in joined)), SubmixCues(*(values[1::2] for values in joined))
             embeddings = {name: torch.cat(parts) for name, parts in embedded[partition].items()}
-            heard[partition] = HeardWindows(np.asarray(owners[partition]), embeddings, sides)
+            heard[partition] = MeasuredWindows(np.asarray(owners[partition]), embeddings, sides)
     return heard
 
 
@@ -183,7 +183,7 @@ def _among(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _wins_of_everyone(
-    encoders: Encoders, heard: HeardWindows, same_track: bool, seed: int
+    encoders: Encoders, heard: MeasuredWindows, same_track: bool, seed: int
 ) -> Iterator[tuple[str, bool, NDArray[np.float64]]]:
     negatives = draw_negatives(heard.track, same_track=same_track, seed=seed)
     for name, sides in heard.embeddings.items():

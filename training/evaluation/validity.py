@@ -22,8 +22,8 @@ from ..signal import (
     SubmixCues,
     audible,
     beat_period,
-    hear_cues,
     level_db,
+    measure_cues,
     onsets_together,
     pitchedness,
     stretch,
@@ -140,7 +140,7 @@ def measure_validity(
         for number, track in enumerate(tqdm(tracks, desc=test, unit="track", disable=None)):
             for waveforms in versions_of_windows(track, number, hop=hop, seed=seed, most=most_windows):
                 owners.append(number)
-                cues = hear_cues(waveforms)
+                cues = measure_cues(waveforms)
                 for name, measure in BASELINES.items():
                     measured.setdefault(name, []).append(_measure_comparisons(measure, cues))
                 cued.append({kind: has(*_compared(cues, kind)).numpy() for kind, (has, *_) in CUES.items()})

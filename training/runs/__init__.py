@@ -1,4 +1,4 @@
-"""The parts that every training run shares: loop, files, options, processes, clock and settings."""
+"""The parts that every training run shares: loop, checkpoint, log, files, options, processes, clock and settings."""
 
 import lazy_loader
 

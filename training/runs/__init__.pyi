@@ -1,5 +1,7 @@
+from .checkpoint import resume, save_checkpoint
 from .clock import Clock, scheduled_rate
-from .files import Log, LogFormat, note_settings, resume, save_checkpoint, save_tensors
+from .files import note_settings, save_tensors
+from .log import Log, LogFormat
 from .loop import Pace, Training, run_loop
 from .options import add_run_options
 from .processes import rows_of_process

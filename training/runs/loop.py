@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from .checkpoint import CHECKPOINT_FILE, resume, save_checkpoint
 from .clock import Clock, scheduled_rate
-from .files import CHECKPOINT_FILE, LOG_FILE, Log, LogFormat, resume, save_checkpoint
+from .log import LOG_FILE, Log, LogFormat
 from .processes import agreed, load_ahead
 
 logger = logging.getLogger(__name__)

@@ -58,9 +58,9 @@ def join_cues(parts: Sequence[SubmixCues]) -> SubmixCues:
     return SubmixCues(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def hear_cues(waveforms: Tensor) -> SubmixCues:
+def measure_cues(waveforms: Tensor) -> SubmixCues:
     """Measure sub-mixes at 16 kHz: (B, L) -> cues of B."""
-    return join_cues([_hear_few(few) for few in torch.split(waveforms, SUBMIXES_AT_ONCE)])
+    return join_cues([_measure_few(few) for few in torch.split(waveforms, SUBMIXES_AT_ONCE)])
 
 
 def onset_envelope(mel: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ def coherence(first: SubmixCues, second: SubmixCues) -> Tensor:
     )
 
 
-def _hear_few(waveforms: Tensor) -> SubmixCues:
+def _measure_few(waveforms: Tensor) -> SubmixCues:
     power = _power(waveforms, N_FFT, HOP_LENGTH)  # (B, N_FFT / 2 + 1, F)
     mel = 10 * torch.log10(_filterbank() @ power + POWER_FLOOR)  # (B, M, F)
     onsets, low_onsets = onset_envelope(mel), onset_envelope(mel[:, :LOW_MELS])

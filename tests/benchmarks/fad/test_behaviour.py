@@ -66,10 +66,10 @@ def test_mp3_loses_more_at_lower_rates(generator: np.random.Generator) -> None:
 
 
 def test_excerpts_are_dealt_in_two_parts(songs: Path) -> None:
-    queries = behaviour.draw_queries(songs, seconds=2.5, per_song=2, seed=0)
+    queries = behaviour.draw_excerpts(songs, seconds=2.5, per_song=2, seed=0)
     assert [query.song for query in queries] == ["a", "a", "b", "b", "c", "c"]
     assert all(query.conditioning.shape == query.accompaniment.shape == (2.5 * RATE,) for query in queries)
-    again = behaviour.draw_queries(songs, seconds=2.5, per_song=2, seed=0)
+    again = behaviour.draw_excerpts(songs, seconds=2.5, per_song=2, seed=0)
     assert all(torch.equal(a.accompaniment, b.accompaniment) for a, b in zip(queries, again, strict=True))
     strangers = behaviour.strangers(queries, np.random.default_rng(0))
     assert all(query.song != queries[index].song for query, index in zip(queries, strangers, strict=True))

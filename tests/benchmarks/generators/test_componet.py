@@ -27,7 +27,7 @@ from cocola_metric.training.componet.checkpoint import save_weights
 from cocola_metric.training.componet.guidance import Guided
 from cocola_metric.training.componet.latents import log_mel
 from cocola_metric.training.componet.network import CompoNet
-from cocola_metric.training.componet.objective import VELOCITY, as_prediction, split_prediction
+from cocola_metric.training.componet.predictions import VELOCITY, as_prediction, split_prediction
 from cocola_metric.training.componet.small_files import SmallShape, build_small_pipeline, save_small_pipeline
 from cocola_metric.training.componet.vocoder import GriffinLim
 from cocola_metric.training.paper import Task, task_of

@@ -67,15 +67,15 @@ def log_rows(out: Path) -> list[dict[str, str]]:
 def test_a_resumed_run_ends_where_an_unbroken_one_does(corpus: Path, cache: Path, tmp_path: Path, monkeypatch) -> None:
     config = config_of(corpus)
     whole = train.train(config, tmp_path / "whole", cache=cache, workers=0, cpu=True)
-    heard_features, calls = train.heard_features, []
+    make_features, calls = train.make_features, []
 
     def interrupted(*arguments):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return heard_features(*arguments)
+        return make_features(*arguments)
 
-    monkeypatch.setattr(train, "heard_features", interrupted)
+    monkeypatch.setattr(train, "make_features", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train.train(config, tmp_path / "broken", cache=cache, workers=0, cpu=True)
     resumed = train.train(config, tmp_path / "broken", cache=cache, workers=0, cpu=True)

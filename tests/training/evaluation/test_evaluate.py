@@ -25,7 +25,7 @@ from cocola_metric.training.evaluation.classification import (
 )
 from cocola_metric.training.evaluation.encoders import Encoders
 from cocola_metric.training.paper.tables import PUBLISHED_TABLE_2
-from cocola_metric.training.signal.cues import beat_period, coherence, hear_cues, onset_envelope, pitchedness
+from cocola_metric.training.signal.cues import beat_period, coherence, measure_cues, onset_envelope, pitchedness
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 RATE = 16_000
@@ -96,7 +96,7 @@ def test_sides_share_no_stem_and_have_one_level(corpus: Path, partition: str) ->
         pitch = 110 * 2 ** (number * 2 / 12)
         bins = [round(5 * pitch * multiple) for multiple in TONES.values()]  # a window of 5 s: 0.2 Hz each
         drawn = []
-        for window in held_out.hear_windows(track, number, partitions=(partition,)):
+        for window in held_out.read_submixes(track, number, partitions=(partition,)):
             levels = 10 * np.log10(np.square(window[partition]).mean(1))
             assert levels == pytest.approx([-20, -20], abs=0.01)
             spectrum = np.abs(np.fft.rfft(window[partition]))
@@ -110,10 +110,10 @@ def test_sides_share_no_stem_and_have_one_level(corpus: Path, partition: str) ->
 def test_the_same_sub_mixes_are_drawn_again(corpus: Path) -> None:
     track = index_stem_folder(corpus)[0]
     both, alone = (
-        list(held_out.hear_windows(track, 3, seed=1, partitions=names)) for names in (("track", "window"), ("window",))
+        list(held_out.read_submixes(track, 3, seed=1, partitions=names)) for names in (("track", "window"), ("window",))
     )
     assert all(np.array_equal(first["window"], second["window"]) for first, second in zip(both, alone, strict=True))
-    others = list(held_out.hear_windows(track, 3, seed=2, partitions=("window",)))
+    others = list(held_out.read_submixes(track, 3, seed=2, partitions=("window",)))
     assert not all(np.array_equal(a["window"], b["window"]) for a, b in zip(both, others, strict=True))
 
 
@@ -182,9 +182,9 @@ def test_the_regression_finds_what_tells_and_nothing_where_nothing_does() -> Non
 
 
 def test_cues_hear_what_belongs_together(corpus: Path) -> None:
-    windows = [next(held_out.hear_windows(track, 0))["track"] for track in index_stem_folder(corpus)]
+    windows = [next(held_out.read_submixes(track, 0))["track"] for track in index_stem_folder(corpus)]
     waveforms = torch.from_numpy(np.stack(windows))
-    first, second = (hear_cues(waveforms[:, side]) for side in (0, 1))
+    first, second = (measure_cues(waveforms[:, side]) for side in (0, 1))
     right = coherence(first, second)
     wrong = coherence(first, second.rows(np.roll(np.arange(TRACKS), 1)))
     assert right.shape == (TRACKS, 9) and right.isfinite().all()
@@ -305,14 +305,14 @@ def test_wins_are_told_apart_by_what_cues_say() -> None:
 def test_noise_and_a_chord_are_told_apart_by_pitch() -> None:
     time = torch.arange(2 * RATE) / RATE
     chord = sum(torch.sin(2 * torch.pi * hertz * time) for hertz in (220, 277, 330))
-    heard = hear_cues(torch.stack([torch.randn(2 * RATE, generator=torch.Generator().manual_seed(0)), chord]))
+    heard = measure_cues(torch.stack([torch.randn(2 * RATE, generator=torch.Generator().manual_seed(0)), chord]))
     noise, pitched = pitchedness(heard).tolist()
     assert noise < validity.PITCHED / 2 and pitched > 2 * validity.PITCHED
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/drums.flac")), ids=lambda file: file.parent.name)
 def test_drum_kits_lie_between_noise_and_a_chord(file: Path) -> None:
-    assert 0.2 < pitchedness(hear_cues(torch.from_numpy(read_audio(file))[None])).item() < 0.5
+    assert 0.2 < pitchedness(measure_cues(torch.from_numpy(read_audio(file))[None])).item() < 0.5
 
 
 def test_validity_hears_every_mode_that_an_encoder_knows() -> None:

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.training.runs import files, loop
-from cocola_metric.training.runs.files import Log, LogFormat
+from cocola_metric.training.runs.log import Log, LogFormat
 from cocola_metric.training.runs.loop import Pace, Training, run_loop
 
 PACE = Pace(steps=7, warmup_steps=2, largest_gradient=1.0, steps_between_lines=1, steps_between_checkpoints=3)

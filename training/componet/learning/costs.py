@@ -15,10 +15,10 @@ from torch import Tensor
 
 from cocola_metric.errors import UsageError
 
+from ..cost_kinds import WORKS, Work
 from ..loss import Example, NoiseSchedule, training_loss
 from ..network import CompoNet
 from ..unet import LARGE, Text, build_unet
-from ..works import WORKS, Work
 
 ROWS, BANDS, CHANNELS = 256, 16, 8
 TOKENS, GENERATED = 16, 8

@@ -19,7 +19,7 @@ from ..base import Base
 from ..checkpoint import METADATA
 from ..latents import ROWS
 from ..loss import Example, NoiseSchedule
-from ..objective import training_loss, validation_loss
+from ..predictions import training_loss, validation_loss
 from ..small_files import ADAPTER_FILE, build_small_pipeline, load_small_pipeline, save_small_pipeline
 from ..tags import TagEncoder
 from ..unet import Text, decode, encode

@@ -23,7 +23,7 @@ from ..checkpoint import save_weights
 from ..latents import ROWS, decode_audio, encode_audio
 from ..loss import Example, NoiseSchedule
 from ..network import CompoNet
-from ..objective import training_loss, validation_loss
+from ..predictions import training_loss, validation_loss
 from .config import LOG, CompoNetConfig, LoopConfig, Trained, load_config
 from .pairs import NamedTrack, PairConfig, PairDraws, Pairs, open_named_banks, task_mix
 
