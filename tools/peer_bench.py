@@ -103,15 +103,15 @@ for _ in range(25):
 
 
 class Row(NamedTuple):
-    """A row of the table: what a process does, how often that is in it, and the clips of 5 s that it embeds each time.
+    """A row of the table: the work of a process, its repetitions, and the clips of 5 s that it embeds each time.
 
     Attributes:
-        name: of the row.
-        work: given to the programs.
-        folder: of the audio.
+        name: name of the row.
+        work: kind of work, an argument of the programs.
+        folder: folder of the audio.
         count: times that the process does it.
-        clips: for the floor; 0 where there is none.
-        part: of what a process reports.
+        clips: number of clips of the floor; 0 without a floor.
+        part: part of a process's report.
         by_recipe: share of the work that the recipe is given.
     """
 

@@ -16,16 +16,16 @@ from .config import TrainingConfig
 
 
 def save_run(model: CocolaModel, folder: Path, config: TrainingConfig, measured: Mapping[str, float]) -> None:
-    """Write weights in float16, configuration, graph and card; of a card that is there, all else stays.
+    """Write weights in float16, configuration, graph and card; an existing card keeps all but its accuracies.
 
     Args:
-        model: Trained.
-        folder: Folder of the run.
-        config: Configuration of the run.
-        measured: What `Validation.measure` returned.
+        model: trained model.
+        folder: folder of the run.
+        config: configuration of the run.
+        measured: accuracies by name, from `Validation.measure`.
 
     Raises:
-        CheckpointError: The folder cannot be written, or holds a README.md that is no card.
+        CheckpointError: the folder cannot be written, or holds a README.md that is no card.
     """
     names = ", ".join(corpus_name(spec) for spec in config.corpora)
     kinds = (

@@ -1,4 +1,4 @@
-"""Noise as a wrong accompaniment: what is drawn, and the loss that puts it below the music of other tracks."""
+"""Noise as a wrong accompaniment: random draws, and the loss that puts it below the music of other tracks."""
 
 import math
 
@@ -22,7 +22,7 @@ def draw_noises(count: int, generator: torch.Generator, *, white: bool = False) 
     """Return windows of noise: a third white, the others coloured by a slope, bells and low-passes; or all white.
 
     Shape:
-        (count, L).
+        -> (count, L).
     """
     waveforms = torch.randn(count, round(WINDOW * SAMPLE_RATE), generator=generator)
     if not white:
@@ -48,13 +48,13 @@ def _colour(waveforms: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def noise_loss(similarities: Tensor, noises: Tensor, tracks: Tensor, generator: torch.Generator) -> Tensor:
-    """Return how far noise is from scoring below accompaniments of other tracks: 0 is far below.
+    """Return the loss of noise against accompaniments of other tracks: 0 if noise scores far below them.
 
     Args:
-        similarities: of each conditioning with every accompaniment.
-        noises: of each conditioning with windows of noise.
-        tracks: of the pairs.
-        generator: of which accompaniments each noise is compared with.
+        similarities: similarities of each conditioning with every accompaniment.
+        noises: similarities of each conditioning with windows of noise.
+        tracks: number of each pair's track.
+        generator: random generator of the accompaniments that each noise is compared with.
 
     Shape:
         (K, K), (K, n), (K,) -> ().
@@ -68,6 +68,6 @@ def noise_loss(similarities: Tensor, noises: Tensor, tracks: Tensor, generator: 
 
 
 def below_others(similarities: Tensor, noises: Tensor, tracks: Tensor) -> float:
-    """Return how often an accompaniment of another track scores above noise: (K, K), (K, n), (K,)."""
+    """Return the share of accompaniments of other tracks that score above noise, from (K, K), (K, n), (K,)."""
     unrelated = tracks[:, None] != tracks[None, :]
     return float((similarities[..., None] > noises[:, None]).float().mean(-1)[unrelated].mean())

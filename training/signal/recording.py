@@ -1,4 +1,4 @@
-"""What recordings have and rendered music lacks: uneven tempo, rooms, overdriven amplifiers. Batched, on any device."""
+"""Effects that recordings have and rendered music lacks: uneven speed, rooms, overdrive. Batched, on any device."""
 
 import math
 
@@ -13,13 +13,13 @@ SPREAD = 1e-9
 
 
 def play_unevenly(waveforms: Tensor, speeds: Tensor, drifts: Tensor, length: int) -> Tensor:
-    """Play waveforms as a record turns: faster and higher or slower and lower, and never quite even.
+    """Play waveforms as from a record: faster and higher, or slower and lower, at a speed that drifts.
 
     Args:
-        waveforms: sides of pairs; what lies beyond their end is their last sample.
-        speeds: of each pair, 1 is as it was.
-        drifts: of each pair's speed: share, period in seconds, phase in radians.
-        length: of the result, samples.
+        waveforms: sides of pairs; their last sample goes on beyond their end.
+        speeds: factor of each pair's speed; 1 changes nothing.
+        drifts: drift of each pair's speed: share, period in seconds, phase in radians.
+        length: length of the result, in samples.
 
     Shape:
         (K, S, L), (K,), (K, 3) -> (K, S, length).
@@ -41,16 +41,16 @@ def play_unevenly(waveforms: Tensor, speeds: Tensor, drifts: Tensor, length: int
 
 
 def reverberate(waveforms: Tensor, seconds: Tensor, wet: Tensor, generator: torch.Generator) -> Tensor:
-    """Put each waveform into a room of noise that dies away.
+    """Add a room to each waveform: echoes of decaying noise.
 
     Args:
-        waveforms: to be heard in rooms.
-        seconds: until an echo is 60 dB quieter.
+        waveforms: waveforms that get the echoes.
+        seconds: time in which echoes fall by 60 dB, in seconds.
         wet: level of the echoes beside the sound itself.
-        generator: of the echoes, on the waveforms' device.
+        generator: random generator of the echoes, on the waveforms' device.
 
     Shape:
-        (B, S, L), (B,), (B,) -> (B, S, L): the S waveforms of a row are in one room.
+        (B, S, L), (B,), (B,) -> (B, S, L); the S waveforms of a row are in one room.
     """
     length, echoes = waveforms.shape[-1], round(LONGEST_ECHO * SAMPLE_RATE)
     time = torch.arange(echoes, device=waveforms.device) / SAMPLE_RATE
@@ -65,7 +65,7 @@ def reverberate(waveforms: Tensor, seconds: Tensor, wet: Tensor, generator: torc
 
 
 def overdrive(waveforms: Tensor, gain: Tensor) -> Tensor:
-    """Bend each waveform as an amplifier at its limit does; ``gain`` times its level is where that begins.
+    """Saturate each waveform like an amplifier at its limit, from its level divided by ``gain`` on.
 
     Shape:
         (B, L), (B,) -> (B, L).

@@ -53,7 +53,7 @@ def test_what_could_not_be_measured_has_a_place_in_the_table(differences: list[p
 
 def test_noise_counts_against_other_tracks_alone() -> None:
     """Noise above the own accompaniment but below all others is below a random accompaniment."""
-    heard = paired._Heard(left=[torch.ones(1)] * 3, noise=[1.0] * 3)
+    heard = paired._Scores(left=[torch.ones(1)] * 3, noise=[1.0] * 3)
     heard.right = [torch.tensor([0.0]), torch.tensor([2.0]), torch.tensor([2.0])]
     heard.versions = [torch.zeros(len(paired.CONDITIONING), len(paired.ACCOMPANIMENT)).numpy()] * 3
     wins = paired._wins(heard, torch.tensor([0, 1, 2]).numpy())["noise"]
