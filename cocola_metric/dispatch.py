@@ -10,15 +10,28 @@ import errno
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from .errors import CocolaError, MissingExtraError
 from .names import printable
+from .whole_files import refuse_unwritable_places
 
+_OF_A_PATH = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EIO,
+)
+"""What the system says of a path, whoever asks."""
 EXTRAS = {
     "accelerate": "train",
     "diffusers": "bench",
@@ -93,27 +106,37 @@ def new_parser(package: str, command: str, description: str | None) -> argparse.
 
 
 @contextmanager
-def reporting(parser: argparse.ArgumentParser, *, interrupted: str = "what is finished stays") -> Iterator[None]:
+def reporting(
+    parser: argparse.ArgumentParser,
+    *,
+    files: Iterable[Path | None] = (),
+    folders: Iterable[Path | None] = (),
+    interrupted: str = "what is finished stays",
+) -> Iterator[None]:
     """Report what goes wrong in one line on stderr; the exit code is 1, or 130 after an interruption.
 
     A name in a message cannot steer the terminal.
 
     Args:
         parser: parser of the command, which names it.
+        files: files that the command will write; one that cannot be written is refused before any work is done.
+        folders: folders that it will write to.
         interrupted: what an interruption leaves behind.
     """
     command = parser.prog.split()[-1]
     try:
+        refuse_unwritable_places(files, folders)
         yield
         if sys.stdout is not None:
             sys.stdout.flush()
     except CocolaError as error:
         parser.exit(1, "\n".join(map(printable, f"{command}: {error}".split("\n"))) + "\n")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        problem = system_problem(error)
+        if problem is None:
             raise
         discard_stdout()  # which may be what is full
-        parser.exit(1, f"{command}: {error.strerror}; free some space, and start again: what is finished stays\n")
+        parser.exit(1, f"{command}: {printable(problem)}\n")
     except ModuleNotFoundError as error:
         missing = missing_extra(error)
         if missing is None:
@@ -138,6 +161,17 @@ def require(package: str) -> None:
         found = False
     if not found:
         raise _install(package)
+
+
+def system_problem(error: OSError) -> str | None:
+    """Return what the user can do about an error of the system; None where it is a fault of ours."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.strerror}; free some space, and start again: what is finished stays"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{error.strerror}; raise the limit (ulimit -n), and start again: what is finished stays"
+    if error.filename is not None and error.errno in _OF_A_PATH:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and the permission"
+    return None
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:

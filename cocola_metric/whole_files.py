@@ -5,7 +5,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,6 +88,39 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
         _new_file(target, private=_status(target) is not None).unlink()
     except OSError as error:
         raise explained(path, error) from error
+
+
+def refuse_unwritable_folder(path: str | os.PathLike[str]) -> None:
+    """See that files could be written to a folder that is there or could be made; nothing is changed.
+
+    Raises:
+        OutputError: They could not.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        while not target.exists():
+            target = target.parent
+        if not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target))
+        _new_file(target / "folder", private=True).unlink()
+    except OSError as error:
+        raise explained(path, error) from error
+
+
+def refuse_unwritable_places(
+    files: Iterable[str | os.PathLike[str] | None], folders: Iterable[str | os.PathLike[str] | None]
+) -> None:
+    """See that whatever a command is to write could be written; None stands for an option that was not given.
+
+    Raises:
+        OutputError: Something could not.
+    """
+    for file in files:
+        if file is not None:
+            refuse_unwritable(file)
+    for folder in folders:
+        if folder is not None:
+            refuse_unwritable_folder(folder)
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

@@ -38,6 +38,10 @@ def fad_behaviour(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, metavar="PNG", help="also draw the table (extra [plot])")
     options = parser.parse_args(arguments)
     with reporting(parser):
+        if options.plot is not None:
+            from cocola_metric.plot import check_picture
+
+            check_picture(options.plot)
         from .behaviour import run
 
         run(options)

@@ -26,7 +26,7 @@ def export(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--generator", default="", help="name of the external system, for its row")
     parser.add_argument("--content", choices=CONTENTS, default=CONTENTS[0], help="what its answers will hold")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out]):
         from .export import run
 
         run(options)
@@ -52,7 +52,7 @@ def generate(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if Path(options.generator.partition(":")[2] or ".").expanduser().resolve() == options.out.resolve():
         parser.error("--out is the folder that the answers are read from; give another one")
-    with reporting(parser, interrupted="the same command goes on from here"):
+    with reporting(parser, folders=[options.out], interrupted="the same command goes on from here"):
         from .generate import run
 
         run(options)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cocola_metric.identity import file_sha256
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole
 
 from ..queries import ConditioningAudio, Query, find_tracks, query_as_json, read_queries
 from .folder import write_about, write_wav_whole
@@ -38,7 +38,7 @@ def export_query(
         AudioError: a file of the corpus is missing or damaged.
     """
     folder = out / query.id
-    (folder / "stems").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "stems")
     rate = sample_rate or audio.native_rate(query)
     stems = audio.conditioning_stems(query, rate, seconds=seconds)
     for tag, samples in stems.items():

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cocola_metric.errors import UsageError
 from cocola_metric.identity import file_sha256
 from cocola_metric.json_files import json_text, read_json
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole
 
 from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
 from .folder import Generated, fit_length, wav_written_whole, write_about
@@ -69,7 +69,7 @@ def generate_answers(
     """
     if batch_size < 1:
         raise UsageError(f"batch_size must be 1 or more; got {batch_size}")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _refuse_foreign(queries, out)
     reasons = {query.id: reason for query in queries if (reason := generator.unsupported(query)) is not None}
     batches = list(_plan(queries, reasons, audio, generator, out, seed, batch_size))

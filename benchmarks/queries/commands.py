@@ -34,7 +34,8 @@ def queries(arguments: Sequence[str] | None = None) -> None:
         help="instruments to keep, each summed to one stem (Slakh2100: bass drums guitar piano)",
     )
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    folder = options.out.parent
+    with reporting(parser, files=[options.out] if folder.is_dir() else [], folders=[folder]):
         from .draw import run
 
         run(options)

@@ -11,7 +11,7 @@ from cocola_metric.errors import UsageError
 from cocola_metric.json_files import parsed_json
 from cocola_metric.names import path_part
 from cocola_metric.training.componet import prompt
-from cocola_metric.whole_files import write_bytes_whole
+from cocola_metric.whole_files import make_folder, write_bytes_whole
 
 GAIN = "mean"
 """The convention of level: channels averaged, stems as loud as in their files."""
@@ -142,7 +142,7 @@ def query_as_json(query: Query) -> dict[str, Any]:
 def write_queries(path: Path, queries: Iterable[Query]) -> str:
     """Write a manifest, one JSON object a line; return the SHA-256 of the file."""
     data = "".join(json.dumps(query_as_json(query)) + "\n" for query in queries).encode("ascii")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_bytes_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 

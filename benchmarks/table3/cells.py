@@ -12,7 +12,7 @@ from cocola_metric.embedding_store import EmbeddingStore
 from cocola_metric.fad import Array, Embedder, SubFAD
 from cocola_metric.json_files import json_text, read_json
 from cocola_metric.scorer import CocolaScorer
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole
 
 from .data import IS_REFERENCE, NOT_RELEASED, SILENT, Cell, Column, system_without_weights, why_missing
 from .embedding import embed_mixes
@@ -87,7 +87,7 @@ def _distance_cell(manifest: Manifest, one: Answered, embedder: Embedder) -> Cel
     result = _read_result(file, key)
     if result is None:
         result = _measure(fad, manifest, one, answers, real)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         write_text_whole(file, json_text({"key": key, "result": result}) + "\n")
     return Cell(
         result["fad"],

@@ -1,11 +1,12 @@
 """From a name to files on this disk: known names, folders, files of the authors, repositories on the Hub."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, CocolaError
 from .known import CHECKPOINTS, CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, PublishedFile
 
 
@@ -22,6 +23,23 @@ class Found:
     path: Path
 
 
+@contextmanager
+def unreadable_named() -> Iterator[None]:
+    """Turn what the system says of a checkpoint's file into an error that names it; also a decorator.
+
+    Raises:
+        CheckpointError: a file may not be read, its name is too long, the disk fails.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, CocolaError) or error.filename is None:
+            raise
+        problem = f"{os.fsdecode(error.filename)} cannot be read ({error.strerror}): check the path and the permission"
+        raise CheckpointError(problem) from error
+
+
+@unreadable_named()
 def find(
     name: str | os.PathLike[str],
     *,

@@ -16,7 +16,7 @@ from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
 from ..whole_files import make_folder, write_bytes_whole
 from .config_file import read_config, refuse_other_weights, write_config
-from .finding import Found, find
+from .finding import Found, find, unreadable_named
 from .graph_export import write_graph
 from .known import CHECKPOINTS, CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE, Checkpoint, PublishedFile
 from .mismatch import list_problems, refuse_mismatch
@@ -67,6 +67,7 @@ def load(
     return load_found(found)
 
 
+@unreadable_named()
 def load_found(found: Found) -> LoadedCheckpoint:
     """Load an encoder from its place on this disk.
 

@@ -15,7 +15,7 @@ from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..json_files import read_json
 from .config_file import read_config, refuse_other_weights
-from .finding import Found, find
+from .finding import Found, find, unreadable_named
 from .graph_file import LATER_FIELDS, STORED, read_graph
 from .graph_floats import in_float32
 from .known import CONFIG_FILE, EMBEDDED_FOLDER, GRAPH_FILE, WEIGHTS_FILE, WEIGHTS_KEY, PublishedFile
@@ -45,6 +45,7 @@ def find_encoder(
     return find(name, revision=revision, token=token, check_config=_check, convert=_convert)
 
 
+@unreadable_named()
 def open_graph(found: Found) -> OpenedGraph | None:
     """Open the graph of an encoder. If it has none, log that torch must run it, and return None.
 

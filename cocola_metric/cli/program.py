@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..dispatch import discard_stdout, missing_extra
+from ..dispatch import discard_stdout, missing_extra, system_problem
 from ..errors import CocolaError, MissingExtraError
 from ..json_files import json_text
 from ..names import printable
@@ -44,6 +44,12 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
     except CocolaError as error:
         say(program, error)
         return 1 if isinstance(error, (bad_input, MissingExtraError)) else 2
+    except OSError as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        say(program, problem)
+        return 2
     except ModuleNotFoundError as error:
         missing = missing_extra(error)
         if missing is None:

@@ -19,7 +19,7 @@ def train_componet(arguments: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     parser.add_argument("--base", help="folder or Hub repository of the base, in place of the config's")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out, options.cache]):
         from .learning.train import run
 
         run(options)
@@ -34,7 +34,7 @@ def train_componet_small(arguments: Sequence[str] | None = None) -> None:
     parser = new_parser(PACKAGE, "train-componet-small", train_componet_small.__doc__)
     add_run_options(parser)
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out, options.cache]):
         from .learning.small import run
 
         run(options)

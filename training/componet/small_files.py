@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cocola_metric.errors import CheckpointError
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole
 
 from ..runs import save_tensors
 from .pipeline import SCHEDULER, require_diffusers
@@ -116,7 +116,7 @@ def is_small_pipeline(folder: Path) -> bool:
 
 def save_small_pipeline(folder: Path, shape: SmallShape, pipeline: Any) -> None:
     """Write a folder that `load_small_pipeline` opens, the weights in float16."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for part, file in PARTS.items():
         save_tensors(folder / file, getattr(pipeline, part).state_dict(), dtype=torch.float16)
     config = {"shape": asdict(shape), "vocabulary": pipeline.text_encoder_2.vocabulary}

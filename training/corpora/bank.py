@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cocola_metric.audio import SAMPLE_RATE, mix_stems, read_audio
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.json_files import read_json
-from cocola_metric.whole_files import write_text_whole, written_whole
+from cocola_metric.whole_files import make_folder, write_text_whole, written_whole
 
 from ..signal import beat_period
 from .identity import cache_name
@@ -129,7 +129,7 @@ def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -
 def open_bank(folder: Path, find_tracks: Callable[[], Sequence[Track]], *, workers: int) -> StemBank:
     """Map the bank in ``folder``. If there is none, decode the tracks into it; of several runs only one does."""
     if not (folder / TRACKS).exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with _turn(folder):
             if not (folder / TRACKS).exists():
                 build_bank(folder, find_tracks(), workers=workers)
@@ -148,7 +148,7 @@ def build_bank(folder: Path, tracks: Sequence[Track], *, workers: int) -> None:
     Raises:
         AudioError: no track could be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lengths = [max(1, math.ceil(track.seconds * SAMPLE_RATE / BLOCK)) * BLOCK for track in tracks]
     total = sum(length * len(track.stems) for length, track in zip(lengths, tracks, strict=True))
     samples = np.lib.format.open_memmap(folder / SAMPLES, mode="w+", dtype=np.int16, shape=(total,))

@@ -19,7 +19,7 @@ def train(arguments: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     parser.add_argument("--start-from", help="weights to begin with: known name, folder or .ckpt file")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out, options.cache]):
         from .train import run
 
         run(options)
@@ -36,7 +36,7 @@ def maps(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=100, help="batches of training pairs, of the config's size")
     parser.add_argument("--lean", action="store_true", help="leave out maps that phasors do not read")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out, options.cache]):
         from .maps import run
 
         run(options)
@@ -57,7 +57,7 @@ def train_head(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--head", type=Path, help="folder of a head to go on from, or of a run of train-head")
     parser.add_argument("--keep", action="store_true", help="keep all weights that fit, not only the trunk's")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out, options.cache]):
         from .heads import run
 
         run(options)
@@ -75,7 +75,7 @@ def join_head(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=float, help="share of the phasors, where it is known")
     parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, folders=[options.out]):
         from .joining import run
 
         run(options)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel, PlacedEfficientNet, TrunkMaps, fold_batch_norm
 from cocola_metric.errors import UsageError
-from cocola_metric.whole_files import write_text_whole
+from cocola_metric.whole_files import make_folder, write_text_whole
 
 from ..corpora import StemBank, open_banks
 from .batches import KINDS, Draws
@@ -148,7 +148,7 @@ def write_noises(folder: Path, model: CocolaModel, *, seed: int, white: bool = F
     generator = torch.Generator().manual_seed(seed + white)
     count = WINDOWS_OF_WHITE if white else WINDOWS_OF_NOISE
     waveforms = draw_noises(count, generator, white=white).unflatten(0, (-1, SIDES))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     made = _all_maps(model, waveforms, lean=lean)
     nothing = np.zeros(len(waveforms), np.int64)
     for name, values in {**made, TRACKS: nothing, KIND: nothing, HAS_WRONG: nothing}.items():
@@ -178,7 +178,7 @@ def write_maps(
     folder: Path, model: CocolaModel, bank: StemBank, draws: Draws, sampling: SamplingConfig, *, lean: bool = False
 ) -> None:
     """Write the maps of drawn pairs, batch by batch; the index tells how many are whole."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     arrays: dict[str, NDArray[Any]] = {}
     done = 0
     for number in tqdm(range(len(draws)), desc=f"maps of {folder.name}", unit="batch", disable=None):

@@ -62,7 +62,11 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
         parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
     if comparing and options.card:
         parser.error("--card states the accuracies of one encoder: leave it out, or pass corpora and --model")
-    with reporting(parser):
+    with reporting(parser, files=[options.json], folders=[Path(options.model)] if options.card else []):
+        if options.plot is not None:
+            from cocola_metric.plot import check_picture
+
+            check_picture(options.plot)
         from .evaluate import run
 
         run(options)
@@ -92,7 +96,7 @@ def compare(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables to a file")
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     options = parser.parse_args(arguments)
-    with reporting(parser):
+    with reporting(parser, files=[options.out]):
         from .paired import run
 
         run(options)
@@ -123,6 +127,10 @@ def figure4(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw both (extra [plot])")
     options = parser.parse_args(arguments)
     with reporting(parser):
+        if options.plot is not None:
+            from cocola_metric.plot import check_picture
+
+            check_picture(options.plot)
         from .figure4 import run
 
         run(options)

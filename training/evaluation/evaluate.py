@@ -157,16 +157,16 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             )
             measured = result.accuracies.items()
             report[name]["paper"] = {str(size): found and dataclasses.asdict(found) for size, found in measured}
+    if options.protocol == "paper":
+        report["published_on_other_data"] = published_accuracies()
+    json.dump(report, sys.stdout, indent=2)
+    print(flush=True)
     if options.card:
         checkpoints.note_accuracies(Path(options.model), _stated(report), checkpoint.sha256)
     if options.plot:
         from .distributions import plot_distributions
 
         plot_distributions(options.plot, drawn)
-    if options.protocol == "paper":
-        report["published_on_other_data"] = published_accuracies()
-    json.dump(report, sys.stdout, indent=2)
-    print()
 
 
 def compare_encoders(options: argparse.Namespace) -> None:

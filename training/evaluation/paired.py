@@ -13,6 +13,7 @@ from tqdm import tqdm
 from cocola_metric.audio import SAMPLE_RATE, WINDOW
 from cocola_metric.encoder import Mode
 from cocola_metric.errors import UsageError
+from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
 from ..encoder import CHOICES, chances_among
@@ -203,4 +204,4 @@ def run(options: argparse.Namespace) -> None:
     text = differences_markdown(list(encoders.models), differences)
     print(text)
     if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
+        write_text_whole(options.out, text + "\n")

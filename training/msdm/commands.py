@@ -15,7 +15,9 @@ def train_msdm(arguments: Sequence[str] | None = None) -> None:
     parser = new_parser("cocola_metric.training", "train-msdm", train_msdm.__doc__)
     add_run_options(parser)
     options = parser.parse_args(arguments)
-    with reporting(parser, interrupted="the same command goes on from its checkpoint"):
+    with reporting(
+        parser, folders=[options.out, options.cache], interrupted="the same command goes on from its checkpoint"
+    ):
         from .train import run
 
         run(options)

@@ -26,7 +26,7 @@ def render(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--fetch", action="store_true", dest="may_fetch", help="download absent sources into SOURCES")
     options = parser.parse_args(arguments)
     _log_to_stderr()
-    with reporting(parser):
+    with reporting(parser, folders=[options.output]):
         from .render import run
 
         run(options)
@@ -46,7 +46,7 @@ def sources(arguments: Sequence[str] | None = None) -> int:
     task.add_argument("--fetch", type=Path, metavar="SOURCES", help="download absent sources that have an address")
     options = parser.parse_args(arguments)
     _log_to_stderr()
-    with reporting(parser):
+    with reporting(parser, folders=[options.fetch]):
         from .sources import run
 
         return run(options)

@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cocola_metric.whole_files import write_text_whole, written_whole
+from cocola_metric.whole_files import make_folder, write_text_whole, written_whole
 
 SETTINGS_FILE = "training.json"
 
 
 def note_settings(out: Path, settings: Mapping[str, object]) -> None:
     """Create the folder of a run, and write ``training.json``, the resolved configuration, into it."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_text_whole(out / SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
 
 
@@ -38,6 +38,6 @@ def save_tensors(
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in tensors.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with written_whole(path) as unfinished:
         save_file(kept, unfinished, metadata)

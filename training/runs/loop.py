@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from cocola_metric.whole_files import make_folder
+
 from .checkpoint import CHECKPOINT_FILE, resume, save_checkpoint
 from .clock import Clock, scheduled_rate
 from .log import LOG_FILE, Log, LogFormat
@@ -102,7 +104,7 @@ def run_loop(
     Raises:
         UsageError: the checkpoint in ``out`` holds other parameters.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     rates = [group["lr"] for group in training.optimizer.param_groups]
     done = resume(out / CHECKPOINT_FILE, training.weights, training.optimizer, training.settings, accelerator.device)
     writer = _Writer(training, pace, out, accelerator.device, done) if accelerator.is_main_process else None
