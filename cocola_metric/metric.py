@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -132,15 +131,17 @@ class CocolaMetric(Metric):
         Raises:
             AudioError: the tensors are no batches of finite waveforms, or not of one batch size.
         """
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            sides = [self._waveforms(side) for side in (conditioning, accompaniment)]
-            if len(sides[0]) != len(sides[1]):
-                raise AudioError(f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments make no pairs")
-            scores, silent = self._window_scores(_common_part(sides))
-            fit = (scores.isfinite() | silent).all(1)  # not fit: weights or samples that the encoder overflows at
-            heard = (~silent).sum(1)
-            means = scores.masked_fill(silent, 0).sum(1) / heard.clamp(min=1)
-            scored = fit & (heard > 0)
+        if self.device.type == "cpu":
+            # In a thread of its own, where an operation has one thread: on a busy machine, torch's threads wait for
+            # each other many times longer than they work, and how many the caller has is the caller's business.
+            with ThreadPoolExecutor(1, "cocola", initializer=one_thread_per_operation) as alone:
+                scores, silent = alone.submit(self._window_scores, conditioning, accompaniment).result()
+        else:
+            scores, silent = self._window_scores(conditioning, accompaniment)
+        fit = (scores.isfinite() | silent).all(1)  # not fit: weights or samples that the encoder overflows at
+        heard = (~silent).sum(1)
+        means = scores.masked_fill(silent, 0).sum(1) / heard.clamp(min=1)
+        scored = fit & (heard > 0)
         # Not in place: a state made under inference_mode could not be changed outside it.
         self.score_sum = self.score_sum + means.masked_fill(~scored, 0).sum()
         self.scored_pairs = self.scored_pairs + scored.sum()
@@ -167,30 +168,27 @@ class CocolaMetric(Metric):
             raise AudioError(f"tensor {tuple(batch.shape)} is no batch: pass (batch, time) or (batch, channels, time)")
         return torch.stack([read_audio(clip, sample_rate=self.sample_rate) for clip in batch.to(self.device)])
 
-    def _window_scores(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the score of every window and whether a side is silent: (2, B, L) -> (B, K), (B, K)."""
-        model = self._model()
-        windows = torch.stack(
-            [split_windows(waveform, self.plan) for waveform in waveforms.flatten(0, 1)]
-        )  # (2B, K, L)
-        silent = is_silent(windows).reshape(*waveforms.shape[:2], -1).any(0)
-        batch_size = self.batch_size or (BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
-        batches = torch.split(windows.flatten(0, 1), batch_size)
-        if self.device.type != "cpu":
-            return self._pair_scores(model, batches, silent.shape), silent
-        # In a thread of its own, where an operation has one thread: on a busy machine, torch's threads wait for each
-        # other many times longer than they work, and how many the caller has is the caller's business.
-        with ThreadPoolExecutor(1, initializer=one_thread_per_operation) as alone:
-            return alone.submit(self._pair_scores, model, batches, silent.shape).result(), silent
-
-    def _pair_scores(self, model: CocolaModel, batches: Sequence[Tensor], shape: torch.Size) -> Tensor:
+    def _window_scores(self, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the score of every window and whether a side is silent, twice (B, K)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            embeddings = torch.cat([model.encoder(batch, self.mode) for batch in batches])
-            conditioning, accompaniment = embeddings.reshape(2, *shape, -1)
-            scores = model.similarity.pairs(conditioning, accompaniment)
-            if self.symmetric:
-                scores = (scores + model.similarity.pairs(accompaniment, conditioning)) / 2
-            return scores
+            sides = [self._waveforms(side) for side in (conditioning, accompaniment)]
+            if len(sides[0]) != len(sides[1]):
+                raise AudioError(f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments make no pairs")
+            waveforms = _common_part(sides)
+            windows = torch.stack([split_windows(waveform, self.plan) for waveform in waveforms.flatten(0, 1)])
+            silent = is_silent(windows).reshape(*waveforms.shape[:2], -1).any(0)
+            return self._pair_scores(windows.flatten(0, 1), silent.shape), silent
+
+    def _pair_scores(self, windows: Tensor, shape: torch.Size) -> Tensor:
+        """Return the score of every window: (2 B K, L) -> (B, K)."""
+        model = self._model()
+        batch_size = self.batch_size or (BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+        embeddings = torch.cat([model.encoder(batch, self.mode) for batch in torch.split(windows, batch_size)])
+        conditioning, accompaniment = embeddings.reshape(2, *shape, -1)
+        scores = model.similarity.pairs(conditioning, accompaniment)
+        if self.symmetric:
+            scores = (scores + model.similarity.pairs(accompaniment, conditioning)) / 2
+        return scores
 
     def _model(self) -> CocolaModel:
         (model,) = self._models

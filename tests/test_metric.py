@@ -1,5 +1,6 @@
 """The torchmetrics form of the score: the scorer's numbers, in loops, collections and several processes."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from cocola_metric.errors import AudioError, CheckpointError, UsageError
 
 torchmetrics = pytest.importorskip("torchmetrics", reason="needs the extra [torchmetrics]")
 CocolaMetric = cocola_metric.CocolaMetric
+metric_module = sys.modules["cocola_metric.metric"]
 
 TOLERANCE = 1e-4  # of scores, between the scorer's batches and the metric's
 RATE = 16_000
@@ -211,6 +213,53 @@ def test_two_processes_give_the_value_of_one(metric, pairs, expected, tmp_path: 
     assert printed == pytest.approx([together, expected[3].item(), 1], abs=TOLERANCE)
     own = (metric.score_sum / metric.scored_pairs).item()
     assert own == pytest.approx(expected[:3].mean().item(), abs=TOLERANCE)
+
+
+def test_all_work_has_one_thread_and_the_callers_are_left_alone(pairs, monkeypatch) -> None:
+    other, used = CocolaMetric(sample_rate=24_000, window=2.0, hop=2.0), []
+
+    def recorded(function):
+        def run(*arguments, **options):
+            used.append((function.__name__, torch.get_num_threads()))
+            return function(*arguments, **options)
+
+        return run
+
+    for name in ("read_audio", "split_windows", "is_silent"):
+        monkeypatch.setattr(metric_module, name, recorded(getattr(metric_module, name)))
+    (model,) = other._models
+    monkeypatch.setattr(model.encoder, "embed_features", recorded(model.encoder.embed_features))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        other.update(*pairs[:, :1])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert {name for name, _ in used} == {"read_audio", "split_windows", "is_silent", "embed_features"}
+    assert {threads for _, threads in used} == {1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_metric_survives_a_fork() -> None:
+    """In a fresh interpreter, whose torch has worked in several threads before it is forked."""
+    code = (
+        "import os, torch\n"
+        "from cocola_metric import CocolaMetric\n"
+        "torch.set_num_threads(4)\n"
+        "torch.randn(500, 500) @ torch.randn(500, 500)\n"
+        "metric = CocolaMetric(sample_rate=44100, hop=5.0)\n"
+        "clip = 0.1 * torch.randn(2, 5 * 44100, generator=torch.Generator().manual_seed(0))\n"
+        "metric.update(clip, clip)\n"
+        "before = metric.compute().item()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    metric.reset()\n"
+        "    metric.update(clip, clip)\n"
+        "    os._exit(0 if abs(metric.compute().item() - before) < 1e-4 else 1)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
 def test_nothing_to_score(metric, pairs) -> None:

@@ -56,9 +56,11 @@ def one_thread_per_operation() -> None:
     """Let the calling thread run torch operations alone, and leave other threads as they are.
 
     ``torch.set_num_threads`` sets the number of the calling thread and the default of later threads. A short-lived
-    second thread restores that default.
+    second thread restores that default. A thread takes the default when it is first asked for its number, so it is
+    asked before.
     """
     others = _threads_of_new_threads()
+    torch.get_num_threads()
     torch.set_num_threads(1)
     restore = threading.Thread(target=torch.set_num_threads, args=(others,))
     restore.start()
