@@ -1,4 +1,4 @@
-"""What NumPy arrays and torch tensors do under different names; code written with it takes both, and needs no torch."""
+"""One interface to NumPy arrays and torch tensors, so that code works on both and needs no torch."""
 
 import sys
 from collections.abc import Callable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 AnyArray: TypeAlias = Any
-"""A NumPy array or a torch tensor of floating point; what a function returns is of the kind that it was given."""
+"""A floating-point NumPy array or torch tensor; a function returns the kind that it was given."""
 FloatArray: TypeAlias = NDArray[np.float32]
 _ONE_THREAD = 2**18
-"""Multiplications of a matrix product that OpenBLAS still does in the calling thread. For more it wakes its own
-threads, which then wait for work in a loop that costs more than the product."""
+"""Most multiplications of a matrix product that OpenBLAS does in the calling thread. For more it wakes its own threads,
+whose waiting for work costs more than the product."""
 _ROWS = 8  # of a filterbank that go through one product
 _STEPS = 256  # of time that go through one product
 _FRAMES = 48  # that are transformed at a time: 2 MB of 4096 samples each, with their spectra
@@ -37,7 +37,7 @@ def namespace(values: AnyArray) -> Any:
 
 
 def to_numpy(values: AnyArray) -> FloatArray:
-    """Return values in float32, whatever held them: a tensor of any device, dtype and strides, an array, a list."""
+    """Return values as a float32 array; they may be a tensor of any device, dtype and strides, an array or a list."""
     if is_tensor(values):
         values = values.detach().float().cpu().numpy()
     return np.ascontiguousarray(values, dtype=np.float32)
@@ -106,11 +106,7 @@ def ifft(values: AnyArray) -> AnyArray:
 
 
 class Filterbank:
-    """A matrix of filters that are zero but in a narrow band each, ready for products in the calling thread alone.
-
-    Shape:
-        matrix: (M, N).
-    """
+    """A matrix (M, N) of filters, each zero outside a narrow band, for products in the calling thread alone."""
 
     def __init__(self, matrix: FloatArray) -> None:
         self.shape = matrix.shape
@@ -130,7 +126,7 @@ class Filterbank:
             first += count
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """Return what each filter lets through: (..., F, N) -> (..., F, M)."""
+        """Return the output of each filter: (..., F, N) -> (..., F, M)."""
         filtered = np.empty((*values.shape[:-1], self.rows), values.dtype)
         for start in range(0, values.shape[-2], _STEPS):
             steps = slice(start, start + _STEPS)
@@ -140,7 +136,7 @@ class Filterbank:
 
 
 def filtered(values: AnyArray, filterbank: Any) -> AnyArray:
-    """Return what each filter lets through: (..., F, N) by a `Filterbank` or a tensor (M, N) -> (..., F, M)."""
+    """Return the output of each filter of a `Filterbank` or a tensor (M, N): (..., F, N) -> (..., F, M)."""
     return filterbank(values) if isinstance(filterbank, Filterbank) else values @ filterbank.T
 
 

@@ -1,17 +1,17 @@
-"""Warnings that blame the line of the caller outside the package, however deep inside it they arise."""
+"""Warnings that name the caller's line outside the package, from any depth inside it."""
 
 import sys
 import threading
 import warnings
 
 PASSED_OVER = ("cocola_metric", "concurrent", "threading", "torch", "torchmetrics")
-"""Packages whose frames are passed over: ours, and those that lie between our functions and the caller."""
+"""Packages whose frames are skipped: ours, and those between our functions and the caller."""
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn as if the innermost line outside `PASSED_OVER` had; where there is none, the outermost line is blamed.
+    """Warn from the innermost line outside `PASSED_OVER`, or from the outermost line if there is none.
 
-    One of our worker threads has no caller of its own: the main thread, which waits for it, is blamed in its place.
+    A worker thread of ours has no caller of its own; the main thread, which waits for it, is named in its place.
     """
     frame = sys._getframe(1)
     if threading.current_thread().name.startswith("cocola"):

@@ -14,7 +14,7 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the scores of two systems on the same pairs say of them.
+    """The comparison of two systems by their scores on the same pairs.
 
     Attributes:
         pairs: number of pairs that both have a score of.
@@ -61,7 +61,7 @@ def compare_scores(
     Args:
         baseline: scores of the first system.
         system: scores of the second system on the same pairs, in the same order.
-        groups: group of each pair, such as its track; None, every pair is one of its own.
+        groups: group of each pair, such as its track; None makes every pair a group.
         resamples: number of redraws and of random swaps.
         seed: seed of both.
 
@@ -69,7 +69,7 @@ def compare_scores(
         (n,), (n,) -> one comparison.
 
     Raises:
-        UsageError: unequal numbers, no pair, or a score that is no finite number.
+        UsageError: the numbers of scores differ, there is no pair, or a score is not finite.
 
     >>> compare_scores([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).difference
     1.0
@@ -101,16 +101,16 @@ def compare_scores(
 
 def _check(first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequence[Hashable] | None) -> None:
     if first.ndim != 1 or first.shape != second.shape:
-        raise UsageError(f"scores of shapes {first.shape} and {second.shape}: pass two lists of the same pairs")
+        raise UsageError(f"scores must be two lists of the same length; got shapes {first.shape} and {second.shape}")
     if not len(first):
-        raise UsageError("no pair has a score of both systems: score the same pairs with both")
+        raise UsageError("no pair has a score of both systems; score the same pairs with both")
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise UsageError("a score is NaN or infinite: leave pairs without a score out, of both systems")
+        raise UsageError("scores must be finite; got NaN or infinity; leave that pair out of both systems")
     if groups is not None and len(groups) != len(first):
-        raise UsageError(f"{len(groups)} groups for {len(first)} pairs: pass one for each")
+        raise UsageError(f"groups must be one for each of {len(first)} pairs; got {len(groups)}")
 
 
 def _p_value(under_chance: NDArray[np.float64], observed: float) -> float:
-    """Return how often chance alone differs at least as much, two-sided; never 0, since the observation is one draw."""
+    """Return the two-sided share of draws by chance that differ at least as much; the observation counts as a draw."""
     tolerance = 1e-12 * max(1.0, abs(observed))
     return float((np.sum(np.abs(under_chance) >= abs(observed) - tolerance) + 1) / (len(under_chance) + 1))

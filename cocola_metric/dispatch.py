@@ -1,7 +1,7 @@
 """`python -m PACKAGE COMMAND`: one table of commands a package; only the chosen one is imported, and its work later.
 
-A command is a function of a light module: it reads its options, and imports what does the work inside `reporting`, so
-that ``--help`` needs neither torch nor an extra, and a missing extra is named.
+A command is a function of a light module. It reads its options, and imports the modules that do the work inside
+`reporting`. So ``--help`` needs neither torch nor an extra, and a missing extra is named.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class Command(NamedTuple):
 
     Attributes:
         module: light module of the command, relative to the package.
-        summary: what the command does, in a line.
+        summary: description of the command in one line.
         function: name of its function; by default that of the command.
     """
 
@@ -85,13 +85,13 @@ def run(package: str, commands: Mapping[str, Command], arguments: Sequence[str])
         code = main(rest)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         discard_stdout()
     return code
 
 
 def discard_stdout() -> None:
-    """Let what is left in the buffer go nowhere, or the interpreter stumbles over it at its end."""
+    """Discard the rest of stdout's buffer, which the interpreter could not write at its end."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # stdout is closed, or no file at all
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -113,15 +113,15 @@ def reporting(
     folders: Iterable[Path | None] = (),
     interrupted: str = "what is finished stays",
 ) -> Iterator[None]:
-    """Report what goes wrong in one line on stderr; the exit code is 1, or 130 after an interruption.
+    """Report an error in one line on stderr, with exit code 1, or 130 after an interruption.
 
-    A name in a message cannot steer the terminal.
+    Control characters in names are escaped, so that they cannot steer the terminal.
 
     Args:
         parser: parser of the command, which names it.
         files: files that the command will write; one that cannot be written is refused before any work is done.
-        folders: folders that it will write to.
-        interrupted: what an interruption leaves behind.
+        folders: folders that the command will write to.
+        interrupted: message about the state that an interruption leaves behind.
     """
     command = parser.prog.split()[-1]
     try:
@@ -135,7 +135,7 @@ def reporting(
         problem = system_problem(error)
         if problem is None:
             raise
-        discard_stdout()  # which may be what is full
+        discard_stdout()  # stdout may be on the full disk
         parser.exit(1, f"{command}: {printable(problem)}\n")
     except ModuleNotFoundError as error:
         missing = missing_extra(error)
@@ -150,10 +150,10 @@ def require(package: str) -> None:
     """Refuse to begin long work that ends in need of a package which is not installed.
 
     Args:
-        package: Import name, a key of ``EXTRAS``.
+        package: import name, a key of ``EXTRAS``.
 
     Raises:
-        MissingExtraError: It is not installed.
+        MissingExtraError: the package is not installed.
     """
     try:
         found = find_spec(package) is not None
@@ -175,7 +175,7 @@ def system_problem(error: OSError) -> str | None:
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
-    """Return the error that names the extra of a missing package, or None where no extra has it."""
+    """Return the error that names the extra of a missing package, or None if no extra has it."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         return None
@@ -183,4 +183,4 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
 
 
 def _install(package: str) -> MissingExtraError:
-    return MissingExtraError(f"{package} is not installed; pip install 'cocola-metric[{EXTRAS[package]}]' installs it")
+    return MissingExtraError(f"{package} is not installed; run pip install 'cocola-metric[{EXTRAS[package]}]'")

@@ -1,4 +1,4 @@
-"""Files from the web: fetched through pooch, resumed where a connection broke, up to a size and until a deadline."""
+"""Downloads through pooch: a lost connection is resumed, and size and time are limited."""
 
 import logging
 import time
@@ -14,9 +14,9 @@ from tqdm import tqdm
 from .errors import DownloadError
 from .version import VERSION
 
-RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds before going on
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and without a byte
-LONGEST = 3600.0  # seconds for a file, however slowly it drips in
+RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds before each new attempt
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for a byte
+LONGEST = 3600.0  # seconds for a whole file
 LARGEST_FILE = 2**29  # bytes; the largest known encoder has 35 million
 NOT_NOW = (429, 500, 502, 503, 504)
 _PIECE = 2**18
@@ -28,18 +28,18 @@ def fetch_file(
 ) -> None:
     """Download a file, whole or not at all.
 
-    What arrived before a failure stays beside the target, and a later call goes on from there.
+    Bytes that arrived before a failure stay beside the target, and a later call goes on from there.
 
     Args:
-        url: Address of the file.
-        target: Where it is put; its folder is made.
-        sha256: Hash of the file, in hexadecimal; None where nobody knows it.
-        most_bytes: Most that the file may have.
-        seconds: Longest time that it may take.
+        url: address of the file.
+        target: path of the downloaded file; its folder is created.
+        sha256: SHA-256 of the file, in hexadecimal; None if it is not known.
+        most_bytes: largest size of the file, in bytes.
+        seconds: longest time of the download, in seconds.
 
     Raises:
-        DownloadError: It cannot be had, has another hash, is too large or too slow.
-        OSError: The folder cannot be written.
+        DownloadError: the file cannot be fetched, has another hash, is too large or too slow.
+        OSError: the folder cannot be written.
     """
     import pooch
 
@@ -55,12 +55,12 @@ def fetch_file(
 
 @dataclass(frozen=True)
 class _Resuming:
-    """What pooch calls to download.
+    """The downloader that pooch calls.
 
     Attributes:
-        part: What has arrived so far; it stays after a failure.
-        most_bytes: Most that the file may have.
-        deadline: When to give up, by the monotonic clock.
+        part: file of the bytes that have arrived; it stays after a failure.
+        most_bytes: largest size of the file, in bytes.
+        deadline: end of the last attempt, in seconds of the monotonic clock.
     """
 
     part: Path
@@ -68,7 +68,7 @@ class _Resuming:
     deadline: float
 
     def __call__(self, url: str, output_file: str | IO[bytes], pooch: Any, check_only: bool = False) -> None:
-        """Download to the part, going on where a connection broke, then move it to where pooch wants it."""
+        """Download to the part file, resume after lost connections, then move the file to pooch's place."""
         import requests
         import urllib3
 
@@ -98,7 +98,7 @@ class _Resuming:
             headers["Range"] = f"bytes={done}-"
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-                self.part.unlink()  # all of it was there already, or too much
+                self.part.unlink()  # the part was complete, or too long
                 return self._go_on(url)
             response.raise_for_status()
             if response.status_code != HTTPStatus.PARTIAL_CONTENT:
@@ -119,20 +119,20 @@ class _Resuming:
     def _refuse(self, url: str, size: int) -> None:
         if size > self.most_bytes:
             self.part.unlink(missing_ok=True)
-            raise DownloadError(f"{url} has {size} bytes or more, and may have {self.most_bytes}")
+            raise DownloadError(f"{url} has {size} bytes or more; the limit is {self.most_bytes}")
         if time.monotonic() > self.deadline:
-            raise DownloadError(f"{url} took longer than it may; {size} bytes have arrived")
+            raise DownloadError(f"{url} took longer than its limit of time; {size} bytes have arrived")
 
 
 def _pieces(raw: Any) -> Iterator[bytes]:
-    """Yield what arrives as it arrives, so that a server that drips is seen to drip."""
+    """Yield bytes as they arrive, so that the limit of time also holds for a slow server."""
     read: Callable[[int], bytes] = getattr(raw, "read1", None) or raw.read  # urllib3 before 2.1 has no read1
     while piece := read(_PIECE):
         yield piece
 
 
 def _in_short(error: Exception) -> str:
-    """Return what the system said at the bottom of a chain of errors of several libraries, else what the top says."""
+    """Return the system's message at the bottom of a chain of errors, or else the message of the top one."""
     found, bottom = None, error.__context__
     while bottom is not None:
         found = getattr(bottom, "strerror", None) or found
@@ -142,7 +142,7 @@ def _in_short(error: Exception) -> str:
 
 @contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Keep pooch from suggesting to write down the hash."""
+    """Silence pooch's advice to note the hash."""
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Embeddings on disk, found by what was embedded and how: content hashes and a recipe, never file names."""
+"""Embeddings on disk, found by content hashes and a recipe, never by file names."""
 
 import contextlib
 import hashlib
@@ -27,34 +27,34 @@ def default_folder() -> Path:
 
 
 def open_store(folder: str | os.PathLike[str] | None) -> "EmbeddingStore | None":
-    """Return the store in a folder, in that of the user for ``"default"``, or none for None.
+    """Return the store in a folder; ``"default"`` stands for the user's own folder, None for no store.
 
     Raises:
-        UsageError: There is a file in the folder's place.
+        UsageError: the path is a file.
     """
     if folder is None:
         return None
     place = default_folder() if folder == "default" else Path(folder)
     if place.is_file():
-        raise UsageError(f"cache must be a folder; got the file {place}: on a command line, name the inputs first")
+        raise UsageError(f"cache must be a folder; got the file {place}; on a command line, name the inputs first")
     return EmbeddingStore(place)
 
 
 class EmbeddingStore:
-    """A folder of embeddings: an ``.npz`` file of float32 arrays (n, ...) a clip, with a check sum behind it.
+    """A folder of embeddings, with one ``.npz`` file of float32 arrays (n, ...) and a check sum for each clip.
 
-    A file that is torn, flipped or under a wrong name is as good as none.
+    A damaged file, or one under a wrong name, counts as missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, recipe: str, contents: Sequence[str]) -> Path:
-        """Return where the embeddings of a clip, or of a mix of clips, belong.
+        """Return the path of the embeddings of a clip, or of a mix of clips.
 
         Args:
-            recipe: Recipe of the embedder.
-            contents: Hashes of the clips that are summed, in any order.
+            recipe: recipe of the embedder.
+            contents: hashes of the clips that are summed, in any order.
         """
         key = hashlib.sha256("\n".join([recipe, *sorted(contents)]).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.npz"
@@ -72,11 +72,11 @@ class EmbeddingStore:
         return arrays if _usable(arrays) else None
 
     def write(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep an entry. A folder that cannot be written costs the entry, not the run.
+        """Store an entry. If the folder cannot be written, the entry is lost, and the run goes on.
 
         Args:
-            path: Place of the entry, from `path`.
-            arrays: Arrays of one length by name, `EMBEDDINGS` among them.
+            path: path of the entry, from `path`.
+            arrays: arrays of one length by name, with `EMBEDDINGS` among them.
         """
         stream = io.BytesIO()
         entry: dict[str, Any] = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
@@ -98,5 +98,5 @@ def _usable(arrays: Mapping[str, FloatArray]) -> bool:
 
 
 def _digest(path: Path, data: bytes) -> bytes:
-    """Return the check sum behind the arrays: of their bytes, and of the name that says what was embedded."""
+    """Return the check sum behind the arrays, over their bytes and the name of the file."""
     return hashlib.sha256(path.stem.encode() + data).digest()

@@ -17,7 +17,7 @@ class DownloadError(CocolaError):
     """A file cannot be fetched.
 
     Attributes:
-        status: What the server answered, if it answered at all.
+        status: HTTP status of the server's answer; None if there was no answer.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

@@ -64,7 +64,7 @@ def _compiled() -> Any:
     """Return the extension module, imported without the packages that it lies in.
 
     Raises:
-        ImportError: It is not where it has been since SciPy 1.4.
+        ImportError: SciPy no longer has it in its place.
     """
     if _MODULE in sys.modules:
         return sys.modules[_MODULE]

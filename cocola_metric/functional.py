@@ -14,7 +14,7 @@ def similarity_matrix(first: Any, second: Any, weight: Any = None) -> Any:
     Args:
         first: embeddings of the conditioning sub-mixes.
         second: embeddings of the accompaniment sub-mixes.
-        weight: the matrix W of the bilinear form; None stands for the identity.
+        weight: matrix W of the bilinear form; None stands for the identity.
 
     Shape:
         (K, D), (J, D), (D, D) -> (K, J).
@@ -29,14 +29,14 @@ def similarity_matrix(first: Any, second: Any, weight: Any = None) -> Any:
 def contrastive_loss(similarities: "Tensor", first: int = 0, *, label_smoothing: float = 0.0) -> "Tensor":
     """Return the multi-class cross entropy of picking each row's own column, averaged over rows (Eq. 3).
 
-    Row k's own column is ``first + k``; columns beyond those of the rows are further negatives.
+    Row k's own column is ``first + k``; columns that belong to no row are more negatives.
 
     The paper writes a sum over the batch; the mean is the same loss at a learning rate that does not depend on K.
 
     Args:
-        similarities: of every row with every column; minus infinity where a column is none of a row's.
+        similarities: similarity of every row with every column; minus infinity excludes a column from a row.
         first: column of row 0.
-        label_smoothing: share of the target that all columns of a row have in equal parts; 0 in the paper.
+        label_smoothing: share of the target that is spread evenly over all columns of a row; 0 in the paper.
 
     Shape:
         (K, J) -> (), J >= first + K.
@@ -90,5 +90,5 @@ def accuracy(similarities: Any, first: int = 0) -> Any:
         import torch
 
         others = torch.from_numpy(others).to(similarities.device)
-    wins = (own > similarities) | (~others & (own == own))  # NaN is no winner, and differs from itself
+    wins = (own > similarities) | (~others & (own == own))  # NaN never wins, and differs from itself
     return (wins.all(-1) * 1.0).mean(-1)

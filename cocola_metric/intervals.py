@@ -1,4 +1,4 @@
-"""Intervals by the clustered bootstrap: windows of one track are alike, so whole tracks are drawn."""
+"""Intervals by the clustered bootstrap, which draws whole tracks, since windows of one track are alike."""
 
 import warnings
 from collections.abc import Callable, Hashable, Sequence
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 LEVEL = 0.95
 RESAMPLES = 2_000
 MOST_JACKKNIFED = 10_000
-"""Largest number of clusters that are left out one by one. With more, BCa and percentiles are the same to the eye."""
+"""Largest number of clusters that are left out one by one. With more, BCa and percentiles hardly differ."""
 BATCH = 2**22
 """Largest number of indices that are drawn at once."""
 Interval = tuple[float, float]
@@ -35,16 +35,16 @@ def clustered_interval(
         seed: seed of the draws.
 
     Shape:
-        (n,), (n,) -> the lower and the upper limit; NaN where there is one group only.
+        (n,), (n,) -> lower and upper limit; NaN if there is only one group.
     """
     sums, counts = by_cluster(np.asarray(values, np.float64), groups)
     return ratio_bootstrap(sums, counts, resamples=resamples, seed=seed)[0]
 
 
 def by_cluster(values: Array, groups: Sequence[Hashable] | NDArray[np.int64] | None) -> tuple[Array, Array]:
-    """Return the sum of the values in each group and its size; without groups, every value is one of its own.
+    """Return the sum of the values in each group and its size; without groups, every value is a group.
 
-    Groups come in the order of their names, so that the order of the values changes nothing.
+    Groups are in the order of their names, so that the order of the values does not matter.
 
     Shape:
         (n,), (n,) -> (G,), (G,).
@@ -62,8 +62,8 @@ def ratio_bootstrap(
     """Return the 95 % interval of the ratio of two sums over clusters, and the ratios of the drawn clusters.
 
     The interval is BCa (Efron 1987: bias-corrected and accelerated), which follows the skewness of small sets of
-    clusters. Where it is not defined, it is that of percentiles: where the ratio is the same without any one cluster,
-    as where every comparison is won, and where SciPy finds no limit for another reason; also beyond
+    clusters. If BCa is not defined, percentiles take its place: when the ratio is the same without any one cluster, as
+    when every comparison is won, or when SciPy finds no limit for another reason. The same holds beyond
     ``MOST_JACKKNIFED`` clusters.
 
     Args:
@@ -73,7 +73,7 @@ def ratio_bootstrap(
         seed: seed of the draws.
 
     Shape:
-        (G,), (G,) -> the lower and the upper limit, NaN for fewer than two clusters; (resamples,).
+        (G,), (G,) -> lower and upper limit, NaN for fewer than two clusters; (resamples,).
     """
     clusters = len(numerators)
     if clusters < 2:
@@ -94,7 +94,7 @@ def redraw(statistic: Callable[..., float], *clusters: int, resamples: int, seed
     """Return a statistic of sets of clusters that are drawn with replacement, for statistics that need percentiles.
 
     Args:
-        statistic: called with the indices of the drawn clusters of each set.
+        statistic: function of the indices of the drawn clusters of each set.
         clusters: number of clusters in each set, at least two; sets are drawn independently.
         resamples: number of draws.
         seed: seed of the draws.
@@ -107,7 +107,7 @@ def redraw(statistic: Callable[..., float], *clusters: int, resamples: int, seed
 
 
 def percentiles(redrawn: Array) -> Interval:
-    """Return the 95 % interval that the percentiles of redrawn statistics are; draws that are NaN are left out."""
+    """Return the 95 % interval from percentiles of redrawn statistics; draws that are NaN are left out."""
     low, high = np.nanquantile(redrawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -115,9 +115,9 @@ def percentiles(redrawn: Array) -> Interval:
 def _bootstrap(
     statistic: Callable[..., Any], clusters: Sequence[int], method: str, vectorized: bool, resamples: int, seed: int
 ) -> Any:
-    """Run SciPy's bootstrap on the numbers of clusters: all that belongs to a cluster is drawn with it."""
+    """Run SciPy's bootstrap on the indices of clusters, so that all values of a cluster are drawn together."""
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)  # its NaN is dealt with by who called
+        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)  # the caller handles its NaN
         return scipy.stats.bootstrap(
             tuple(np.arange(count) for count in clusters),
             statistic,

@@ -1,4 +1,4 @@
-"""JSON as everybody can read it: never NaN on the way out; bounded, and one clear error, on the way in."""
+"""Portable JSON: written without NaN, and read with limits and one clear error."""
 
 import json
 import math
@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from .errors import CocolaError, UsageError
 
 MOST_BYTES = 2**20
-"""Of a file that describes something: a configuration, a note."""
+"""Default limit of the size of a file, such as a configuration."""
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return a value as JSON; NaN and infinity, which JSON has not, become null.
+    """Return a value as JSON; NaN and infinity, which JSON lacks, become null.
 
     >>> json_text({"mean": float("nan"), "scores": (1.5, float("inf"))})
     '{"mean": null, "scores": [1.5, null]}'
@@ -23,10 +23,10 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def parsed_json(text: str | bytes) -> Any:
-    """Return what a JSON text says, which is never NaN, infinite, or too deep.
+    """Return the value of a JSON text without NaN, infinity or deep nesting.
 
     Raises:
-        ValueError: it is no JSON of that kind.
+        ValueError: the text is not JSON of that kind.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
@@ -42,17 +42,17 @@ def read_json(
     most_bytes: int = MOST_BYTES,
     remedy: str = "make it again",
 ) -> Any:
-    """Read a JSON file that somebody else may have written, or the disk may have damaged.
+    """Read a JSON file that may be foreign or damaged.
 
     Args:
-        file: the file.
-        kind: type of what it holds.
-        error: what is raised.
-        most_bytes: size above which it is not read.
-        remedy: the way out, for the message.
+        file: path of the file.
+        kind: type of the value.
+        error: type of the raised error.
+        most_bytes: largest size of the file, in bytes.
+        remedy: way out, for the message.
 
     Raises:
-        CocolaError: of the given kind: it cannot be read, is too large, is not JSON or holds something else.
+        CocolaError: the file cannot be read, is too large, is not JSON or holds another type.
     """
     try:
         with Path(file).open("rb") as opened:
@@ -65,7 +65,7 @@ def read_json(
     except OSError as problem:
         raise error(f"{file}: cannot be read ({problem.strerror}); {remedy}") from problem
     except ValueError as problem:  # UnicodeDecodeError and JSONDecodeError among them
-        raise error(f"{file}: damaged, or not the JSON that belongs there ({problem}); {remedy}") from problem
+        raise error(f"{file}: damaged, or not the expected JSON ({problem}); {remedy}") from problem
     return value
 
 

@@ -29,23 +29,23 @@ from .scoring import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
 try:
     from torchmetrics import Metric
 except ImportError as error:
-    raise MissingExtraError("CocolaMetric needs torchmetrics: pip install 'cocola-metric[torchmetrics]'") from error
+    raise MissingExtraError("CocolaMetric needs torchmetrics; run pip install 'cocola-metric[torchmetrics]'") from error
 
 
 class CocolaMetric(Metric):
     """The mean COCOLA score of all pairs since the last reset, over all processes; higher fits better.
 
-    Each pair is scored as `CocolaScorer.score` scores it: the mean over windows of 5 s every 2.5 s, silent windows left
-    out. A pair with no other windows is left out of the mean. Always computed in float32, also under autocast.
+    Each pair is scored as by `CocolaScorer.score`: the mean over windows of 5 s every 2.5 s, without silent windows. A
+    pair of silent windows only is left out of the mean. Everything is computed in float32, also under autocast.
 
-    The encoder is no part of the module tree: it is neither in ``state_dict()`` nor in ``parameters()``, and follows
+    The encoder is not in the module tree: it is neither in ``state_dict()`` nor in ``parameters()``, and follows
     ``.to(device)`` at the next update. To train on the score, use `CocolaModel.forward`, which has gradients.
 
     Attributes:
         silent_windows: number of windows left out, in this process.
         silent_pairs: number of pairs left out, in this process.
         unfit_pairs: number of pairs left out because their score is NaN or infinite, in this process.
-        signature: the recipe of the number, to be cited with it.
+        signature: recipe of the score, to be cited with it.
     """
 
     higher_is_better = True
@@ -72,27 +72,27 @@ class CocolaMetric(Metric):
         symmetric: bool = False,
         **settings: Any,
     ) -> None:
-        """Load an encoder; nothing is fetched later.
+        """Load an encoder; nothing is downloaded later.
 
         Args:
-            name: as in `CocolaScorer.from_pretrained`: a known name, a folder, a ``.ckpt`` file or a repository.
+            name: known name, folder, ``.ckpt`` file or repository, as for `CocolaScorer.from_pretrained`.
             revision: branch, tag or commit of a Hub repository.
-            token: for private repositories.
-            sample_rate: of the waveforms to come, Hz.
-            mode: the part of the sound to hear.
-            window: length of a window, seconds.
-            hop: from the start of one window to the next, seconds.
-            batch_size: windows per forward pass; changes speed and memory, not scores.
-            symmetric: take the mean of both directions, so that the order of the two sides does not matter.
-            settings: of `torchmetrics.Metric`, such as ``sync_on_compute``.
+            token: access token for private repositories.
+            sample_rate: rate of the waveforms, in Hz.
+            mode: part of the sound that is scored.
+            window: length of a window, in seconds.
+            hop: time from the start of one window to the next, in seconds.
+            batch_size: number of windows per forward pass; it changes speed and memory, not scores.
+            symmetric: True scores the mean of both directions, so that the order of the two sides does not matter.
+            settings: settings of `torchmetrics.Metric`, such as ``sync_on_compute``.
 
         Raises:
             CheckpointError: the weights cannot be found or do not match their configuration.
-            UsageError: a setting makes no sense.
+            UsageError: a setting is out of range.
         """
         super().__init__(**settings)
         if sample_rate < MIN_SAMPLE_RATE or not float(sample_rate).is_integer():
-            raise UsageError(f"sample_rate={sample_rate}: pass a whole number of Hz, at least {MIN_SAMPLE_RATE}")
+            raise UsageError(f"sample_rate must be a whole number of Hz, {MIN_SAMPLE_RATE} or more; got {sample_rate}")
         checkpoint = checkpoints.load(name, revision=revision, token=token)
         model = fold_batch_norm(checkpoint.model)
         scorer = CocolaScorer(
@@ -113,32 +113,32 @@ class CocolaMetric(Metric):
         for state in ("scored_pairs", "silent_windows", "silent_pairs", "unfit_pairs"):
             self.add_state(state, torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("score_sum", torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
-        # MetricCollection takes metrics whose states are equal after the first update for one and the same: this keeps
-        # two recipes apart even if all they have heard is silence.
+        # MetricCollection merges metrics whose states are equal after the first update. This keeps two recipes apart
+        # even if all their windows were silent.
         recipe = hashlib.sha256(self.signature.encode()).digest()[:8]
         self.add_state("recipe", torch.tensor(list(recipe), dtype=torch.int32), dist_reduce_fx="max")
 
     def update(self, conditioning: Tensor, accompaniment: Tensor) -> None:
-        """Score a batch of pairs. Of two lengths the common part is scored, with a warning above 0.1 s.
+        """Score a batch of pairs. If lengths differ, the common part is scored, with a warning above 0.1 s.
 
         Args:
-            conditioning: the music to be accompanied; floating point, at the sample rate of this metric.
-            accompaniment: of each conditioning.
+            conditioning: music to be accompanied, in floating point, at the sample rate of this metric.
+            accompaniment: accompaniment of each conditioning.
 
         Shape:
-            (B, L) or (B, C, L), and (B, L') or (B, C', L').
+            (B, L) or (B, C, L), (B, L') or (B, C', L') -> ().
 
         Raises:
-            AudioError: the tensors are no batches of finite waveforms, or not of one batch size.
+            AudioError: the tensors are not batches of finite waveforms, or differ in batch size.
         """
         if self.device.type == "cpu":
-            # In a thread of its own, where an operation has one thread: on a busy machine, torch's threads wait for
-            # each other many times longer than they work, and how many the caller has is the caller's business.
+            # A thread of its own runs each operation in one thread: on a busy machine, torch's threads wait for each
+            # other many times longer than they work. The caller's own number of threads stays as it is.
             with ThreadPoolExecutor(1, "cocola", initializer=one_thread_per_operation) as alone:
                 scores, silent = alone.submit(self._window_scores, conditioning, accompaniment).result()
         else:
             scores, silent = self._window_scores(conditioning, accompaniment)
-        fit = (scores.isfinite() | silent).all(1)  # not fit: weights or samples that the encoder overflows at
+        fit = (scores.isfinite() | silent).all(1)  # unfit: weights or samples at which the encoder overflows
         heard = (~silent).sum(1)
         means = scores.masked_fill(silent, 0).sum(1) / heard.clamp(min=1)
         scored = fit & (heard > 0)
@@ -156,7 +156,7 @@ class CocolaMetric(Metric):
         """
         if self.unfit_pairs > 0:
             message = f"{int(self.unfit_pairs)} pairs have a NaN or infinite score and are left out of the mean"
-            warn_caller(f"{message}: check the weights, and that samples are in -1..1", AudioWarning)
+            warn_caller(f"{message}; check the weights, and that samples are in -1..1", AudioWarning)
         if self.scored_pairs == 0:
             message = "no pair to score: in every window one side is silent, or there was none; the mean is NaN"
             warn_caller(message, AudioWarning)
@@ -165,15 +165,19 @@ class CocolaMetric(Metric):
     def _waveforms(self, batch: Tensor) -> Tensor:
         """Check a batch, and return it mono at 16 kHz, (B, L), on the device of this metric."""
         if batch.ndim not in (2, 3) or len(batch) == 0:
-            raise AudioError(f"tensor {tuple(batch.shape)} is no batch: pass (batch, time) or (batch, channels, time)")
+            raise AudioError(
+                f"tensor {tuple(batch.shape)} is not a batch; pass (batch, time) or (batch, channels, time)"
+            )
         return torch.stack([read_audio(clip, sample_rate=self.sample_rate) for clip in batch.to(self.device)])
 
     def _window_scores(self, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the score of every window and whether a side is silent, twice (B, K)."""
+        """Return the score of every window and the silence of either side, twice (B, K)."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             sides = [self._waveforms(side) for side in (conditioning, accompaniment)]
             if len(sides[0]) != len(sides[1]):
-                raise AudioError(f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments make no pairs")
+                raise AudioError(
+                    f"{len(sides[0])} conditionings and {len(sides[1])} accompaniments are no pairs; pass equal numbers"
+                )
             waveforms = _common_part(sides)
             windows = torch.stack([split_windows(waveform, self.plan) for waveform in waveforms.flatten(0, 1)])
             silent = is_silent(windows).reshape(*waveforms.shape[:2], -1).any(0)
@@ -202,6 +206,6 @@ def _common_part(sides: list[Tensor]) -> Tensor:
     lengths = [side.shape[1] for side in sides]
     difference = (max(lengths) - min(lengths)) / SAMPLE_RATE
     if difference > LENGTH_TOLERANCE:
-        message = f"the two sides differ in length by {difference:.2f} s: only the common part is scored"
+        message = f"the two sides differ in length by {difference:.2f} s; only the common part is scored"
         warn_caller(message, AudioWarning)
     return torch.stack([side[:, : min(lengths)] for side in sides])

@@ -1,4 +1,4 @@
-"""Names that come from outside: what may become part of a path, and how they look in a message, a CSV, a table."""
+"""Names from outside: checks before they become part of a path, and escapes for messages, CSV and tables."""
 
 import re
 
@@ -10,14 +10,14 @@ _STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
 def path_part(name: str, what: str = "name") -> str:
-    r"""Return a name that is fit to be one part of a path, as it is; every name that becomes a path passes here.
+    r"""Return a name unchanged if it can be one part of a path; every name that becomes a path is checked here.
 
     Args:
-        name: the name, from a manifest, a data set or an option.
-        what: what the name is of, for the message.
+        name: name from a manifest, a data set or an option.
+        what: kind of the name, for the message.
 
     Raises:
-        UsageError: it would lead elsewhere (``..``, a slash, a drive), or some system cannot keep it.
+        UsageError: the name leads elsewhere (``..``, a slash, a drive), or some system cannot store it.
 
     >>> path_part("drum kit 2")
     'drum kit 2'
@@ -26,7 +26,7 @@ def path_part(name: str, what: str = "name") -> str:
     cocola_metric.errors.UsageError: tag '../x' cannot be the name of a file: it holds '/'; rename it
     """
     if not isinstance(name, str):
-        raise UsageError(f"{what} {name!r} cannot be the name of a file: it is no text; rename it")
+        raise UsageError(f"{what} {name!r} cannot be the name of a file: it is not text; rename it")
     bad = sorted({character for character in name if character in '/\\:*?"<>|' or not character.isprintable()})
     size = len(name.encode("utf-8", "surrogatepass"))
     if bad:
@@ -46,7 +46,7 @@ def path_part(name: str, what: str = "name") -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return a text in which nothing can steer a terminal: control and invisible characters are written out.
+    r"""Return a text that cannot steer a terminal: control and invisible characters are escaped.
 
     >>> printable("a\x1b[31m\nb.wav")
     'a\\x1b[31m\\nb.wav'
@@ -55,7 +55,7 @@ def printable(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """Return a text for a CSV cell: one line, and none that a spreadsheet takes for a formula.
+    """Return a text for a CSV cell, in one line that no spreadsheet takes for a formula.
 
     >>> csv_text("=1+1")
     "'=1+1"
@@ -65,12 +65,12 @@ def csv_text(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a text can stand in a CSV cell as it is, read back as it is, and be taken for nothing else."""
+    """Tell whether a text can be written to a CSV cell and read back unchanged, and is not taken for anything else."""
     return text.isprintable() and text == text.strip() and not text.startswith(_STARTS_A_FORMULA)
 
 
 def markdown_text(text: str) -> str:
-    """Return a text for a line of Markdown: the line goes on behind it, and no HTML begins.
+    """Return a text for a line of Markdown, without line breaks and HTML.
 
     >>> markdown_text("a <script>")
     'a &lt;script>'
@@ -79,7 +79,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    r"""Return a text for a cell of a Markdown table, which does not end in it either.
+    r"""Return a text for a cell of a Markdown table, without unescaped cell borders.
 
     >>> markdown_cell("a|b")
     'a\\|b'

@@ -1,4 +1,4 @@
-"""Pictures of scores, where looking tells more than reading (extra [plot])."""
+"""Pictures of scores over time (extra [plot])."""
 
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ def plot_scores(
     """Draw the score of every window above the waveforms of both sides.
 
     Args:
-        file: PNG, PDF or SVG to write.
-        conditioning: what was scored.
-        accompaniment: what was scored.
-        scores: of the pair.
-        window: length of a window, seconds.
+        file: PNG, PDF or SVG file to write.
+        conditioning: conditioning of the pair.
+        accompaniment: accompaniment of the pair.
+        scores: scores of the pair.
+        window: length of a window, in seconds.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -52,7 +52,7 @@ def plot_scores(
 
 
 def save_picture(figure: Any, file: Path) -> None:
-    """Write a figure, whole or not at all, in the format that the name of the file tells.
+    """Write a figure, whole or not at all, in the format of the file's suffix.
 
     Raises:
         OutputError: the file cannot be written.
@@ -66,13 +66,13 @@ def check_picture(file: Path) -> None:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        UsageError: the name does not tell a format that matplotlib writes.
+        UsageError: the suffix is not one of a format that matplotlib writes.
         OutputError: the file cannot be written.
     """
     figure, _ = new_figure(rows=1, height=1, heights=(1,))
     kinds = figure.canvas.get_supported_filetypes()
     if _format(file) not in kinds:
-        raise UsageError(f"{file}: --plot must end in .png, .pdf or .svg")
+        raise UsageError(f"--plot must end in .png, .pdf or .svg; got {file}")
     refuse_unwritable(file)
 
 
@@ -85,7 +85,7 @@ def new_figure(*, rows: int, height: float, heights: tuple[float, ...]) -> tuple
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtraError("drawing needs matplotlib: pip install 'cocola-metric[plot]'") from error
+        raise MissingExtraError("drawing needs matplotlib; run pip install 'cocola-metric[plot]'") from error
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, 1, height_ratios=heights))
     for axis in axes:

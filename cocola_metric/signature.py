@@ -19,11 +19,11 @@ def signature(
     similarity: str = "",
     symmetric: bool = False,
 ) -> str:
-    """Return the recipe of a score in one line, after sacrebleu's custom; times are seconds, the rate is in Hz.
+    """Return the recipe of a score in one line, in the form of sacrebleu; times are in seconds, the rate in Hz.
 
-    The front end and the similarity are named where the weights would fit another one too, and "symmetric" where a
-    score is the mean of both directions. In a name, the signs that divide the line are
-    written as in a URL, so that no name of a folder can look like another recipe.
+    The front end and the similarity are named if the weights would also fit another one, and "symmetric" if a score is
+    the mean of both directions. Separators within a name are escaped as in a URL, so that no name of a folder can look
+    like another recipe.
 
     >>> signature(
     ...     model="embedded", weights_sha256="3f9a1c2e77", mode="both", window=5.0, hop=2.5, sample_rate=16000
@@ -46,7 +46,7 @@ def signature(
 
 
 def embedder_recipe(signature: str) -> str:
-    """Return the recipe of the embeddings behind a signature's scores, for a store of them and for FAD.
+    """Return the recipe of the embeddings behind a signature's scores, for the store of embeddings and for FAD.
 
     >>> embedder_recipe("COCOLA|model:embedded|weights:3f9a1c2e|v:1.0")
     'embedder:cocola|model:embedded|weights:3f9a1c2e|axis:time|package:cocola-metric-1.0'
@@ -56,7 +56,7 @@ def embedder_recipe(signature: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Return a name without signs that divide a signature, or that no terminal shows.
+    """Return a name in which separators of a signature and invisible characters are escaped.
 
     >>> _escaped("embedded|weights:0")
     'embedded%7Cweights%3A0'

@@ -1,4 +1,4 @@
-"""Arrays on disk, read so that a torn, flipped or hostile file is one error and takes no more memory than it has."""
+"""Reading arrays from disk: a damaged or hostile file is one error, and takes no more memory than its size."""
 
 import io
 import math
@@ -17,8 +17,8 @@ def npz_arrays(file: str | os.PathLike[str] | BinaryIO) -> dict[str, NDArray[Any
     """Return the arrays of an ``.npz`` file by name; nothing in it is executed, and its check sums are checked.
 
     Raises:
-        ValueError: it is damaged, or not of that kind.
-        OSError: it cannot be read.
+        ValueError: the file is damaged, or of another kind.
+        OSError: the file cannot be read.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -28,15 +28,17 @@ def npz_arrays(file: str | os.PathLike[str] | BinaryIO) -> dict[str, NDArray[Any
             return {member.filename.removesuffix(".npy"): npy_array(archive.read(member)) for member in members}
     except (OSError, ValueError):
         raise
-    except Exception as error:  # zipfile, zlib and struct have kinds of their own for bytes that are not a ZIP file
+    except (
+        Exception
+    ) as error:  # zipfile, zlib and struct have their own types of errors for bytes that are not a ZIP file
         raise ValueError(str(error) or type(error).__name__) from error
 
 
 def npy_array(data: bytes) -> NDArray[Any]:
-    """Return the array of the content of an ``.npy`` file, which must be as long as its header says.
+    """Return the array in the content of an ``.npy`` file, whose length must agree with its header.
 
     Raises:
-        ValueError: it is damaged, holds objects, or is not of that kind.
+        ValueError: the content is damaged, holds objects, or is of another kind.
     """
     stream = io.BytesIO(data)
     try:
@@ -53,4 +55,4 @@ def npy_array(data: bytes) -> NDArray[Any]:
     except ValueError:
         raise
     except Exception as error:  # NumPy evaluates the header as Python: TokenError, SyntaxError, MemoryError, ...
-        raise ValueError(f"no array: {error or type(error).__name__}") from error
+        raise ValueError(f"not an array: {error or type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""What the caller has set in torch, autocast and defaults, is none of the metric's: put aside, and put back."""
+"""Independence of the caller's torch settings (autocast, defaults): they are set aside during scoring."""
 
 import functools
 import sys
@@ -12,11 +12,11 @@ _Result = TypeVar("_Result")
 
 @contextmanager
 def own_torch_state() -> Iterator[None]:
-    """Compute in float32, with tensors made on the CPU, whatever the caller has set; afterwards it is set again.
+    """Compute in float32 with new tensors on the CPU, and restore the caller's settings afterwards.
 
-    Nothing is changed that does not differ: the default dtype is the whole process's, other threads' too.
+    Only settings that differ are changed, since the default dtype is shared by all threads of the process.
     """
-    torch = sys.modules.get("torch")  # who has not imported it has set nothing
+    torch = sys.modules.get("torch")  # without an import there are no settings
     if torch is None:
         yield
         return
@@ -33,7 +33,7 @@ def own_torch_state() -> Iterator[None]:
 
 
 def with_own_torch_state(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Let a function run in `own_torch_state`."""
+    """Make a function run in `own_torch_state`."""
 
     @functools.wraps(function)
     def wrapped(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
@@ -46,7 +46,7 @@ def with_own_torch_state(function: Callable[_Parameters, _Result]) -> Callable[_
 def each_with_own_torch_state(
     function: Callable[_Parameters, Iterator[_Result]],
 ) -> Callable[_Parameters, Iterator[_Result]]:
-    """Let a generator run in `own_torch_state` while it works, and not while its caller does."""
+    """Make a generator run in `own_torch_state` while it works, but not while its caller works."""
 
     @functools.wraps(function)
     def wrapped(*args: _Parameters.args, **options: _Parameters.kwargs) -> Iterator[_Result]:

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all: the one place that puts a file of results, weights or notes on the disk."""
+"""Writing files whole or not at all; every file of results, weights or notes is written here."""
 
 import contextlib
 import errno
@@ -17,19 +17,19 @@ _FOLLOW_NO_PLANTED_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
-    """Give a temporary path to write to; when the block ends without an error, it becomes the file, at one stroke.
+    """Yield a temporary path to write to, which replaces the file at once when the block ends without an error.
 
-    The temporary file is new, private to this call, and in the same folder; its name says nothing of the format (it
-    ends in ``.partial``), so tell a library that goes by the suffix. A symbolic link is followed and stays. A file that
-    is replaced hands on its mode and, where the system allows it, its owner; a new one gets what the umask says. After
-    an error, an interrupt included, the old file is as it was and the temporary one is gone.
+    The temporary file is new, private to this call, and in the same folder. Its name ends in ``.partial``, so a library
+    that chooses a format by the suffix must be told the format. A symbolic link is followed and kept. A replaced file
+    passes on its mode and, if the system allows it, its owner; a new file gets the mode of the umask. After an error or
+    an interrupt, the old file is unchanged and the temporary one is deleted.
 
     Args:
-        path: the file to write; its folder exists.
-        durable: whether to wait until the disk has it. Not needed where a torn file is found out and made again.
+        path: path of the file; its folder must exist.
+        durable: True waits until the disk has the file. False suits files whose damage is noticed and repaired.
 
     Raises:
-        OutputError: the file cannot be written: the folder is missing, it may not be written, the disk is full.
+        OutputError: the file cannot be written, as when the folder is missing or the disk is full.
     """
     target = Path(os.path.realpath(path))
     temporary: Path | None = None
@@ -69,7 +69,7 @@ def write_bytes_whole(path: str | os.PathLike[str], data: bytes, *, durable: boo
 
 
 def write_text_whole(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
-    """Write a text in UTF-8, its line ends as they are, as `written_whole` does.
+    """Write a text in UTF-8 with unchanged line ends, as `written_whole` does.
 
     Raises:
         OutputError: the file cannot be written.
@@ -78,10 +78,10 @@ def write_text_whole(path: str | os.PathLike[str], text: str, *, durable: bool =
 
 
 def refuse_unwritable(path: str | os.PathLike[str]) -> None:
-    """See that a file could be written now, before the work whose result it is to hold; nothing is changed.
+    """Check that a file can be written, before the work for it begins; nothing is changed.
 
     Raises:
-        OutputError: it could not.
+        OutputError: the file cannot be written.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -124,10 +124,10 @@ def refuse_unwritable_places(
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder to write in, with those above it, unless it is there.
+    """Create a folder and those above it, if they are missing.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: the folder cannot be created.
     """
     folder = Path(path)
     try:
@@ -139,11 +139,11 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def written_alone(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep other runs from writing to a file inside the block; a hidden lock file beside it stays.
+    """Keep other runs from writing to a file during the block; a hidden lock file stays beside it.
 
     Raises:
-        UsageError: another run writes to it.
-        OutputError: it cannot be locked.
+        UsageError: another run writes to the file.
+        OutputError: the file cannot be locked.
     """
     from filelock import FileLock, Timeout  # here: a score of one pair locks nothing
 
@@ -162,7 +162,7 @@ def written_alone(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _status(target: Path) -> os.stat_result | None:
-    """Return the state of the file to be replaced, or None; raise what keeps it from being replaced."""
+    """Return the state of the file to be replaced, or None; raise an OSError if it cannot be replaced."""
     try:
         status = target.lstat()
     except FileNotFoundError:
@@ -189,7 +189,7 @@ def _new_file(target: Path, *, private: bool) -> Path:
 
 
 def _hand_over(temporary: Path, before: os.stat_result) -> None:
-    """Give the file the owner and the group of the one it replaces, as far as the system allows it."""
+    """Give the file the owner and the group of the replaced one, as far as the system allows it."""
     now = temporary.stat()
     if (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid) or not hasattr(os, "chown"):
         return
@@ -205,7 +205,7 @@ def _flush(file: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Wait until the disk has the new name, where a folder can be opened at all."""
+    """Wait until the disk has the new name, on systems that can open a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -215,7 +215,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def explained(path: str | os.PathLike[str], error: OSError) -> OutputError:
-    """Return the one error that says why a file cannot be written, and the way out."""
+    """Return the error of a file that cannot be written, with the reason and the way out."""
     match error.errno:
         case errno.ENOENT:
             problem = "its folder does not exist; make the folder first"

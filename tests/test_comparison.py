@@ -75,10 +75,10 @@ def test_one_pair_has_no_interval() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "groups", "message"),
     [
-        ([1.0], [1.0, 2.0], None, "pass two lists of the same pairs"),
+        ([1.0], [1.0, 2.0], None, "must be two lists of the same length"),
         ([], [], None, "no pair has a score of both systems"),
-        ([1.0, float("nan")], [1.0, 2.0], None, "NaN or infinite"),
-        ([1.0, 2.0], [1.0, 2.0], ["a"], "1 groups for 2 pairs"),
+        ([1.0, float("nan")], [1.0, 2.0], None, "NaN or infinity"),
+        ([1.0, 2.0], [1.0, 2.0], ["a"], "groups must be one for each of 2 pairs; got 1"),
     ],
 )
 def test_wrong_use_is_explained(first, second, groups, message: str) -> None:

@@ -83,9 +83,7 @@ def test_a_name_that_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_extra_is_named(command: list[str], missing: str) -> None:
     ended = start("cocola_metric.training", *command, hidden={missing})
     assert json.loads(ended.stdout)[0] == 1
-    assert ended.stderr == (
-        f"{command[0]}: {missing} is not installed; pip install 'cocola-metric[train]' installs it\n"
-    )
+    assert ended.stderr == (f"{command[0]}: {missing} is not installed; run pip install 'cocola-metric[train]'\n")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +162,7 @@ sys.exit(dispatch.run("p", {"say": dispatch.Command("m", "")}, sys.argv[1:]))
     command = ["sh", "-c", 'exec "$0" -c "$1" say "$2" >/dev/full', sys.executable, code, "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert done.stderr == "say: No space left on device; free some space, and start again: what is finished stays\n"
+    assert done.stderr == "say: No space left on device; free some space, and start again; finished work stays\n"
     command = ["sh", "-c", '"$0" -c "$1" say "$2" | head -c 1', sys.executable, code, "9000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "x")

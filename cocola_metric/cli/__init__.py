@@ -1,1 +1,1 @@
-"""The commands of a shell: options, files of results, what is printed."""
+"""The commands of a shell: their options, their files of results, and their output."""

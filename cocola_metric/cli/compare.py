@@ -1,4 +1,4 @@
-"""`cocola-score compare`: score files of several systems, each beside the first; the table goes to stdout."""
+"""`cocola-score compare`: score files of several systems, each compared with the first; the table goes to stdout."""
 
 import argparse
 import sys
@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         "--key",
         choices=("auto", "conditioning", "accompaniment"),
         default="auto",
-        help="what makes two rows one pair: conditioning, file name of the accompaniment, or both as needed",
+        help="column that identifies a pair: conditioning, file name of the accompaniment, or both as needed",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="of the table (default: text)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="format of the table (default: text)")
     parser.add_argument("--resamples", type=int, default=10_000, metavar="N", help="redraws and swaps (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of both (default: 0)")
     return parser

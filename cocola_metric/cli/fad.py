@@ -35,23 +35,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Fréchet audio distance of clips, or of mixtures with their conditioning (sub-FAD)."
     parser = program.new_parser("cocola-fad", description, EXAMPLES)
-    parser.add_argument("--conditioning", type=Path, metavar="DIR", help="what the clips were made for: sub-FAD")
+    parser.add_argument("--conditioning", type=Path, metavar="DIR", help="music that the clips were made for: sub-FAD")
     parser.add_argument("--generated", type=Path, metavar="DIR", required=True, help="audio files to judge")
     parser.add_argument("--reference", type=Path, metavar="DIR", required=True, help="real ones, or their .npz file")
     parser.add_argument("--save-reference", type=Path, metavar="NPZ", help="keep the statistics of the reference")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be embedded")
     parser.add_argument("--per-song", action="store_true", help="print the FAD of every generated file, too")
     parser.add_argument("--resamples", type=int, default=200, metavar="N", help="draws behind the interval (200)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every draw (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every draw (0)")
     cache = parser.add_argument_group("embeddings already made", "a stopped run goes on from those it has made")
     cache.add_argument("--cache", type=Path, metavar="DIR", help="(default: ~/.cache/cocola-metric/embeddings)")
     cache.add_argument("--no-cache", action="store_true", help="keep none, use none")
     embedder = parser.add_argument_group("embedder")
     embedder.add_argument("--embedder", choices=(*EMBEDDERS, "all"), default="cocola", help="(default: cocola)")
-    embedder.add_argument("--model", default="embedded", help="of cocola, as for cocola-score (default: embedded)")
-    embedder.add_argument("--mode", choices=MODES, default="both", help="of cocola (default: both)")
-    embedder.add_argument("--device", help="of cocola, such as cpu or cuda:0 (default: a GPU if there is one)")
-    embedder.add_argument("--weights", type=Path, metavar="DIR", help="of the others (default: torch's hub folder)")
+    embedder.add_argument(
+        "--model", default="embedded", help="encoder of cocola, as for cocola-score (default: embedded)"
+    )
+    embedder.add_argument("--mode", choices=MODES, default="both", help="mode of cocola (default: both)")
+    embedder.add_argument("--device", help="device of cocola, such as cpu or cuda:0 (default: a GPU if there is one)")
+    embedder.add_argument(
+        "--weights", type=Path, metavar="DIR", help="weights of the others (default: torch's hub folder)"
+    )
     embedder.add_argument("--download", action="store_true", help="let the others fetch missing weights")
     embedder.add_argument("--clap-submodel", choices=CLAP_FILES, default="630k-audioset", help="(630k-audioset)")
     embedder.add_argument("--encodec-axis", choices=("time", "legacy"), default="time", help="legacy: as before 2026")

@@ -1,4 +1,4 @@
-"""What `cocola-fad` does: embed the clips of folders, leave out and report the bad ones, compare what remains."""
+"""The work of `cocola-fad`: embed the clips of folders, report and leave out bad ones, compare the others."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ Named = tuple[str, Mix]
 
 
 def fad(options: argparse.Namespace) -> Result:
-    """Compare folders by one embedder or by all; return what to print, and the exit code."""
+    """Compare folders by one embedder or by all; return the result to print, and the exit code."""
     if options.save_reference is not None:
         Reference.check_place(options.save_reference)
     names = list(EMBEDDERS) if options.embedder == "all" else [options.embedder]
     stored = Reference.load(options.reference) if options.reference.suffix == ".npz" else None
     if options.embedder == "all" and (stored or options.save_reference):
-        raise UsageError("--embedder all and stored references do not go together: name one embedder")
+        raise UsageError("--embedder all cannot use a stored reference; name one embedder")
     sides = _sides(options, with_reference=stored is None)
     if options.embedder != "all":
         return _compare(options.embedder, options, sides, stored)
@@ -65,12 +65,12 @@ def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], s
     )
     embedded = [_embedded(metric, side, options.strict) for side in sides]
     failed = sum(result is None for side in embedded for result in side)
-    if kind is SubFAD:  # a track that lacks one mix leaves both sets, so that they stay paired
+    if kind is SubFAD:  # a track without one of its mixes is left out of both sets, so that they stay paired
         complete = [all(side[index] is not None for side in embedded) for index in range(len(sides[0]))]
         embedded = [[entry if kept else None for entry, kept in zip(side, complete, strict=True)] for side in embedded]
     sets = [[entry for entry in side if entry is not None] for side in embedded]
     if not all(sets):
-        raise AudioError("no clip is left to compare: see the messages above")
+        raise AudioError("no clip is left to compare; mend the files in the messages above")
     if stored is None and options.save_reference is not None:
         metric.reference_of(sets[1]).save(options.save_reference)
     result = metric.compare(sets[0], stored or sets[1])
@@ -92,7 +92,7 @@ def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _embedded(metric: FAD | SubFAD, side: Sequence[Named], strict: bool) -> list[Array | None]:
-    """Embed one set; None stands for a clip that could not be, once said why."""
+    """Embed one set; None stands for a clip that failed, whose error has been printed."""
     results = metric.embed_all([mix for _, mix in side])
     embedded: list[Array | None] = []
     progress = tqdm(results, metric.embedder.name, len(side), unit="clip", disable=None)

@@ -17,38 +17,38 @@ _DELIMITERS = (",", ";", "\t")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 Row = tuple[str, list[str], list[str]]
-"""Where it stands, for messages; the stems of the conditioning, and of the accompaniment."""
+"""Place in the manifest, for messages; stems of the conditioning; stems of the accompaniment."""
 
 
 def read_manifest(file: Path) -> list[Row]:
     """Read the pairs of a manifest; columns other than ``conditioning`` and ``accompaniment`` are ignored.
 
-    Its text is UTF-8 whatever the locale, or UTF-16 with its mark; bytes that are no UTF-8 stay what they are, since a
-    file's name may hold them. A CSV has commas, semicolons or tabs between its columns, and names them in any case.
+    The text is UTF-8 in any locale, or UTF-16 with its mark. Bytes that are not UTF-8 are kept, since file names may
+    hold them. Columns of a CSV are separated by commas, semicolons or tabs; their names may be in upper or lower case.
 
     Raises:
         UsageError: the file cannot be read, is of another kind, lacks a column or a path, or holds no pairs.
     """
     if file.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
-        raise UsageError(f"{file}: neither .csv, .tsv nor .jsonl; --pairs takes a CSV or JSONL file")
+        raise UsageError(f"--pairs must name a file that ends in .csv, .tsv or .jsonl; got {file}")
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"{file}: no such file; --pairs takes a CSV or JSONL file") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read ({error}): check the path and the permission") from error
+        raise UsageError(f"{file} cannot be read ({error}); check the path and the permission") from error
     try:
         text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig", "surrogateescape")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is no text ({error}): --pairs takes a CSV or JSONL file") from error
+        raise UsageError(f"{file} is not text ({error}); --pairs takes a CSV or JSONL file") from error
     rows = list(_json_rows(text, file) if file.suffix.lower() == ".jsonl" else _csv_rows(text, file))
     if not rows:
-        raise UsageError(f"{file}: no pairs in it")
+        raise UsageError(f"{file} holds no pairs; add one line for each")
     return rows
 
 
 def cell(stems: Sequence[str]) -> str:
-    """Return how a manifest and a score file write the stems of one side: as they are, or as a JSON list.
+    """Return the stems of one side as a cell of a manifest or a score file: plain, or as a JSON list.
 
     >>> cell(["drums.wav", "bass.wav"])
     'drums.wav;bass.wav'
@@ -73,7 +73,7 @@ def stems_of(text: str) -> list[str]:
 
 def _csv_rows(text: str, file: Path) -> Iterator[Row]:
     lines = io.StringIO(text, newline="")
-    if text.lower().startswith("sep="):  # Excel's word on the separator; the header tells it, too
+    if text.lower().startswith("sep="):  # Excel's line about the separator, which the header shows too
         lines.readline()
     start = lines.tell()
     header = lines.readline()
@@ -88,16 +88,16 @@ def _csv_rows(text: str, file: Path) -> Iterator[Row]:
                 continue
             if len(cells) > len(columns) and any(entry.strip() for entry in cells[len(columns) :]):
                 raise UsageError(
-                    f"{where}: {len(cells)} cells for {len(columns)} columns: quote a name that holds the separator"
+                    f"{where}: {len(cells)} cells for {len(columns)} columns; quote a name that holds the separator"
                 )
             sides = [stems_of(cells[place]) if place < len(cells) else [] for place in places]
             yield where, *_named(sides, where)
     except csv.Error as error:
-        raise UsageError(f"{file}, line {reader.line_num}: no CSV ({error})") from error
+        raise UsageError(f"{file}, line {reader.line_num}: not CSV ({error}); mend the line") from error
 
 
 def _delimiter(header: str) -> str:
-    """Return what stands between the columns: that which parts the header into names that are ours."""
+    """Return the separator of the columns: the one that splits the header into the expected names."""
 
     def known(delimiter: str) -> int:
         return len({name.strip().strip('"').lower() for name in header.split(delimiter)} & set(SIDES))
@@ -122,15 +122,15 @@ def _json_rows(text: str, file: Path) -> Iterator[Row]:
         try:
             row = parsed_json(line)
         except ValueError as error:
-            raise UsageError(f"{where}: not JSON ({error})") from error
+            raise UsageError(f"{where}: not JSON ({error}); mend the line") from error
         if not isinstance(row, dict):
-            raise UsageError(f"{where}: a {type(row).__name__}, not an object with {' and '.join(SIDES)}")
+            raise UsageError(f"{where}: must be an object with {' and '.join(SIDES)}; got a {type(row).__name__}")
         folded = {key.strip().lower(): value for key, value in row.items()}
         yield where, *_named([_json_stems(folded.get(side)) for side in SIDES], where)
 
 
 def _json_stems(value: Any) -> list[str]:
-    """Return the stems that a value names: a list of them, or text, which is one path, whatever it holds."""
+    """Return the stems of a value: the items of a list, or a text, which is always one path."""
     if isinstance(value, str):
         return [stem.strip() for stem in value.split(STEM_SEPARATOR)]
     return value if isinstance(value, list) and all(isinstance(stem, str) for stem in value) else []

@@ -19,12 +19,12 @@ class Pair:
 
     @property
     def cells(self) -> tuple[str, str]:
-        """How a manifest writes the pair."""
+        """The cells of the pair in a manifest."""
         return self.conditioning_text, self.accompaniment_text
 
     @property
     def name(self) -> str:
-        """What messages call the pair."""
+        """The name of the pair in messages."""
         return " with ".join(self.cells)
 
 
@@ -32,7 +32,7 @@ def read_pairs(file: Path) -> list[Pair]:
     """Read a manifest; its paths are relative to it.
 
     Raises:
-        UsageError: it cannot be read, or is no manifest.
+        UsageError: the file cannot be read, or is not a manifest.
     """
     return [
         Pair(_side(file.parent, left), _side(file.parent, right), cell(left), cell(right))
@@ -41,25 +41,27 @@ def read_pairs(file: Path) -> list[Pair]:
 
 
 def match_folders(conditionings: Path, accompaniments: Path) -> list[Pair]:
-    """Pair the audio files of two folders by name, whatever their suffix, sorted; NFC and NFD names are the same.
+    """Pair the audio files of two folders by name without suffix, in sorted order; NFC and NFD names are equal.
 
     Raises:
-        UsageError: a name is only in one of them, or twice in one, or there is none.
+        UsageError: a name is in only one folder, or twice in one, or a folder holds no audio.
     """
     sides = [_by_name(folder) for folder in (conditionings, accompaniments)]
     lonely = sorted(sides[0].keys() ^ sides[1].keys())
     if lonely:
         shown = ", ".join(lonely[:5])
-        raise UsageError(f"{conditionings} and {accompaniments} do not match: {shown} in only one of them")
+        raise UsageError(
+            f"{conditionings} and {accompaniments} do not match: {shown} in only one of them; rename or remove them"
+        )
     both = [(path, sides[1][name]) for name, path in sorted(sides[0].items())]
     return [Pair(left, right, cell([str(left)]), cell([str(right)])) for left, right in both]
 
 
 def audio_of(folder: Path) -> list[Path]:
-    """List the audio files of a folder that a command was given.
+    """List the audio files of a folder on the command line.
 
     Raises:
-        UsageError: it is no folder, may not be listed, or holds none.
+        UsageError: the path is not a folder, cannot be listed, or holds no audio.
     """
     if not is_folder(folder):
         raise UsageError(f"{folder}: not a folder; give folders of audio files")
@@ -68,12 +70,12 @@ def audio_of(folder: Path) -> list[Path]:
     except AudioError as error:
         raise UsageError(str(error)) from error
     if not files:
-        raise UsageError(f"{folder}: no audio file in it")
+        raise UsageError(f"{folder} holds no audio file; give a folder of audio files")
     return files
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a path is a folder; what cannot even be asked for is none."""
+    """Tell whether a path is a folder; a path that the system refuses is not."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -90,6 +92,6 @@ def _by_name(folder: Path) -> dict[str, Path]:
     for path in audio_of(folder):
         name = plain_name(path.stem)
         if name in named:
-            raise UsageError(f"{folder}: {path.name} and {named[name].name} have one name: which is it?")
+            raise UsageError(f"{folder}: {path.name} and {named[name].name} have one name; remove or rename one")
         named[name] = path
     return named

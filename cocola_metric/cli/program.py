@@ -1,4 +1,4 @@
-"""What the commands have in common: JSON on stdout, messages on stderr, exit codes, no torch for --help."""
+"""The common part of the commands: JSON on stdout, messages on stderr, exit codes, and --help without torch."""
 
 import argparse
 import os
@@ -13,11 +13,11 @@ from ..errors import CocolaError, MissingExtraError
 from ..json_files import json_text
 from ..names import printable
 
-Result = tuple[dict[str, Any], int]  # what to print, and the exit code
+Result = tuple[dict[str, Any], int]  # result to print, and exit code
 
 
 def new_parser(program: str, description: str, epilog: str | None) -> argparse.ArgumentParser:
-    """Return a parser that knows ``--version``."""
+    """Return a parser with the option ``--version``."""
     parser = argparse.ArgumentParser(
         prog=program, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,12 +31,12 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
     A missing extra is named, and its exit code is 1.
 
     Args:
-        program: for the messages.
-        command: imports what it needs, torch above all, only when called.
-        bad_input: errors of this kind exit with 1, others of ours with 2.
-        unfinished: what an interrupted run leaves behind.
+        program: name of the program in messages.
+        command: function that does the work, and imports torch and others only when called.
+        bad_input: type of the errors with exit code 1; other errors of this package have 2.
+        unfinished: message about the state that an interrupted run leaves behind.
     """
-    if sys.stderr is None:  # closed by the caller: messages would end up among the results
+    if sys.stderr is None:  # closed by the caller; messages would be written to another file
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         with _silent_libraries(), _own_warnings_only(program):
@@ -64,21 +64,21 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
 
 
 def say(program: str, message: object) -> None:
-    """Print a message on stderr, in which no name of a file can steer a terminal."""
+    """Print a message on stderr, with control characters escaped."""
     from tqdm import tqdm
 
     tqdm.write("\n".join(map(printable, f"{program}: {message}".split("\n"))), file=sys.stderr)
 
 
 def _printed(program: str, text: str) -> bool:
-    """Print the result; say so, and return False, if it does not arrive."""
+    """Print the result; if it cannot be printed, print a message and return False."""
     if sys.stdout is None:
         say(program, "stdout is closed, the result cannot be printed; send it to a file, or to /dev/null")
         return False
     try:
         print(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         discard_stdout()
     except OSError as error:
         discard_stdout()
@@ -89,7 +89,7 @@ def _printed(program: str, text: str) -> bool:
 
 @contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """Let what C libraries write to stderr by themselves go nowhere, as libmpg123 does on every damaged frame."""
+    """Discard text that C libraries write to stderr, as libmpg123 does for every damaged frame."""
     own = sys.stderr
     try:
         kept = os.dup(2)
@@ -97,7 +97,7 @@ def _silent_libraries() -> Iterator[None]:
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    if _is_descriptor(own, 2):  # else what Python writes goes elsewhere already
+    if _is_descriptor(own, 2):  # otherwise Python already writes elsewhere
         own.flush()
         sys.stderr = open(kept, "w", 1, encoding=own.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.dup2(nowhere, 2)
@@ -120,7 +120,7 @@ def _is_descriptor(file: TextIO, number: int) -> bool:
 
 @contextmanager
 def _own_warnings_only(program: str) -> Iterator[None]:
-    """Print this package's warnings as messages on stderr, and none of other libraries'."""
+    """Print warnings of this package as messages on stderr, and hide those of other libraries."""
     from ..audio import AudioWarning
 
     with warnings.catch_warnings():

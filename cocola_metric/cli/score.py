@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 CONVERSION = """example:
   cocola-convert COCOLA_HP_v1.ckpt cocola-hp/ && cocola-score --model cocola-hp/ mix.wav guitar.wav
 
-Nothing in the file is executed. Exit code 1: the file is no such checkpoint; 2: the folder cannot be written.
+Nothing in the file is executed. Exit code 1: the file is not such a checkpoint; 2: the folder cannot be written.
 """
 
 
@@ -100,9 +100,11 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder.add_argument(
         "--model", default="embedded", help="known name, folder, .ckpt file or Hub repository (default: embedded)"
     )
-    encoder.add_argument("--mode", choices=MODES, default="both", help="part of the sound to hear (default: both)")
+    encoder.add_argument(
+        "--mode", choices=MODES, default="both", help="part of the sound that is scored (default: both)"
+    )
     encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
-    encoder.add_argument("--symmetric", action="store_true", help="mean of both directions: the order does not matter")
+    encoder.add_argument("--symmetric", action="store_true", help="mean of both directions, whatever the order")
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
     encoder.add_argument(
         "--cache",
@@ -112,4 +114,6 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
         help="keep embeddings by content, and embed no file twice (without DIR: ~/.cache/cocola-metric/embeddings)",
     )
     encoder.add_argument("--window", type=float, default=5.0, metavar="S", help="window length in seconds (default: 5)")
-    encoder.add_argument("--hop", type=float, default=2.5, metavar="S", help="from window to window (default: 2.5 s)")
+    encoder.add_argument(
+        "--hop", type=float, default=2.5, metavar="S", help="seconds from window to window (default: 2.5)"
+    )

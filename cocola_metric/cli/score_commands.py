@@ -1,4 +1,4 @@
-"""What the command line does: score one pair, score many, rank candidates, convert a checkpoint."""
+"""The work of the commands: score one pair, score many, rank candidates, convert a checkpoint."""
 
 import argparse
 import math
@@ -16,21 +16,23 @@ from .pairs import Pair, is_folder, match_folders, read_pairs
 from .program import Result, say
 from .score_file import ScoreFile, check_place
 
-DECIMALS = 4  # of a printed score; beyond them is float32 rounding
+DECIMALS = 4  # of a printed score; more would show rounding of float32
 
 
 def score(options: argparse.Namespace) -> Result:
-    """Score one pair, or the pairs of a manifest or of two folders; return what to print, and the exit code."""
+    """Score one pair, or the pairs of a manifest or of two folders; return the result to print, and the exit code."""
     if options.pairs is not None:
         if options.conditioning or options.conditioning_stems or options.accompaniment_stems:
-            raise UsageError("--pairs names the files itself: leave out the other inputs")
+            raise UsageError("--pairs names all files; leave out the other inputs")
         return _score_many(options, read_pairs(options.pairs))
     conditioning = _side("conditioning", options.conditioning, options.conditioning_stems)
     accompaniment = _side("accompaniment", options.accompaniment, options.accompaniment_stems)
     if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and is_folder(conditioning):
         return _score_many(options, match_folders(conditioning, accompaniment))
     if options.out is not None or options.windows:
-        raise UsageError("--out and --windows are for many pairs (--pairs or two folders); one pair is printed whole")
+        raise UsageError(
+            "--out and --windows need many pairs (--pairs or two folders); leave them out, one pair is printed whole"
+        )
     if options.plot is not None:
         from ..plot import check_picture
 
@@ -48,7 +50,7 @@ def score(options: argparse.Namespace) -> Result:
 
 
 def rank(options: argparse.Namespace) -> Result:
-    """Rank candidates for one piece of music; return what to print, and the exit code."""
+    """Rank candidates for one piece of music; return the result to print, and the exit code."""
     scorer = _scorer(options)
     results = scorer.iter_scores((options.conditioning, candidate) for candidate in options.candidates)
     scored: list[tuple[float, str]] = []
@@ -72,7 +74,7 @@ def rank(options: argparse.Namespace) -> Result:
 
 
 def convert(options: argparse.Namespace) -> Result:
-    """Convert a checkpoint of the original authors to a folder of ours; return what to print, and the exit code."""
+    """Convert a checkpoint of the original authors to a folder; return the result to print, and the exit code."""
     source: Path = options.checkpoint
     if not source.exists():
         raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish, or a folder")
@@ -98,7 +100,7 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
     if options.out is None:
         raise UsageError("many pairs need --out FILE.csv or FILE.jsonl to write their scores to")
     if options.plot is not None:
-        raise UsageError("--plot draws one pair: leave it out, or score that pair alone")
+        raise UsageError("--plot draws one pair; leave it out, or score that pair alone")
     check_place(options.out, options.pairs, with_windows=options.windows)
     scorer = _scorer(options)
     failures = 0
@@ -148,12 +150,12 @@ def _say_reused(scorer: CocolaScorer) -> None:
 
 def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:
     if (single is None) == (stems is None):
-        raise UsageError(f"name the {name} once: as a file, or as several stems after --{name}")
+        raise UsageError(f"the {name} must be named once; pass one file, or several stems after --{name}")
     return single if single is not None else list(stems or [])
 
 
 def _draw(file: Path, conditioning: AudioInput, accompaniment: AudioInput, scores: WindowScores, window: float) -> bool:
-    """Draw the scores; a picture that fails costs the picture, and not the score."""
+    """Draw the scores, and tell whether it worked; a failed picture does not affect the score."""
     from ..plot import plot_scores
 
     try:
@@ -172,7 +174,7 @@ def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
 
 
 def _reason(result: WindowScores | AudioError, *sides: AudioInput) -> str | None:
-    """Return why there is no score, or None if there is one."""
+    """Return the reason why there is no score, or None if there is one."""
     if isinstance(result, AudioError):
         return str(result)
     if not math.isnan(result.mean):

@@ -1,4 +1,4 @@
-"""The file of scores: appended pair by pair and found again by content, so that a killed run can go on."""
+"""The file of scores. Pairs are appended one by one and found again by content, so that a killed run can go on."""
 
 import contextlib
 import hashlib
@@ -21,32 +21,32 @@ from .score_rows import CONTENT_DIGITS, Row, header, read_rows, row_of
 
 
 def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
-    """Refuse a score file that could not be written, before any work is done; its folder is made.
+    """Refuse a score file that cannot be written, before any work is done; its folder is created.
 
     Raises:
-        UsageError: the name is of another kind, or the manifest's own.
-        OutputError: it cannot be written.
+        UsageError: the suffix is wrong, or the file is the manifest.
+        OutputError: the file cannot be written.
     """
     if path.suffix not in (".csv", ".jsonl"):
-        raise UsageError(f"{path}: --out must end in .csv or .jsonl")
+        raise UsageError(f"--out must end in .csv or .jsonl; got {path}")
     if with_windows and path.suffix == ".csv":
-        raise UsageError(f"{path}: --windows needs a JSONL file, a CSV has no room for lists")
+        raise UsageError(f"--windows needs an --out that ends in .jsonl, since a CSV cannot hold lists; got {path}")
     make_folder(path.parent)
     refuse_unwritable(path)
     if manifest is not None and path.exists() and manifest.samefile(path):
-        raise UsageError(f"{path} is the list of pairs: the scores would replace it, give another --out")
+        raise UsageError(f"{path} is the list of pairs, which the scores would replace; give another --out")
 
 
 class ScoreFile:
-    """Scores on disk, CSV or JSONL by suffix: one run at a time, a line a pair, written at once.
+    """Scores on disk, in CSV or JSONL by suffix. One run at a time appends one line per pair, at once.
 
-    A pair that the file has a score of is not scored again: it is found by the content of its audio, whatever the files
-    are called. Rows of pairs that were not asked for stay in the file, behind the others.
+    A pair with a score in the file is not scored again. It is found by the content of its audio, not by file names.
+    Rows of pairs that were not asked for stay in the file, behind the others.
 
     Attributes:
-        path: the file.
-        todo: pairs that have no score yet; those that failed before are among them.
-        damaged: what is wrong with lines of the file; their pairs are scored again.
+        path: path of the file.
+        todo: pairs without a score, with those that failed before.
+        damaged: messages about damaged lines of the file, whose pairs are scored again.
         reused: number of pairs whose score the file had.
     """
 
@@ -72,11 +72,11 @@ class ScoreFile:
         return len(self._pairs) - len(self._waiting)
 
     def __enter__(self) -> "ScoreFile":
-        """Lock the file, take over what is done already, and open it without what is damaged.
+        """Lock the file, take over its finished rows, and open it without damaged lines.
 
         Raises:
-            UsageError: another run writes to it, or it is no score file of this recipe.
-            OutputError: it cannot be written.
+            UsageError: another run writes to the file, or it is not a score file of this recipe.
+            OutputError: the file cannot be written.
         """
         self._alone.enter_context(written_alone(self.path))
         try:
@@ -91,7 +91,7 @@ class ScoreFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Put the rows in the order of the pairs, unless the run was stopped; make sure that the disk has them."""
+        """Sort the rows in the order of the pairs, unless the run was stopped, and flush them to the disk."""
         try:
             if self._file is not None:
                 with contextlib.suppress(OSError):
@@ -103,10 +103,10 @@ class ScoreFile:
             self._alone.close()
 
     def write(self, index: int, result: WindowScores | str) -> str | None:
-        """Append the scores of ``todo[index]``, or the reason why it has none; return that reason.
+        """Append the scores of ``todo[index]``, or the reason for having none, and return that reason.
 
         Raises:
-            OutputError: the disk is full, or the like; the file ends with the last whole line.
+            OutputError: the file cannot be written, as on a full disk; it then ends with the last whole line.
         """
         number = self._waiting[index]
         pair = self._pairs[number]
@@ -121,11 +121,11 @@ class ScoreFile:
         return row.error or None
 
     def scores(self) -> list[float]:
-        """Return the scores of the pairs that were asked for and have one."""
+        """Return the scores of the requested pairs that have one."""
         return [row.score for row in self._rows if row is not None and row.score is not None]
 
     def _take_over(self) -> None:
-        """Give every pair the row that the file has for its content."""
+        """Assign to every pair the row of the file with its content."""
         rows: list[Row] = []
         if self.path.exists():
             rows, self.damaged = read_rows(self.path, self.signature)
@@ -149,7 +149,7 @@ class ScoreFile:
         self._others = [row for content, found in known.items() for row in found[used[content] :]]
 
     def _content(self, pair: Pair) -> str:
-        """Return the identity of what a pair holds; empty if it cannot be read."""
+        """Return the identity of a pair's content; empty if it cannot be read."""
         if any(self._marks[file] is None for file in _files(pair)):
             return ""
         try:
@@ -188,7 +188,7 @@ def _paths(side: AudioInput) -> Iterator[Path]:
 
 
 def _marks(file: Path) -> Marks | None:
-    """Return the marks of a plain file; None of what can be read only once, or not at all."""
+    """Return the marks of a regular file; None for other files."""
     try:
         return file_marks(file) if stat.S_ISREG(file.stat().st_mode) else None
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The lines of a score file: how a row is written, and which lines of a file that exists are rows of ours."""
+"""The lines of a score file: writing rows, and checking the lines of an existing file."""
 
 import csv
 import io
@@ -23,19 +23,19 @@ _WAY_OUT = "give another --out"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a score file: the scores of a pair, or why it has none.
+    """A line of a score file: the scores of a pair, or the reason for having none.
 
     Attributes:
-        conditioning: its cell in the manifest.
-        accompaniment: its cell in the manifest.
+        conditioning: cell of the conditioning in the manifest.
+        accompaniment: cell of the accompaniment in the manifest.
         signature: recipe of the score.
-        content: identity of what was scored; empty where there is no score.
-        score: mean over windows; None where there is none.
+        content: identity of the scored content; empty without a score.
+        score: mean over windows; None without a score.
         windows: number of windows.
         silent_windows: number of windows left out.
-        error: why there is no score; empty where there is one.
-        starts: start of each window, in seconds, where that was asked for.
-        scores: score of each window, None for a silent one, where that was asked for.
+        error: reason for having no score; empty with a score.
+        starts: start time of each window, in seconds, if windows were asked for.
+        scores: score of each window, None for a silent one, if windows were asked for.
     """
 
     conditioning: str
@@ -61,7 +61,7 @@ class Row:
 
 
 def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, signature: str, windows: bool) -> Row:
-    """Return the row of a pair that was scored, or could not be."""
+    """Return the row of a pair, from its scores or its error."""
     if isinstance(result, str):
         return Row(*cells, signature, error=result)
     row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows)
@@ -72,25 +72,25 @@ def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, sig
 
 
 def header(suffix: str) -> bytes:
-    """Return the first line of a file of that kind, if it has one."""
+    """Return the first line of a file of that suffix; empty if it has none."""
     return (",".join(COLUMNS) + "\n").encode() if suffix == ".csv" else b""
 
 
 def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
-    """Read the rows of an earlier run, and say what is wrong with lines that are damaged.
+    """Read the rows of an earlier run; return them and messages about damaged lines.
 
     Raises:
         UsageError: the file was not written by this program, was changed by another, or is of another recipe.
     """
     content = file.read_bytes()
     lines = content.split(b"\n")
-    unfinished = lines.pop()  # empty, unless a run was killed while it wrote
+    unfinished = lines.pop()  # empty, unless a run was killed during writing
     first = 1
     if content:
         _refuse_other_encodings(file, content)
     if file.suffix == ".csv" and content:
         if not lines:
-            raise UsageError(f"{file} is no file of scores: {_WAY_OUT}")
+            raise UsageError(f"{file} is not a file of scores; {_WAY_OUT}")
         _refuse_other_header(file, lines.pop(0))
         first = 2
     rows: list[Row] = []
@@ -104,7 +104,7 @@ def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
         except (ValueError, OverflowError, csv.Error) as error:
             damaged += [f"{file}, line {number}: damaged ({error}); its pair is scored again"] if number else []
     if not rows and file.suffix == ".jsonl" and (damaged or not _may_be_ours(unfinished)):
-        raise UsageError(f"{file} is no file of scores: {_WAY_OUT}")
+        raise UsageError(f"{file} is not a file of scores; {_WAY_OUT}")
     return rows, damaged
 
 
@@ -115,10 +115,10 @@ def _may_be_ours(unfinished: bytes) -> bool:
 
 def _refuse_other_encodings(file: Path, content: bytes) -> None:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(content) > 1 and 0 in content[:2]):
-        raise UsageError(f"{file} is in UTF-16, as another program saved it: {_WAY_OUT}, or save it as plain UTF-8")
+        raise UsageError(f"{file} was saved by another program as UTF-16; {_WAY_OUT}, or save it as plain UTF-8")
     if content.startswith(b"\xef\xbb\xbf"):
         raise UsageError(
-            f"{file} begins with a byte order mark, as another program saved it: {_WAY_OUT}, or save it as plain UTF-8"
+            f"{file} was saved by another program with a byte order mark; {_WAY_OUT}, or save it as plain UTF-8"
         )
 
 
@@ -127,21 +127,21 @@ def _refuse_other_header(file: Path, line: bytes) -> None:
     names = next(csv.reader([text]), [])
     if tuple(names) == COLUMNS:
         if line.endswith(b"\r"):
-            raise UsageError(f"{file} was saved by another program (its lines end in CR LF): {_WAY_OUT}")
+            raise UsageError(f"{file} was saved by another program (its lines end in CR LF); {_WAY_OUT}")
         return
     if set(COLUMNS) <= set(re.split("[;\t]", text)):
-        raise UsageError(f"{file} was saved by another program (no comma between its columns): {_WAY_OUT}")
+        raise UsageError(f"{file} was saved by another program (no comma between its columns); {_WAY_OUT}")
     if {"conditioning", "accompaniment", "signature"} <= set(names):
         extra, lacking = ([name for name in a if name not in b] for a, b in ((names, COLUMNS), (COLUMNS, names)))
         problem = "; ".join(
             f"{word} {', '.join(map(repr, some))}" for word, some in (("extra", extra), ("missing", lacking)) if some
         )
-        raise UsageError(f"{file} has other columns than this version writes ({problem or 'their order'}): {_WAY_OUT}")
-    raise UsageError(f"{file} is no file of scores (its first line reads {text[:60]!r}): {_WAY_OUT}")
+        raise UsageError(f"{file} has other columns than this version writes ({problem or 'their order'}); {_WAY_OUT}")
+    raise UsageError(f"{file} is not a file of scores (its first line is {text[:60]!r}); {_WAY_OUT}")
 
 
 def _row(line: bytes, file: Path, signature: str) -> Row:
-    """Return what a line says; another error than UsageError says why it is no whole row."""
+    """Return the row of a line. Errors other than UsageError mean that the line is damaged."""
     text = line.decode("utf-8")
     if file.suffix == ".csv":
         cells = next(csv.reader([text], strict=True), []) if "\0" not in text else []
@@ -153,11 +153,11 @@ def _row(line: bytes, file: Path, signature: str) -> Row:
         if not isinstance(values, dict):
             raise ValueError("no JSON object")
         if set(values) <= {"conditioning", "accompaniment"} or "signature" not in values:
-            raise UsageError(f"{file} holds a line that is no row of scores ({text[:60]!r}): {_WAY_OUT}")
+            raise UsageError(f"{file} holds a line that is not a row of scores ({text[:60]!r}); {_WAY_OUT}")
         values |= {name: tuple(values[name]) for name in ("starts", "scores") if isinstance(values.get(name), list)}
     unknown = set(values) - set(Row.__dataclass_fields__)
     if unknown:
-        raise UsageError(f"{file} has other columns than this version writes ({min(unknown)!r}): {_WAY_OUT}")
+        raise UsageError(f"{file} has other columns than this version writes ({min(unknown)!r}); {_WAY_OUT}")
     return _checked(values, file, signature)
 
 
@@ -176,15 +176,15 @@ def _checked(values: dict[str, Any], file: Path, signature: str) -> Row:
         if signature.startswith(found) or not _SIGNATURE.fullmatch(found):
             raise ValueError("its signature is cut off")
         raise UsageError(
-            f"{file} holds scores of another recipe ({found}, now {signature}): {_WAY_OUT}, or remove that file"
+            f"{file} holds scores of another recipe ({found}, now {signature}); {_WAY_OUT}, or remove that file"
         )
     if "error" not in values and "content" not in values:
-        raise UsageError(f"{file} was written by an earlier version, which did not note what was scored: {_WAY_OUT}")
+        raise UsageError(f"{file} was written by an earlier version, which did not note the scored content; {_WAY_OUT}")
     return Row(**values)
 
 
 def _wrong_values(values: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of values that no row of ours has."""
+    """Yield the names of values that no row can have."""
     texts = ("conditioning", "accompaniment", "signature", *(("error",) if "error" in values else ()))
     yield from (name for name in texts if not isinstance(values.get(name), str) or not values[name])
     if "error" in values:

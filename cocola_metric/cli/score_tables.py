@@ -1,4 +1,4 @@
-"""Score files of several systems, joined pair by pair and put in a table."""
+"""Score files of several systems, joined by pairs and compared in a table."""
 
 import argparse
 import csv
@@ -39,7 +39,7 @@ class SystemTable:
         comparisons: name of each other file -> its comparison with the first.
         only_in: name of each other file -> number of scored pairs only in the first, only in it.
         signature: recipe of all scores.
-        group: column whose values were drawn as wholes; None where each pair was.
+        group: column whose values were drawn as wholes; None if pairs were.
     """
 
     baseline: str
@@ -50,20 +50,20 @@ class SystemTable:
 
 
 def compare_files(options: argparse.Namespace) -> SystemTable:
-    """Read the score files that the options name and compare each with the first.
+    """Read the score files of the options, and compare each with the first.
 
     Raises:
-        UsageError: a file cannot be read, is no score file or of another recipe, or no pair is in both.
+        UsageError: a file cannot be read, is not a score file or has another recipe, or no pair is in both.
     """
     if len(options.files) < 2:
-        raise UsageError(f"one score file ({options.files[0]}): pass two or more, the baseline first")
+        raise UsageError(f"compare needs two score files or more, the baseline first; got only {options.files[0]}")
     if options.resamples < 100:
         raise UsageError(f"--resamples must be at least 100; got {options.resamples}")
     tables = [_read_scores(file) for file in options.files]
     names = _short_names(options.files)
     signatures = {row["signature"] for table in tables for row in table}
     if len(signatures) > 1:
-        raise UsageError(f"scores of several recipes cannot be compared ({'; '.join(sorted(signatures))}): score again")
+        raise UsageError(f"scores of several recipes cannot be compared ({'; '.join(sorted(signatures))}); score again")
     keyed = [_by_key(table, options.key, file) for table, file in zip(tables, options.files, strict=True)]
     comparisons, only_in = {}, {}
     for name, other, file in zip(names[1:], keyed[1:], options.files[1:], strict=True):
@@ -71,7 +71,7 @@ def compare_files(options: argparse.Namespace) -> SystemTable:
         if not both:
             raise UsageError(
                 f"{options.files[0]} and {file} have no pair in common, such as {_shown(next(iter(keyed[0])))} "
-                f"and {_shown(next(iter(other)))}: score the same pairs, or choose another --key"
+                f"and {_shown(next(iter(other)))}; score the same pairs, or choose another --key"
             )
         groups = [_group(keyed[0][key], options.group, options.files[0]) for key in both] if options.group else None
         comparisons[name] = compare_scores(
@@ -131,11 +131,11 @@ def _read_scores(file: Path) -> list[Row]:
         rows = list(csv.DictReader(io.StringIO(text))) if file.suffix == ".csv" else _json_lines(text)
         found = [row | {"score": float(row["score"])} for row in rows if row.get("score") not in (None, "")]
     except (ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise UsageError(f"{file}: a row is damaged ({error}); the command that wrote it mends it") from error
+        raise UsageError(f"{file}: a row is damaged ({error}); run the command that wrote it again") from error
     lacking = {"conditioning", "accompaniment", "signature"} - set(found[0] if found else {})
     if lacking:
         what = f"has no column {', '.join(map(repr, sorted(lacking)))}" if found else "has no score"
-        raise UsageError(f"{file} {what}: pass a CSV or JSONL file that --out wrote")
+        raise UsageError(f"{file} {what}; pass a CSV or JSONL file that --out wrote")
     return found
 
 
@@ -144,7 +144,7 @@ def _json_lines(text: str) -> list[Row]:
 
 
 def _by_key(rows: list[Row], key: str, file: Path) -> dict[tuple[str, ...], Row]:
-    """Return the rows by what makes them a pair that other systems have, too."""
+    """Return the rows by the key that joins pairs of several systems."""
     alone = {name for name, count in Counter(row["conditioning"] for row in rows).items() if count == 1}
     keyed: dict[tuple[str, ...], Row] = {}
     for row in rows:
@@ -156,7 +156,7 @@ def _by_key(rows: list[Row], key: str, file: Path) -> dict[tuple[str, ...], Row]
         else:
             name = (conditioning, accompaniment)
         if name in keyed:
-            raise UsageError(f"{file}: two rows are the pair {_shown(name)}; choose another --key, or remove one")
+            raise UsageError(f"{file}: two rows have the same pair {_shown(name)}; choose another --key, or remove one")
         keyed[name] = row
     return keyed
 
@@ -168,7 +168,7 @@ def _shown(key: tuple[str, ...]) -> str:
 def _group(row: Row, column: str, file: Path) -> str:
     if not row.get(column):
         known = ", ".join(name for name in row if name)
-        raise UsageError(f"{file}: a row has no {column!r} to group by; columns are {known}")
+        raise UsageError(f"{file}: --group must be a column of every row ({known}); got {column!r}")
     return str(row[column])
 
 
@@ -179,7 +179,9 @@ def _short_names(files: list[Path]) -> list[str]:
 
 def _baseline_cells(table: SystemTable) -> list[str]:
     means = {one.mean_baseline for one in table.comparisons.values()}
-    mean = f"{means.pop():.3f}" if len(means) == 1 else ""  # each system may share other pairs with the baseline
+    mean = (
+        f"{means.pop():.3f}" if len(means) == 1 else ""
+    )  # systems may have different pairs in common with the baseline
     return [printable(table.baseline), mean, *[""] * (len(COLUMNS) - 2)]
 
 

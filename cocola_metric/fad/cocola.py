@@ -12,11 +12,11 @@ from .frechet import Array
 
 
 class CocolaEmbedder:
-    """The COCOLA encoder: one embedding for every window, silent ones too. Offline by default.
+    """The COCOLA encoder: one embedding for every window, silent ones included. It is offline by default.
 
     Args:
-        model: as for `CocolaScorer.from_pretrained`, like the others.
-        options: mode, device, window, hop, batch_size, revision, token.
+        model: encoder, as for `CocolaScorer.from_pretrained`.
+        options: options of `CocolaScorer.from_pretrained`: mode, device, window, hop, batch_size, revision, token.
     """
 
     name = "cocola"

@@ -1,4 +1,4 @@
-"""The Fréchet audio distance of clips and of mixtures (sub-FAD), with what is needed to judge the number beside it."""
+"""The Fréchet audio distance of clips and of mixtures (sub-FAD), with its interval, its limit and its floor."""
 
 import functools
 import math
@@ -26,21 +26,21 @@ Mix: TypeAlias = tuple[AudioInput, ...]
 
 @dataclass(frozen=True)
 class FadResult:
-    """A Fréchet audio distance and its circumstances; lower is nearer. NaN stands for what too few clips cannot tell.
+    """A Fréchet audio distance with its circumstances; lower is nearer. NaN marks estimates that need more clips.
 
     Attributes:
-        fad: the distance.
+        fad: Fréchet audio distance.
         interval: 95 % bootstrap interval over tracks of a FAD at this n (`fad_estimates.bootstrap_interval`).
-        infinity: FAD-infinity, the extrapolation to many tracks, without replacement; may fall below 0 by its noise.
-        infinity_r_squared: how straight the line behind it is; far below 1, do not trust it.
-        floor: mean FAD between halves of the reference set: values of this size say nothing.
-        n: embeddings of the generated set.
-        n_reference: embeddings of the reference set.
-        tracks: clips of the generated set.
-        tracks_reference: clips of the reference set.
-        dimension: D of the embeddings; with n below D, a large part of a FAD is bias.
+        infinity: FAD-infinity, the extrapolation to many tracks, without replacement; noise can make it negative.
+        infinity_r_squared: R squared of the line behind `infinity`; far below 1, that value is not reliable.
+        floor: mean FAD between halves of the reference set; a FAD of this size shows no difference.
+        n: number of embeddings of the generated set.
+        n_reference: number of embeddings of the reference set.
+        tracks: number of clips of the generated set.
+        tracks_reference: number of clips of the reference set.
+        dimension: dimension of the embeddings, D; with n below D, a large part of a FAD is bias.
         per_song: FAD of every generated clip alone, in order.
-        signature: the recipe, to be cited with the number.
+        signature: recipe, to be cited with the number.
     """
 
     fad: float
@@ -57,16 +57,16 @@ class FadResult:
     signature: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it: NaN becomes None."""
+        """Return the result as a dictionary for JSON, with None in place of NaN."""
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 class FrechetMetric:
-    """What FAD and sub-FAD have in common: mixes are embedded, and sets of embeddings are compared.
+    """The common part of FAD and sub-FAD: mixes are embedded, and sets of embeddings are compared.
 
     Attributes:
         prefix: name in the signature.
-        paired: whether a generated and a reference mix of one index belong together, and are redrawn together.
+        paired: True if generated and reference mixes of one index belong together, and are redrawn together.
     """
 
     prefix: str
@@ -82,21 +82,21 @@ class FrechetMetric:
         **options: Any,
     ) -> None:
         if resamples < 2:
-            raise UsageError(f"resamples={resamples}: pass at least 2")
+            raise UsageError(f"resamples must be 2 or more; got {resamples}")
         self.embedder = new_embedder(embedder, **options) if isinstance(embedder, str) else embedder
         self.resamples, self.seed = resamples, seed
         self._store = open_store(cache)
 
     @property
     def recipe(self) -> str:
-        """What changes the embeddings of a set, without their number."""
+        """The recipe of the embeddings, without their number."""
         return f"{self.prefix}|{self.embedder.recipe}"
 
     def embed(self, mixes: Sequence[Mix], sample_rate: float | None = None) -> list[Array]:
         """Return the embeddings (n, D) of each mix, a tuple of clips that play together.
 
         Raises:
-            AudioError: one cannot be read, or gives no embeddings.
+            AudioError: a clip cannot be read, or gives no embeddings.
         """
         embedded = []
         for result in self.embed_all(mixes, sample_rate=sample_rate):
@@ -106,7 +106,7 @@ class FrechetMetric:
         return embedded
 
     def embed_all(self, mixes: Iterable[Mix], *, sample_rate: float | None = None) -> Iterator[Array | AudioError]:
-        """Yield the embeddings (n, D) of each mix, in order, from the cache or anew; where it cannot be had, why."""
+        """Yield the embeddings (n, D) of each mix in order, from the cache or anew, or the error of a mix."""
         embed = functools.partial(self._embed, sample_rate=sample_rate)
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if not self.embedder.parallel or workers == 1:
@@ -127,7 +127,7 @@ class FrechetMetric:
         drawn_from: TrackSet | Statistics
         if isinstance(reference, Reference):
             if reference.recipe != self.recipe:
-                raise UsageError(f"the reference was made by {reference.recipe}, not by {self.recipe}: make it again")
+                raise UsageError(f"the reference was made by {reference.recipe}, not by {self.recipe}; make it again")
             summary, drawn_from = reference, reference.statistics
         else:
             summary, drawn_from = self.reference_of(reference), TrackSet(reference)
@@ -167,7 +167,9 @@ class FrechetMetric:
             return error
         if embeddings.ndim != 2 or not len(embeddings) or not np.isfinite(embeddings).all():
             name = " + ".join(str(clip) if isinstance(clip, (str, os.PathLike)) else "a clip" for clip in mix)
-            return AudioError(f"{name}: the embedder {self.embedder.name} gave no finite embeddings (n, D): look at it")
+            return AudioError(
+                f"{name}: the embedder {self.embedder.name} gave no finite embeddings (n, D); check the clip"
+            )
         if self._store and place:
             self._store.write(place, {EMBEDDINGS: embeddings})
         return embeddings
@@ -180,7 +182,7 @@ class FrechetMetric:
                 self.embedder.recipe, [content_sha256(clip, sample_rate=sample_rate) for clip in mix]
             )
         except (OSError, ValueError):
-            return None  # reading it will say what is wrong
+            return None  # reading the clip raises the error
 
 
 class FAD(FrechetMetric):
@@ -190,11 +192,11 @@ class FAD(FrechetMetric):
     with ``sample_rate=``. Clips are averaged to mono, resampled once to the embedder's own rate, and embedded whole.
 
     Args:
-        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
+        embedder: name of `embedders.EMBEDDERS`, or an embedder of your own.
         cache: folder in which embeddings are kept by content; None keeps nothing.
-        resamples: draws behind the interval.
-        seed: of every draw.
-        options: of a named embedder.
+        resamples: number of draws behind the interval.
+        seed: seed of every draw.
+        options: options of a named embedder.
     """
 
     prefix = "FAD"
@@ -224,17 +226,17 @@ class FAD(FrechetMetric):
 
 
 class SubFAD(FrechetMetric):
-    """The FAD of mixtures, as MSDM and the paper (section 4.3) use it for accompaniments.
+    """The FAD of mixtures, which MSDM and the paper (section 4.3) use for accompaniments.
 
-    Conditioning with its generated part against conditioning with its real part: for every i, ``conditionings[i]`` is
-    summed with ``generated[i]`` and with ``references[i]``, before embedding. Redrawing keeps the three together.
+    Mixtures with generated parts are compared with mixtures of the real parts: for every i, ``conditionings[i]`` is
+    summed with ``generated[i]`` and with ``references[i]`` before embedding. Redrawing keeps the three together.
 
     Args:
-        embedder: a name of `embedders.EMBEDDERS`, or an object like them.
+        embedder: name of `embedders.EMBEDDERS`, or an embedder of your own.
         cache: folder in which embeddings are kept by content; None keeps nothing.
-        resamples: draws behind the interval.
-        seed: of every draw.
-        options: of a named embedder.
+        resamples: number of draws behind the interval.
+        seed: seed of every draw.
+        options: options of a named embedder.
     """
 
     prefix = "sub-FAD"
@@ -251,14 +253,14 @@ class SubFAD(FrechetMetric):
         """Return the sub-FAD of a set of accompaniments.
 
         Args:
-            conditionings: what the accompaniments were made for.
-            generated: accompaniments, one for each.
-            references: the real ones, one for each; or what `reference` returned for these conditionings.
-            sample_rate: of tensors and arrays, Hz.
+            conditionings: music that the accompaniments were made for.
+            generated: generated accompaniment of each conditioning.
+            references: real accompaniment of each conditioning, or the result of `reference` for these conditionings.
+            sample_rate: rate of tensors and arrays, in Hz.
 
         Raises:
             AudioError: a clip cannot be read, or gives no embeddings; none is left out.
-            UsageError: the sets are not of one size, or have fewer than 2 embeddings.
+            UsageError: the sets differ in size, or have fewer than 2 embeddings.
         """
         mixes = _together(conditionings, generated)
         if isinstance(references, Reference):
@@ -283,7 +285,7 @@ def _alone(clips: Sequence[AudioInput]) -> list[Mix]:
 
 def _together(conditionings: Sequence[AudioInput], parts: Sequence[AudioInput]) -> list[Mix]:
     if len(conditionings) != len(parts):
-        raise UsageError(f"{len(conditionings)} conditionings and {len(parts)} parts: pass one part for each")
+        raise UsageError(f"parts must be one for each of {len(conditionings)} conditionings; got {len(parts)}")
     return list(zip(conditionings, parts, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What a Fréchet audio distance compares clips by: EMBEDDERS, one line each, imported when it is asked for."""
+"""The table of embedders of a Fréchet audio distance, EMBEDDERS; each is imported at first use."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +12,13 @@ if TYPE_CHECKING:  # --help lists the names
 
 
 class Embedder(Protocol):
-    """Turns a clip into embeddings.
+    """A network or function that turns a clip into embeddings.
 
     Attributes:
-        name: key of `EMBEDDERS`, or a name of your own.
+        name: key of `EMBEDDERS`, or another name.
         sample_rate: rate of the waveforms it takes, in Hz.
         recipe: everything that changes its embeddings, weights by hash: "embedder:...|sr:...|axis:...".
-        parallel: whether several threads may call `embed` at once.
+        parallel: True if several threads may call `embed` at once.
     """
 
     name: str
@@ -30,11 +30,10 @@ class Embedder(Protocol):
         """Embed one clip.
 
         Shape:
-            waveform: (L,)
-            output: (n, D), one row for every stretch of time.
+            (L,) -> (n, D), one row for every stretch of time.
 
         Raises:
-            AudioError: it gives no embeddings.
+            AudioError: the clip gives no embeddings.
         """
         ...
 
@@ -70,9 +69,9 @@ def new_embedder(name: str, **options: Any) -> Embedder:
     """Return an embedder by name, with its options.
 
     Raises:
-        UsageError: there is none of that name.
-        MissingExtraError: it needs the extra [fad].
-        CheckpointError: its weights are not where they are looked for.
+        UsageError: there is no embedder of that name.
+        MissingExtraError: the embedder needs the extra [fad].
+        CheckpointError: its weights are missing.
     """
     if name not in EMBEDDERS:
         raise UsageError(f"embedder must be one of {', '.join(EMBEDDERS)}; got {name!r}")

@@ -1,4 +1,4 @@
-"""What stands beside a Fréchet audio distance, from tracks: its interval, its limit for many tracks, its floor."""
+"""Estimates beside a Fréchet audio distance: its interval, its limit for many tracks, and its floor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,26 +12,28 @@ from .frechet import Array, Statistics
 
 Indices = NDArray[np.intp]
 SIZES = 8
-"""Numbers of tracks at which FAD-infinity looks, evenly spaced in 1/n from all of them to a quarter."""
+"""Count of the numbers of tracks behind FAD-infinity, evenly spaced in 1/n from all tracks to a quarter."""
 DRAWS = 8
 """Subsets at each of these numbers."""
 MIN_TRACKS = 8
-"""Fewer tracks have no quarter to draw."""
+"""Least number of tracks; fewer have no quarter to draw."""
 SPLITS = 10
 """Random halvings of the reference behind its floor."""
 SCATTER_BYTES = 2**29
-"""Most memory for one scatter matrix a track, which make redrawing many embeddings cheap."""
+"""Most memory, in bytes, for one scatter matrix per track; they speed up redrawing many embeddings."""
 
 
 class TrackSet:
-    """Embeddings by track, ready to be redrawn: whole tracks are drawn, since the windows of one are alike."""
+    """Embeddings by track for redrawing; whole tracks are drawn, since the windows of one track are alike."""
 
     def __init__(self, tracks: Sequence[Array]) -> None:
         if not tracks:
-            raise UsageError("no tracks: pass at least one")
+            raise UsageError("there are no tracks; pass at least one")
         dimensions = {track.shape[1] for track in tracks}
         if len(dimensions) > 1:
-            raise UsageError(f"embeddings of {len(dimensions)} dimensions ({sorted(dimensions)}): one embedder, one D")
+            raise UsageError(
+                f"embeddings must have one dimension D; got {sorted(dimensions)}; use one embedder for all"
+            )
         self.tracks = [np.asarray(track, dtype=np.float64) for track in tracks]
         self.embeddings = sum(map(len, tracks))
         dimension = dimensions.pop()
@@ -52,7 +54,7 @@ class TrackSet:
         return statistics
 
     def chosen(self, indices: Indices) -> Statistics:
-        """Return the statistics of some tracks, each as often as it is named."""
+        """Return the statistics of some tracks, each counted as often as its index occurs."""
         if self._scatters is None:
             return Statistics.of(np.concatenate([self.tracks[index] for index in indices]))
         times = np.bincount(indices, minlength=len(self))
@@ -77,25 +79,25 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of the FAD at this number of tracks, from tracks drawn with replacement.
 
-    Drawing with replacement also raises a FAD, because copies hold less variety than new tracks. That shift is taken
-    out, so that the interval lies around the FAD and says by how much another set of as many tracks would differ. It
-    says nothing about the bias that every FAD of so few tracks has: that is what `infinity` and `floor` are for.
+    Drawing with replacement also raises a FAD, because copies hold less variety than new tracks. That shift is
+    subtracted, so that the interval lies around the FAD and tells how much another set of as many tracks would differ.
+    The interval does not cover the bias of a FAD of few tracks; `infinity` and `floor` show that.
 
     The limits are percentiles, not BCa: where D is large, every redrawn FAD lies above the FAD itself, which leaves BCa
     undefined. With the shift taken out, BCa held the expected FAD of drawn Gaussians no more often (91 to 99 % against
     93 to 100 % in five settings of 150 sets), for one more FAD of every track.
 
     Args:
-        generated: tracks to judge.
-        reference: tracks to judge by, redrawn too; statistics alone stay as they are.
-        paired: whether tracks of one index belong together (sub-FAD), and are drawn together.
-        resamples: draws.
-        seed: of the draws.
+        generated: tracks of the generated set.
+        reference: tracks of the reference set, which are also redrawn; statistics stay as they are.
+        paired: True if tracks of one index belong together (sub-FAD), and are drawn together.
+        resamples: number of draws.
+        seed: seed of the draws.
 
     Returns:
-        The interval; NaN for a single track, of which nobody can tell how much another would differ.
+        The interval; NaN for a single track, which shows no variation between tracks.
     """
-    if len(generated) < 2:  # one track drawn again and again is always the same
+    if len(generated) < 2:  # every draw of one track is the same
         return NO_INTERVAL
     fixed = reference.all() if isinstance(reference, TrackSet) and len(reference) < 2 else reference
 
@@ -112,13 +114,13 @@ def bootstrap_interval(
 def infinity(generated: TrackSet, reference: TrackSet | Statistics, *, paired: bool, seed: int) -> Limit | None:
     """Extrapolate the FAD to many tracks, which removes most of the bias of few: FAD-infinity, without replacement.
 
-    FAD at n tracks is about FAD + c/n (Chong and Forsyth 2020; Gui et al. 2024). Subsets are drawn from both sets, the
-    same number of tracks from each. Drawing with replacement instead, as fadtk and kadtk do, leads back to the FAD of
-    the tracks at hand. Where n is below D the line is bent, and a part of the bias stays: watch `r_squared`, n and D.
-    Where the reference is statistics alone, its own bias stays.
+    FAD at n tracks is about FAD + c/n (Chong and Forsyth 2020; Gui et al. 2024). Subsets are drawn from both sets, with
+    the same number of tracks from each. Drawing with replacement, as fadtk and kadtk do, would lead back to the FAD of
+    the given tracks. If n is below D, the line is bent, and a part of the bias stays: compare `r_squared`, n and D. If
+    the reference is given as statistics, its own bias stays.
 
     Returns:
-        The limit, or None where there are fewer than 8 tracks.
+        The limit, or None if there are fewer than 8 tracks.
     """
     fixed = reference if isinstance(reference, Statistics) else None
     most = len(generated) if isinstance(reference, Statistics) else min(len(generated), len(reference))
@@ -145,10 +147,10 @@ def infinity(generated: TrackSet, reference: TrackSet | Statistics, *, paired: b
 
 
 def split_half_floor(reference: TrackSet, *, seed: int) -> float | None:
-    """Return the mean FAD of one half of the reference tracks to the other: what no difference looks like.
+    """Return the mean FAD between halves of the reference tracks, the FAD of sets that do not differ.
 
-    Halves are noisier than the whole: the floor of the whole set is about half of this where n is far above D. None
-    where a half has fewer than 2 embeddings.
+    Halves are noisier than the whole: if n is far above D, the floor of the whole set is about half of this. It is None
+    if a half has fewer than 2 embeddings.
     """
     half = len(reference) // 2
     generator = np.random.default_rng(seed)
@@ -169,5 +171,5 @@ def _statistics(reference: TrackSet | Statistics) -> Statistics:
 
 
 def _distance(first: Statistics, second: Statistics) -> float:
-    """Return the distance, or NaN where a draw left fewer than 2 embeddings."""
+    """Return the distance, or NaN if a draw left fewer than 2 embeddings."""
     return first.distance(second) if min(first.count, second.count) > 1 else float("nan")

@@ -1,4 +1,4 @@
-"""Python of strangers that an embedder runs: its hash is in the recipe, and a hash that is noted down must be met."""
+"""Foreign Python code that an embedder runs: its hash is in the recipe, and must equal a hash that was noted."""
 
 import hashlib
 from pathlib import Path
@@ -17,20 +17,20 @@ def code_sha256(folder: Path) -> str:
 
 
 def pinned_code_sha256(folder: Path) -> str:
-    """Return the SHA-256 of a folder of Python, after comparing it with the one in ``FOLDER.sha256``, if that is there.
+    """Return the SHA-256 of a folder of Python, and compare it with the one in ``FOLDER.sha256`` if there is one.
 
     Raises:
-        CheckpointError: the code is not what was noted down.
+        CheckpointError: the hash is not the noted one.
     """
     pin = folder.with_name(f"{folder.name}.sha256")
     try:
         found = code_sha256(folder)
         expected = pin.read_text(encoding="utf-8").split()[:1] if pin.exists() else [found]
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{folder}: its Python cannot be checked ({error}); put it there again") from error
+        raise CheckpointError(f"{folder}: its Python cannot be checked ({error}); install it again") from error
     if expected != [found]:
         raise CheckpointError(
-            f"{folder}: its Python is not what {pin.name} notes down (SHA-256 {found}): read what changed before it is "
+            f"{folder}: its Python has SHA-256 {found}, not the one in {pin.name}; read the changes before the code is "
             "run, then put the new hash there"
         )
     return found

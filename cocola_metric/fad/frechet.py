@@ -16,24 +16,23 @@ from ..errors import UsageError
 
 Array: TypeAlias = NDArray[np.float64]
 NOT_A_COVARIANCE = 1e-7
-"""Share of the largest eigenvalue that asymmetry, or an eigenvalue below zero, may have: float32 rounding, not more."""
+"""Largest asymmetry or negative eigenvalue, relative to the largest eigenvalue: the size of float32 rounding."""
 WELL_CONDITIONED = 1e-8
-"""Share of the largest variance that every Cholesky pivot must exceed; else eigenvalues tell signal from rounding."""
+"""Least Cholesky pivot, relative to the largest variance; below it, eigenvalues separate signal from rounding."""
 
 
 def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: ArrayLike) -> float:
     """Return the (squared) Fréchet distance of two Gaussians, in float64; never negative.
 
     |mu1 - mu2|^2 + Tr(sigma1 + sigma2 - 2 (sigma1 sigma2)^(1/2)) (Dowson and Landau 1982; FAD: Kilgour et al. 2019).
-    Directions with less variance than a float64 covariance can hold count as having none. Where embeddings are at
-    hand, `embedding_distance` loses nothing to squaring.
+    Directions with less variance than a float64 covariance can hold count as having none. `embedding_distance` takes
+    embeddings instead, and loses nothing to squaring.
 
     Shape:
-        mu1, mu2: (D,)
-        sigma1, sigma2: (D, D)
+        (D,), (D, D), (D,), (D, D) -> float.
 
     Raises:
-        UsageError: dimensions differ, a value is not finite, or a matrix is no covariance.
+        UsageError: dimensions differ, a value is not finite, or a matrix is not a covariance.
 
     >>> frechet_distance([0.0, 0.0], [[1.0, 0.0], [0.0, 0.0]], [1.0, 0.0], [[4.0, 0.0], [0.0, 0.0]])
     2.0
@@ -50,8 +49,7 @@ def embedding_distance(first: ArrayLike, second: ArrayLike) -> float:
     """Return the Fréchet distance of the Gaussians fitted to two sets of embeddings (covariances over n - 1).
 
     Shape:
-        first: (n1, D)
-        second: (n2, D)
+        (n1, D), (n2, D) -> float.
 
     Raises:
         UsageError: a set has fewer than 2 embeddings, a value is not finite, or dimensions differ.
@@ -61,16 +59,15 @@ def embedding_distance(first: ArrayLike, second: ArrayLike) -> float:
 
 @dataclass
 class Statistics:
-    """Number, mean and scatter of embeddings, grown batch by batch, in memory for 2 D x D numbers at any number.
+    """Number, mean and scatter of embeddings, updated batch by batch, in memory of at most 2 D x D numbers.
 
-    The scatter matrix is kept as a factor and never multiplied out, so that nothing is lost to squaring. While there
-    are at most 2 D embeddings, the factor is the centred embeddings; beyond, an orthogonal reduction (QR) leaves D
-    rows.
+    The scatter matrix is stored as a factor and never multiplied out, so that nothing is lost to squaring. For at most
+    2 D embeddings, the factor is the centred embeddings; for more, an orthogonal reduction (QR) leaves D rows.
 
     Attributes:
-        count: embeddings seen.
-        mean: (D,); empty before the first.
-        factor: (r, D), with factor^T factor the sum of (x - mean)(x - mean)^T.
+        count: number of embeddings.
+        mean: mean of the embeddings, (D,); empty before the first.
+        factor: factor of the scatter, (r, D), with factor^T factor the sum of (x - mean)(x - mean)^T.
     """
 
     count: int = 0
@@ -93,20 +90,20 @@ class Statistics:
 
     @property
     def dimension(self) -> int:
-        """D, or 0 before the first embedding."""
+        """The dimension D, or 0 before the first embedding."""
         return len(self.mean)
 
     @property
     def covariance(self) -> Array:
-        """(D, D), over n - 1."""
+        """The covariance (D, D), over n - 1."""
         self._check_count()
         return self.factor.T @ self.factor / (self.count - 1)
 
     def update(self, embeddings: ArrayLike) -> None:
-        """Take in a batch (n, D).
+        """Add a batch of embeddings, (n, D).
 
         Raises:
-            UsageError: it is not two-dimensional, holds NaN or infinite values, or its D is not that of the others.
+            UsageError: the batch is not two-dimensional, holds NaN or infinite values, or has another D.
         """
         batch = _finite(embeddings, "embeddings", 2)
         if len(batch):
@@ -114,7 +111,7 @@ class Statistics:
             self.merge(Statistics(len(batch), mean, batch - mean))
 
     def merge(self, other: "Statistics") -> None:
-        """Take in what another has seen; the order and the grouping of merges change rounding only.
+        """Add the embeddings of other statistics; the order and the grouping of merges change rounding only.
 
         Raises:
             UsageError: dimensions differ.
@@ -137,7 +134,7 @@ class Statistics:
         """Return the Fréchet distance; never negative.
 
         Raises:
-            UsageError: either has seen fewer than 2 embeddings, or dimensions differ.
+            UsageError: either side has fewer than 2 embeddings, or dimensions differ.
         """
         self._check_count()
         other._check_count()
@@ -147,7 +144,7 @@ class Statistics:
 
     def _check_count(self) -> None:
         if self.count < 2:
-            raise UsageError(f"{self.count} embeddings have no covariance: pass at least 2, better many more than D")
+            raise UsageError(f"a covariance needs 2 embeddings or more, better many more than D; got {self.count}")
 
 
 def covariance_factor(covariance: Array) -> Array:
@@ -157,11 +154,13 @@ def covariance_factor(covariance: Array) -> Array:
         UsageError: the matrix is not square, not symmetric, or has an eigenvalue below zero.
     """
     if covariance.shape[0] != covariance.shape[1]:
-        raise UsageError(f"a covariance is square, this is {covariance.shape}: pass (D, D)")
+        raise UsageError(f"a covariance must be square, (D, D); got {covariance.shape}")
     size = np.abs(covariance).max(initial=0.0)
     asymmetry = np.abs(covariance - covariance.T).max(initial=0.0)
     if asymmetry > NOT_A_COVARIANCE * size:
-        raise UsageError(f"no covariance: asymmetric by {asymmetry:.2g}, where values go up to {size:.2g}")
+        raise UsageError(
+            f"a covariance must be symmetric; got an asymmetry of {asymmetry:.2g} at values up to {size:.2g}"
+        )
     triangle: Array
     triangle, failed_at = scipy.linalg.lapack.dpotrf(covariance)
     if not failed_at and np.square(triangle.diagonal()).min(initial=np.inf) > WELL_CONDITIONED * size:
@@ -170,9 +169,11 @@ def covariance_factor(covariance: Array) -> Array:
     largest = values.max(initial=0.0)
     if values.min(initial=0.0) < -NOT_A_COVARIANCE * size:
         raise UsageError(
-            f"no covariance: an eigenvalue is {values.min():.2g}, the largest {largest:.2g}; compute it in float64"
+            f"a covariance has no negative eigenvalue; got {values.min():.2g} and {largest:.2g}; use float64"
         )
-    kept = values > len(values) * np.finfo(np.float64).eps * largest  # smaller ones are rounding of `covariance`
+    kept = (
+        values > len(values) * np.finfo(np.float64).eps * largest
+    )  # smaller values are rounding errors of `covariance`
     factor: Array = (vectors[:, kept] * np.sqrt(values[kept])).T
     return factor
 
@@ -181,11 +182,11 @@ def _distance(shift: Array, factor1: Array, factor2: Array) -> float:
     product = factor1 @ factor2.T
     common = scipy.linalg.svdvals(product, check_finite=False).sum() if product.size else 0.0
     distance = shift @ shift + np.square(factor1).sum() + np.square(factor2).sum() - 2 * common
-    return float(max(distance, 0.0))  # only rounding goes below zero, by about 1e-15 of the traces
+    return float(max(distance, 0.0))  # only rounding, about 1e-15 of the traces, makes it negative
 
 
 def _reduced(factor: Array, most_rows: int) -> Array:
-    """Return D rows with the same scatter, if there are too many."""
+    """Return a factor of D rows with the same scatter, if there are too many rows."""
     if len(factor) <= most_rows:
         return factor
     reduced: Array = scipy.linalg.qr(factor, mode="r", check_finite=False)[0][: factor.shape[1]]
@@ -195,12 +196,12 @@ def _reduced(factor: Array, most_rows: int) -> Array:
 def _finite(values: Any, name: str, dimensions: int) -> Array:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != dimensions:
-        raise UsageError(f"{name} has shape {array.shape}: pass {'(D,)' if dimensions == 1 else '(rows, D)'}")
+        raise UsageError(f"{name} must have shape {'(D,)' if dimensions == 1 else '(rows, D)'}; got {array.shape}")
     if not np.isfinite(array).all():
-        raise UsageError(f"{name} holds NaN or infinite values: look for the clip or the batch that made them")
+        raise UsageError(f"{name} holds NaN or infinite values; find the clip or the batch that made them")
     return array
 
 
 def _check_dimensions(first: int, second: int) -> None:
     if first != second:
-        raise UsageError(f"dimensions differ, {first} and {second}: both sets need the same embedder")
+        raise UsageError(f"both sets must have one dimension; got {first} and {second}; use the same embedder for both")

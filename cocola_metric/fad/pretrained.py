@@ -1,8 +1,8 @@
 """CLAP, EnCodec and VGGish through frechet-audio-distance (extra [fad]), of which only the embeddings are used.
 
-Never its `score()`: it catches every exception and returns -1, leaves out clips that fail without a word, embeds a
-random 10 s of longer clips with CLAP, and takes a matrix root that is off where n < D. Here every clip goes in alone,
-at the right rate, in stated windows, and must come out as the right number of rows.
+The package's `score()` is not used. It catches every exception and returns -1, silently leaves out clips that fail,
+embeds a random 10 s of longer clips with CLAP, and takes a matrix root that is wrong for n < D. Here every clip is
+embedded alone, at the right rate and in stated windows, and must give the right number of rows.
 """
 
 import contextlib
@@ -30,24 +30,24 @@ from .frechet import Array
 
 PACKAGE = "frechet-audio-distance"
 VGGISH_CODE = "harritaylor_torchvggish_master"
-"""Folder of Python that torch.hub runs, below the weights."""
+"""Folder of the Python code that torch.hub runs, within the folder of weights."""
 Axis = Literal["time", "legacy"]
 CLAP_WINDOW = 480_000
-"""Samples, 10 s: the most that CLAP hears; of longer audio its own code takes 10 s at random."""
+"""Most samples that CLAP embeds at once, 10 s; its own code takes a random 10 s of longer audio."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network of the package.
+    """A network of the package.
 
     Attributes:
         name: `model_name` of the package.
-        sample_rate: Hz.
-        dimension: D.
-        files: below the weights folder, the file that identifies the weights first.
-        also: what else must be at hand without a network, for messages.
-        rows: samples of a clip -> embeddings it must give.
-        options: for the package's constructor.
+        sample_rate: rate of its waveforms, in Hz.
+        dimension: dimension of its embeddings, D.
+        files: paths within the weights folder, first the file that identifies the weights.
+        also: other files that it needs offline, for messages.
+        rows: number of samples of a clip -> number of its embeddings.
+        options: options of the package's constructor.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Backbone:
 
 
 def clap_windows(length: int) -> list[tuple[int, int]]:
-    """Cut `length` samples into windows of 10 s, end to end; the rest is one more if it is half of one, or the only."""
+    """Cut `length` samples into adjacent windows of 10 s; a rest of half a window, or a lone one, is a window too."""
     starts = range(0, length, CLAP_WINDOW)
     windows = [(start, min(start + CLAP_WINDOW, length)) for start in starts]
     return [(start, end) for start, end in windows if start == 0 or 2 * (end - start) >= CLAP_WINDOW]
 
 
 def vggish_examples(length: int) -> int:
-    """Count VGGish's examples, 96 frames of 25 ms every 10 ms."""
+    """Return the number of VGGish's examples, of 96 frames of 25 ms every 10 ms."""
     return max(0, (1 + (length - 400) // 160) // 96)
 
 
@@ -75,7 +75,7 @@ CLAP = Backbone(
     "clap",
     48_000,
     512,
-    (),  # the submodel says
+    (),  # given by the submodel
     "roberta-base in the Hugging Face cache ($HF_HOME): the package builds CLAP's text tower too",
     lambda length: len(clap_windows(length)),
 )
@@ -98,19 +98,19 @@ class PackageEmbedder:
     """A backbone of frechet-audio-distance as an embedder.
 
     Args:
-        backbone: CLAP, ENCODEC or VGGISH.
+        backbone: backbone, one of CLAP, ENCODEC and VGGISH.
         weights: folder of its files; by default torch's hub folder (``$TORCH_HOME/hub``, ``~/.cache/torch/hub``).
-        download: whether missing weights may be fetched; without it, they are named and nothing is asked of a network.
-        submodel: of CLAP, a key of `CLAP_FILES`.
-        axis: of EnCodec. "legacy" takes the 128 channels for samples and the frames for dimensions, as the package did
-            until February 2026, so as to compare with numbers of that time; all clips must then be of one length.
+        download: True downloads missing weights; False names them in an error, and uses no network.
+        submodel: submodel of CLAP, a key of `CLAP_FILES`.
+        axis: axis of EnCodec's samples. "legacy" takes the 128 channels as samples and the frames as dimensions, as the
+            package did until February 2026, for comparisons with numbers of that time; all clips must have one length.
 
     Raises:
         MissingExtraError: the package is not installed.
         CheckpointError: weights are missing, or cannot be loaded.
     """
 
-    parallel = False  # the package prints, and silencing it is a matter of the whole process
+    parallel = False  # the package prints, and silencing it affects the whole process
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class PackageEmbedder:
         axis: Axis = "time",
     ) -> None:
         if submodel not in CLAP_FILES:
-            raise UsageError(f"submodel {submodel!r} is none of {', '.join(CLAP_FILES)}")
+            raise UsageError(f"submodel must be one of {', '.join(CLAP_FILES)}; got {submodel!r}")
         self.name, self.sample_rate, self.backbone = backbone.name, backbone.sample_rate, backbone
         self.axis: Axis = axis if backbone is ENCODEC else "time"
         self.weights = weights or Path(torch.hub.get_dir())
@@ -151,24 +151,24 @@ class PackageEmbedder:
         """Embed one clip, (L,) -> (n, D).
 
         Raises:
-            AudioError: it is too short, or the network gave something else than n rows of D finite values.
+            AudioError: the clip is too short, or the network did not give n rows of D finite values.
         """
         expected = (self.backbone.rows(len(waveform)), self.backbone.dimension)
         if not expected[0]:
-            raise AudioError(f"{len(waveform) / self.sample_rate:.2f} s is too short for {self.name}: pass 1 s or more")
+            raise AudioError(f"{len(waveform) / self.sample_rate:.2f} s is too short for {self.name}; pass 1 s or more")
         spans = clap_windows(len(waveform)) if self.backbone is CLAP else [(0, len(waveform))]
         samples = to_numpy(waveform)
         windows = [samples[start:end] for start, end in spans]
         with _silenced() as printed, torch.no_grad():
             try:
                 rows = np.atleast_2d(np.asarray(self._network.get_embeddings(windows, self.sample_rate)))
-            except ValueError as error:  # of an empty list: the reason was caught and printed
+            except ValueError as error:  # raised for an empty list; the package has caught and printed the reason
                 reason = printed.getvalue().strip().rpartition("\n")[2] or error
-                raise AudioError(f"{self.name} gave no embeddings ({reason}): check the clip") from error
+                raise AudioError(f"{self.name} gave no embeddings ({reason}); check the clip") from error
         if self.backbone is ENCODEC and rows.shape == expected[::-1] != expected:
             rows = rows.T  # versions before 0.3.4
         if rows.shape != expected or not np.isfinite(rows).all():
-            raise AudioError(f"{self.name} gave {rows.shape} values, not {expected} finite ones: check the clip")
+            raise AudioError(f"{self.name} gave {rows.shape} values, not {expected} finite ones; check the clip")
         return np.ascontiguousarray(rows.T if self.axis == "legacy" else rows, dtype=np.float64)
 
 
@@ -177,7 +177,7 @@ def _package_version() -> str:
         return version(PACKAGE)
     except PackageNotFoundError as error:
         raise MissingExtraError(
-            "clap, encodec and vggish need frechet-audio-distance: pip install 'cocola-metric[fad]' (it brings about "
+            "clap, encodec and vggish need frechet-audio-distance; run pip install 'cocola-metric[fad]' (about "
             "100 packages, and numpy below 2 before Python 3.13: docs/fad.md), or use the embedder 'cocola'"
         ) from error
 
@@ -187,7 +187,7 @@ def _check_files(backbone: Backbone, folder: Path, files: tuple[str, ...]) -> No
     if missing:
         also = f" (and {backbone.also})" if backbone.also else ""
         raise CheckpointError(
-            f"{backbone.name}: {', '.join(missing)} missing{also}: put them there (docs/fad.md says from where), "
+            f"{backbone.name}: {', '.join(missing)} missing{also}; put them there (docs/fad.md names their sources), "
             "or let them be downloaded (--download, download=True)"
         )
 
@@ -199,7 +199,7 @@ def _construct(backbone: Backbone, folder: Path, options: dict[str, Any], printe
         return FrechetAudioDistance(
             ckpt_dir=str(folder), model_name=backbone.name, sample_rate=backbone.sample_rate, **options
         )
-    except Exception as error:  # whatever five libraries raise on a wrong or missing file
+    except Exception as error:  # five libraries raise different errors for a wrong or missing file
         said = printed.getvalue().strip().rpartition("\n")[2]
         hint = f"; it also needs {backbone.also}" if backbone.also else ""
         raise CheckpointError(
@@ -209,7 +209,7 @@ def _construct(backbone: Backbone, folder: Path, options: dict[str, Any], printe
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[io.StringIO]:
-    """Catch what is printed (800 lines when CLAP is built), and ignore warnings about other people's code."""
+    """Catch printed text (800 lines when CLAP is built), and ignore warnings about foreign code."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""A reference set that is embedded already: its statistics, kept in a file without its audio."""
+"""An embedded reference set: its statistics in a file, without its audio."""
 
 import math
 import os
@@ -15,13 +15,13 @@ from .frechet import Statistics
 
 @dataclass(frozen=True)
 class Reference:
-    """What a reference set comes down to, to be kept without its audio.
+    """The statistics of a reference set, which can be stored without its audio.
 
     Attributes:
-        statistics: of its embeddings.
-        tracks: clips.
+        statistics: statistics of its embeddings.
+        tracks: number of clips.
         floor: split-half floor, or NaN.
-        recipe: how they were made; generated sets must be embedded in the same way.
+        recipe: recipe of the embeddings, which must be that of generated sets.
     """
 
     statistics: Statistics
@@ -52,20 +52,20 @@ class Reference:
 
     @staticmethod
     def check_place(path: Path) -> None:
-        """Refuse a name under which `save` could not write, before the work is done; its folder is made.
+        """Refuse a name that `save` could not write, before the work begins; the folder is created.
 
         Raises:
             UsageError: the name does not end in .npz.
             OutputError: the file cannot be written.
         """
         if path.suffix != ".npz":
-            raise UsageError(f"{path}: reference statistics are kept in a file that ends in .npz")
+            raise UsageError(f"the file of reference statistics must end in .npz; got {path}")
         make_folder(path.parent)
         refuse_unwritable(path)
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> "Reference":
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             UsageError: the file is missing, damaged, or holds something else.
@@ -76,7 +76,7 @@ class Reference:
             count, tracks, floor = (stored[name].item() for name in ("count", "tracks", "floor"))
             reference = cls(Statistics(int(count), mean, factor), int(tracks), float(floor), str(stored["recipe"]))
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-            raise UsageError(f"{file}: no reference statistics ({error}); make them with Reference.save") from error
+            raise UsageError(f"{file}: not reference statistics ({error}); make them with Reference.save") from error
         if (
             factor.ndim != 2
             or mean.shape != factor.shape[1:]

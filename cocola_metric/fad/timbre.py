@@ -1,4 +1,4 @@
-"""An embedder of sound alone: what a spectrum looks like, not what is played when."""
+"""An embedder of timbre alone, which ignores notes and beats."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from .frechet import Array
 
 SECOND = SAMPLE_RATE
 ROWS_OF = 1.0
-"""Seconds that a row describes."""
+"""Seconds per row."""
 RANGE_DB = 60.0
-"""Below the loudest moment of a clip; what is softer is not heard."""
+"""Range below the loudest moment of a clip, in dB; softer sound is ignored."""
 
 
 class TimbreEmbedder:
     """Mean and standard deviation of each of 64 log-mel bands over every second of a clip, in tens of dB.
 
-    Nothing in it is trained or downloaded, so a Fréchet distance of it is the same everywhere. It hears
-    colour and noise, neither notes nor beats: it stands for the embedders that judge sound, where their weights are
-    not at hand. No published number uses it.
+    Nothing in it is trained or downloaded, so its Fréchet distances are the same everywhere. It describes colour and
+    noise, not notes or beats. It stands in for embedders of timbre whose weights are missing. No published number uses
+    it.
     """
 
     name = "timbre"
@@ -31,7 +31,7 @@ class TimbreEmbedder:
         self._log_mel = ArrayFrontEnd("mel")
 
     def embed(self, waveform: AnyArray) -> Array:
-        """Embed one clip at 16 kHz, (L,) -> (seconds, 128); what is left after the last whole second is not heard."""
+        """Embed one clip at 16 kHz, (L,) -> (seconds, 128); a rest behind the last whole second is left out."""
         missing = max(0, SECOND - len(waveform))
         seconds = frames(pad(to_numpy(waveform), 0, missing), SECOND, SECOND)
         bands = self._log_mel(seconds)[:, 0]  # (n, 64, F)

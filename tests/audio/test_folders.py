@@ -96,14 +96,14 @@ def test_names_that_macos_writes_otherwise_are_the_same(tmp_path: Path):
 def test_one_name_twice_in_a_folder_is_refused(tmp_path: Path):
     for form in ("NFC", "NFD"):
         write_noise(tmp_path / f"{unicodedata.normalize(form, 'é')}.wav")
-    with pytest.raises(UsageError, match="have one name: which is it"):
+    with pytest.raises(UsageError, match="have one name; remove or rename one"):
         match_folders(tmp_path, tmp_path)
 
 
 def test_a_folder_without_audio(cluttered: Path):
     for path in list_audio(cluttered / "one"):
         path.unlink()
-    with pytest.raises(UsageError, match="no audio file in it"):
+    with pytest.raises(UsageError, match="holds no audio file"):
         match_folders(cluttered / "one", cluttered / "one")
     with pytest.raises(AudioError, match="cannot be listed"):
         list_audio(cluttered / "none")

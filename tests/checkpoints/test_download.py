@@ -141,7 +141,7 @@ def test_no_server(server: Server, monkeypatch) -> None:
 
 def test_a_file_that_is_too_large(server: Server) -> None:
     server.announced = downloads.LARGEST_FILE + 1
-    with pytest.raises(CheckpointError, match="has 536870913 bytes or more, and may have 536870912"):
+    with pytest.raises(CheckpointError, match="has 536870913 bytes or more; the limit is 536870912"):
         loading.load("phalar")
 
 

@@ -91,9 +91,9 @@ def test_tables(files, capsys, kind: str) -> None:
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        ({}, ["--group", "song"], "no 'song' to group by; columns are conditioning, accompaniment"),
+        ({}, ["--group", "song"], "--group must be a column of every row (conditioning, accompaniment"),
         ({"signature": "COCOLA|model:other|v:0.1.0"}, [], "several recipes"),
-        ({"conditioning": "mix.wav"}, ["--key", "conditioning"], "two rows are the pair mix.wav"),
+        ({"conditioning": "mix.wav"}, ["--key", "conditioning"], "two rows have the same pair mix.wav"),
         ({"score": "loud"}, [], "a row is damaged"),
         ({"score": ""}, [], "has no score"),
         ({}, ["--resamples", "1"], "at least 100"),
@@ -112,5 +112,5 @@ def test_no_pair_in_common(files, tmp_path: Path, capsys) -> None:
 
 
 def test_one_file_is_no_comparison(files, capsys) -> None:
-    assert "pass two or more" in run(capsys, files[0])[2]
+    assert "compare needs two score files or more" in run(capsys, files[0])[2]
     assert "cannot be read" in run(capsys, files[0], "absent.csv")[2]

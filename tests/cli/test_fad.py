@@ -110,12 +110,12 @@ def test_a_stopped_run_goes_on(songs: Path, capsys) -> None:
     ("change", "message"),
     [
         (["--conditioning", "missing"], "missing: not a folder"),
-        (["--reference", "missing.npz"], "missing.npz: no reference statistics"),
+        (["--reference", "missing.npz"], "missing.npz: not reference statistics"),
         (["--reference", "missing"], "missing: not a folder"),
         (["--embedder", "all", "--save-reference", "x.npz"], "name one embedder"),
-        (["--save-reference", "x.json"], "ends in .npz"),
+        (["--save-reference", "x.json"], "must end in .npz"),
         (["--model", "missing"], "missing"),
-        (["--resamples", "1"], "resamples=1"),
+        (["--resamples", "1"], "resamples must be 2 or more; got 1"),
     ],
 )
 def test_wrong_usage(songs: Path, change: list[str], message: str, capsys) -> None:

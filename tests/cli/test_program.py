@@ -107,7 +107,7 @@ def test_a_missing_extra_is_named_in_one_line(body: str) -> None:
     done = shell("", body)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr == "cocola-x: ray is not installed; pip install 'cocola-metric[scale]' installs it\n"
+    assert done.stderr == "cocola-x: ray is not installed; run pip install 'cocola-metric[scale]'\n"
 
 
 @posix

@@ -215,13 +215,13 @@ def test_warnings_are_messages(data: Path, tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["a.wav"], 2, "name the accompaniment once"),
-        (["a.wav", "b.wav", "-c", "c.wav"], 2, "name the conditioning once"),
+        (["a.wav"], 2, "the accompaniment must be named once"),
+        (["a.wav", "b.wav", "-c", "c.wav"], 2, "the conditioning must be named once"),
         (["a.wav", "b.wav"], 1, "a.wav does not exist"),
-        (["a.wav", "b.wav", "--out", "x.csv"], 2, "are for many pairs"),
+        (["a.wav", "b.wav", "--out", "x.csv"], 2, "need many pairs"),
         (["--pairs", "none.csv", "--out", "x.csv"], 2, "none.csv: no such file"),
         (["--pairs", "{tmp}/text.csv", "--out", "x.csv"], 2, "no column 'conditioning'; columns are 'some', 'text'"),
-        (["--pairs", "{tmp}/text.txt", "--out", "x.csv"], 2, "neither .csv, .tsv nor .jsonl"),
+        (["--pairs", "{tmp}/text.txt", "--out", "x.csv"], 2, "must name a file that ends in .csv, .tsv or .jsonl"),
         (["{tmp}/one", "{tmp}/one"], 2, "many pairs need --out"),
         (["{tmp}/one", "{tmp}/two", "--out", "x.csv"], 2, "do not match: a, b in only one of them"),
         (["{tmp}/one", "{tmp}/one", "--out", "{tmp}/x.txt"], 2, "must end in .csv or .jsonl"),

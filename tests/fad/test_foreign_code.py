@@ -35,7 +35,7 @@ def test_a_hash_that_is_noted_down_is_met(tree: Path) -> None:
     pin.write_text(f"{found}  code\n")
     assert pinned_code_sha256(tree) == found
     (tree / "hubconf.py").write_text("import os\n")
-    with pytest.raises(CheckpointError, match=r"not what code\.sha256 notes down"):
+    with pytest.raises(CheckpointError, match=r"not the one in code\.sha256"):
         pinned_code_sha256(tree)
     for content in (b"", b"\xff\xfe"):
         pin.write_bytes(content)

@@ -147,9 +147,9 @@ def test_float32_is_computed_in_float64() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (np.zeros((1, 3)), np.zeros((4, 3)), "1 embeddings have no covariance"),
-        (np.zeros((0, 3)), np.zeros((4, 3)), "0 embeddings have no covariance"),
-        (np.zeros((4, 3)), np.zeros((4, 2)), "dimensions differ, 3 and 2"),
+        (np.zeros((1, 3)), np.zeros((4, 3)), "a covariance needs 2 embeddings or more, .* got 1"),
+        (np.zeros((0, 3)), np.zeros((4, 3)), "a covariance needs 2 embeddings or more, .* got 0"),
+        (np.zeros((4, 3)), np.zeros((4, 2)), "must have one dimension; got 3 and 2"),
         (np.full((4, 3), np.nan), np.zeros((4, 3)), "NaN or infinite"),
         (np.full((4, 3), np.inf), np.zeros((4, 3)), "NaN or infinite"),
         (np.zeros(3), np.zeros((4, 3)), "shape"),
@@ -163,10 +163,10 @@ def test_embeddings_without_a_distance(first: np.ndarray, second: np.ndarray, me
 @pytest.mark.parametrize(
     ("covariance", "message"),
     [
-        (np.array([[1.0, 0.5], [0.0, 1.0]]), "asymmetric"),
-        (np.array([[1.0, 2.0], [2.0, 1.0]]), "eigenvalue is -1"),
+        (np.array([[1.0, 0.5], [0.0, 1.0]]), "asymmetry"),
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), "negative eigenvalue; got -1"),
         (np.ones((2, 3)), "square"),
-        (np.eye(3), "dimensions differ"),
+        (np.eye(3), "must have one dimension"),
         (np.array([[1.0, np.nan], [np.nan, 1.0]]), "NaN"),
     ],
 )
