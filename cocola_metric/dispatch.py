@@ -166,9 +166,9 @@ def require(package: str) -> None:
 def system_problem(error: OSError) -> str | None:
     """Return what the user can do about an error of the system; None where it is a fault of ours."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{error.strerror}; free some space, and start again: what is finished stays"
+        return f"{error.strerror}; free some space, and start again; finished work stays"
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return f"{error.strerror}; raise the limit (ulimit -n), and start again: what is finished stays"
+        return f"{error.strerror}; raise the limit (ulimit -n), and start again; finished work stays"
     if error.filename is not None and error.errno in _OF_A_PATH:
         return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and the permission"
     return None

@@ -94,7 +94,7 @@ def refuse_unwritable_folder(path: str | os.PathLike[str]) -> None:
     """See that files could be written to a folder that is there or could be made; nothing is changed.
 
     Raises:
-        OutputError: They could not.
+        OutputError: one of the files cannot be written.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -113,7 +113,7 @@ def refuse_unwritable_places(
     """See that whatever a command is to write could be written; None stands for an option that was not given.
 
     Raises:
-        OutputError: Something could not.
+        OutputError: something in the folder cannot be written.
     """
     for file in files:
         if file is not None:

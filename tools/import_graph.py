@@ -88,10 +88,10 @@ class Counts:
     """What is counted of one package.
 
     Attributes:
-        files: Number of its files.
-        rooms: Number of its rooms.
-        arrows: Number of arrows between them.
-        chain: The longest way along the arrows, from the importing end.
+        files: number of its files.
+        rooms: number of its rooms.
+        arrows: number of arrows between them.
+        chain: longest way along the arrows, from the importing end.
     """
 
     files: int
