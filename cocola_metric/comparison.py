@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import UsageError
-from .intervals import by_cluster, ratio_bootstrap
-
-RESAMPLES = 10_000
+from .intervals import MANY_RESAMPLES, by_cluster, ratio_bootstrap
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def compare_scores(
     system: ArrayLike,
     groups: Sequence[Hashable] | None = None,
     *,
-    resamples: int = RESAMPLES,
+    resamples: int = MANY_RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
     """Compare two systems by their scores on the same pairs, as sacrebleu compares translations.

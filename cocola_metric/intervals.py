@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 RESAMPLES = 2_000
+MANY_RESAMPLES = 10_000
+"""Number of draws where a p-value is taken from them, or where there are few clusters."""
 MOST_JACKKNIFED = 10_000
 """Largest number of clusters that are left out one by one. With more, BCa and percentiles hardly differ."""
 BATCH = 2**22

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from cocola_metric.intervals import NO_INTERVAL, Interval, ratio_bootstrap
+from cocola_metric.intervals import MANY_RESAMPLES, NO_INTERVAL, Interval, ratio_bootstrap
 
 from .tables import Item, Rating, mean_ratings
 
-RESAMPLES = 10_000
 SPLITS = 300  # of the raters into halves
 LEAST_ITEMS = 3  # fewer have no interval
 
@@ -144,4 +143,4 @@ def _interval(values: NDArray[np.float64], weights: NDArray[np.float64], seed: i
     values, weights = values[weights > 0], weights[weights > 0]
     if len(values) < LEAST_ITEMS:
         return NO_INTERVAL
-    return ratio_bootstrap(values, weights, resamples=RESAMPLES, seed=seed)[0]
+    return ratio_bootstrap(values, weights, resamples=MANY_RESAMPLES, seed=seed)[0]

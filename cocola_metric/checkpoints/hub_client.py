@@ -19,21 +19,20 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from ..downloads import NOT_NOW
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..version import VERSION
 from .hub_errors import explain, in_short, status_of
 from .hub_limits import MOST_CONFIG_BYTES, limited, within
-from .known import CONFIG_FILE, WEIGHTS_FILE
+from .known import CONFIG_FILE, LIBRARY, WEIGHTS_FILE
 
 ORIGINAL_SUFFIX = ".ckpt"
-LIBRARY = "cocola-metric"
 DEFAULT_BRANCH = "main"
-RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that the server is busy
+HUB_RETRY_WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds, after an answer that the server is busy
 LONGEST_WAIT = 60.0  # seconds; a longer wait that a server asks for is an error
 METADATA_SECONDS = 60.0  # for a list of files or a configuration, even if it arrives slowly
 MOST_WEIGHTS_BYTES = 2**33  # limit of a file of weights; the largest known one has 2^28
-NOT_NOW = (429, 500, 502, 503, 504)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -94,7 +93,7 @@ def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool |
     if cached is not None and _COMMIT.fullmatch(wanted):
         return cached
     try:
-        files = _patiently(lambda: _list_files(repo_id, wanted, token), waits=() if cached else RETRY_WAITS)
+        files = _patiently(lambda: _list_files(repo_id, wanted, token), waits=() if cached else HUB_RETRY_WAITS)
     except CheckpointError:
         if cached is None:
             raise
@@ -186,13 +185,13 @@ def _download(repo_id: str, file: str, revision: str, token: str | bool | None) 
 
     try:
         try:
-            return Path(_patiently(download, RETRY_WAITS))
+            return Path(_patiently(download, HUB_RETRY_WAITS))
         except CheckpointError:
             raise
         except Exception as error:  # see open_snapshot
             if not _broke_off(error):
                 raise
-            return Path(_patiently(download, RETRY_WAITS))  # before huggingface_hub 2, this is what resumes
+            return Path(_patiently(download, HUB_RETRY_WAITS))  # before huggingface_hub 2, this is what resumes
     except CheckpointError:
         _delete_unfinished(repo_id)
         raise

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+LIBRARY = "cocola-metric"  # what the Hub and a card call this package
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "encoder.onnx"

@@ -10,8 +10,8 @@ from ..encoder import EncoderConfig
 from ..names import markdown_cell
 from ..signature import HASH_DIGITS
 from .card_results import TITLE, CardAccuracy
+from .known import LIBRARY
 
-LIBRARY = "cocola-metric"
 TAGS = ("audio", "music", "cocola", "music-accompaniment", "evaluation")
 
 

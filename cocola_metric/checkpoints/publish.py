@@ -14,8 +14,9 @@ from ..version import VERSION
 from ..whole_files import write_text_whole
 from .card_results import CARD_FILE
 from .graph_export import write_graph
-from .hub_client import DEFAULT_BRANCH, LIBRARY, is_repository_id
+from .hub_client import DEFAULT_BRANCH, is_repository_id
 from .hub_errors import explain
+from .known import LIBRARY
 from .loading import file_sha256, save_state
 from .model_card import CardFacts, model_card
 

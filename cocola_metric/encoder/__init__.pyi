@@ -6,7 +6,7 @@ from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
 from .phasors import PhasorSizes, turn_embeddings
-from .similarity import Similarity, SymmetricSimilarity
+from .similarity import Similarity
 from .tensor_encoder import TensorEncoder, one_thread_per_operation
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "PlacedEfficientNet",
     "Sides",
     "Similarity",
-    "SymmetricSimilarity",
     "TensorEncoder",
     "TrunkMaps",
     "constant_q_kernels",

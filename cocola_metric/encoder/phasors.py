@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .mel import DYNAMIC_RANGE_DB
+from .pitch_onset import ROWS_PER_OCTAVE
 from .similarity import Similarity
 
 HERTZ_STEP = 0.2
@@ -22,13 +24,11 @@ PITCH_FREQUENCIES = 12
 """Number of frequencies over pitch: 1 to 12 periods per octave, which tell semitones apart in any octave."""
 HARMONY_FREQUENCIES = 5
 """Number of frequencies over time in the series over pitch, in both directions; chords may change once a second."""
-ROWS_PER_OCTAVE = 24
 WHOLE_OCTAVES = 120
 """Rows of the 128 that make whole octaves; a constant over all of them vanishes in the series."""
 SECONDS_PER_FRAME = 0.02
 FRAMES_PER_STEP, FRAMES_PER_ONSET = 4, 2
 FRAMES_PER_CHORD = 8
-DYNAMIC_RANGE_DB = 80.0
 SMALLEST_NORM = 1e-6
 TEMPERATURE = 10.0  # factor of a similarity of unit vectors before training
 

@@ -28,22 +28,6 @@ class Similarity(nn.Module):
         return scores
 
 
-class SymmetricSimilarity(Similarity):
-    """The mean of both directions of a similarity, so that the order of its sides does not matter."""
-
-    def __init__(self, one_way: Similarity) -> None:
-        super().__init__()
-        self.one_way = one_way
-
-    def left(self, conditioning: Tensor) -> Tensor:
-        """Return half of the left and right sides of the first embedding: (..., D) -> (..., 2 S)."""
-        return torch.cat([self.one_way.left(conditioning), self.one_way.right(conditioning)], -1) / 2
-
-    def right(self, accompaniment: Tensor) -> Tensor:
-        """Return the right and left sides of the second embedding: (..., D) -> (..., 2 S)."""
-        return torch.cat([self.one_way.right(accompaniment), self.one_way.left(accompaniment)], -1)
-
-
 class BilinearSimilarity(Similarity):
     """h_y^T W h_x with the learnable matrix W of Eq. 2; it starts as a scaled inner product."""
 

@@ -19,7 +19,7 @@ from .estimates import TrackSet, bootstrap_interval, infinity, per_song, split_h
 from .frechet import Array, Statistics
 from .reference import Reference
 
-RESAMPLES = 200
+REDRAWN_DISTANCES = 200
 Mix: TypeAlias = tuple[AudioInput, ...]
 """Clips that play together: one for FAD, conditioning and accompaniment for sub-FAD."""
 
@@ -77,7 +77,7 @@ class FrechetMetric:
         embedder: str | Embedder = "cocola",
         *,
         cache: str | os.PathLike[str] | None = "default",
-        resamples: int = RESAMPLES,
+        resamples: int = REDRAWN_DISTANCES,
         seed: int = 0,
         **options: Any,
     ) -> None:

@@ -22,7 +22,7 @@ import json, sys
 from cocola_metric.checkpoints import hub_client, load
 from cocola_metric.errors import CheckpointError
 hub_client.METADATA_SECONDS = 3.0
-hub_client.RETRY_WAITS = (0.0,)
+hub_client.HUB_RETRY_WAITS = (0.0,)
 for name in sys.argv[1:]:
     try:
         load(name)

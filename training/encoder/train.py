@@ -28,7 +28,7 @@ from .starts import freeze_stages, start_similarity, start_weights
 from .validation import Validation, front_end_features
 from .waveforms import hear
 
-SPLITS = ("train", "validation")
+SPLITS_OF_A_RUN = ("train", "validation")
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
 CALIBRATION_BATCHES = 60
@@ -112,7 +112,7 @@ def train(
     settings = dataclasses.asdict(config)
     note_settings(out, settings)
     with accelerator.main_process_first():
-        banks = [open_banks(config.corpora, split, cache or out / "bank", workers=workers) for split in SPLITS]
+        banks = [open_banks(config.corpora, split, cache or out / "bank", workers=workers) for split in SPLITS_OF_A_RUN]
     bank, watched = (StemBank.join(parts, accelerator.device) for parts in banks)
     torch.manual_seed(config.seed)
     model = CocolaModel(config.encoder)

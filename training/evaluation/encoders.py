@@ -1,16 +1,14 @@
 """Several encoders on the same sub-mixes; the features of a front end are computed once for all of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
 import torch
 from torch import Tensor
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import CocolaModel, Mode, fold_batch_norm
+from cocola_metric.encoder import MODES, CocolaModel, Mode, fold_batch_norm
 from cocola_metric.errors import UsageError
 
-MODES: tuple[Mode, ...] = get_args(Mode)
 BATCH_SIZE = {"cpu": 8}
 BATCH_SIZE_ON_GPU = 64
 

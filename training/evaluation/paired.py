@@ -20,11 +20,10 @@ from ..encoder import CHOICES, chances_among
 from ..signal import mix_at_level
 from .classification import Accuracy, accuracy_with_interval, compare
 from .encoders import Encoders, labelled
-from .held_out import LEVEL_DBFS, open_test_set
+from .held_out import HOP, LEVEL_DBFS, open_test_set
 from .markdown import NOTHING, markdown_table
 from .validity import ACCOMPANIMENT, COMPARISONS, CONDITIONING, versions_of_windows
 
-HOP = 5.0
 TITLES = {
     "other_track": "window of another track, K = 2",
     "same_track": "window of the same track, K = 2",

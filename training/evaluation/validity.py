@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cocola_metric.audio import SAMPLE_RATE, WINDOW
-from cocola_metric.encoder import Mode
+from cocola_metric.encoder import MODES, Mode
 
 from ..corpora import Track, read_window
 from ..signal import (
@@ -31,7 +31,7 @@ from ..signal import (
 )
 from .baselines import BASELINES, Measure, cross_validated_wins
 from .classification import Accuracy, accuracy_with_interval, compare
-from .encoders import MODES, Encoders
+from .encoders import Encoders
 from .held_out import HOP, LEVEL_DBFS, draw_split, sounding_sides, window_starts
 
 MARGIN = 1.0  # seconds around each window: half a beat at 60 bpm, and what a stretch uses up

@@ -13,8 +13,9 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from cocola_metric.audio import SAMPLE_RATE
+
 from .notation import Note
-from .synth import SAMPLE_RATE
 
 DRUMKITS_FOLDER = Path("/usr/share/hydrogen/data/drumkits")
 KICK, SNARE, CLOSED_HAT = 35, 38, 42

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import MissingExtraError
 
 from .notation import ScoreError
 from .studio import AUDIBLE_LEVEL, Stems
-from .synth import SAMPLE_RATE
 
 # The filters of libopenmpt cut off wide: at 16 kHz what they leave would fold back into the audible band.
 PLAYING_RATE = 32_000

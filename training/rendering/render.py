@@ -15,6 +15,7 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
+from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import CocolaError, MissingExtraError
 from cocola_metric.whole_files import write_text_whole
 
@@ -25,7 +26,7 @@ from .plan import PlannedTrack, plan_tracks
 from .registry import RECIPES, Recipe
 from .sources import can_be_fetched, check, fetch, list_absent, ways_out
 from .studio import Stems, Studio
-from .synth import SAMPLE_RATE, SoundFont, find_sound_fonts
+from .synth import SoundFont, find_sound_fonts
 from .works import CORPORA, SourceAbsent, Work
 
 logger = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import CocolaError, MissingExtraError
 
 from .notation import Part
 
-SAMPLE_RATE = 16_000
 # FluidSynth transposes samples without an anti-aliasing filter: at 16 kHz cymbals fold back into the audible band.
 SYNTHESIS_RATE = 32_000
 BUSES = 16

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cocola_metric.audio import list_audio, open_file
+from cocola_metric.audio import SAMPLE_RATE, list_audio, open_file
 from cocola_metric.errors import AudioError
 
 from ...corpora import read_excerpt
 from ..notation import ScoreError
 from ..studio import AUDIBLE_LEVEL, Stems, Studio, group_stems, mix
-from ..synth import SAMPLE_RATE
 from ..works import SourceAbsent, Work, group_works, work_name
 
 ATTEMPTS = 8
