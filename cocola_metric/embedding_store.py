@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import FloatArray
 from .errors import UsageError
 from .stored_arrays import npz_arrays
 from .whole_files import write_bytes_whole
@@ -41,7 +40,7 @@ def open_store(folder: str | os.PathLike[str] | None) -> "EmbeddingStore | None"
 
 
 class EmbeddingStore:
-    """A folder of embeddings, with one ``.npz`` file of float32 arrays (n, ...) and a check sum for each clip.
+    """A folder of embeddings: an ``.npz`` file of arrays (n, ...) a clip, float32 or bytes, with a check sum behind it.
 
     A damaged file, or one under a wrong name, counts as missing.
     """
@@ -59,7 +58,7 @@ class EmbeddingStore:
         key = hashlib.sha256("\n".join([recipe, *sorted(contents)]).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.npz"
 
-    def read(self, path: Path) -> dict[str, FloatArray] | None:
+    def read(self, path: Path) -> dict[str, NDArray[Any]] | None:
         """Return the arrays of an entry by name, or None if there is none or the file is damaged."""
         try:
             content = path.read_bytes()
@@ -79,7 +78,9 @@ class EmbeddingStore:
             arrays: arrays of one length by name, with `EMBEDDINGS` among them.
         """
         stream = io.BytesIO()
-        entry: dict[str, Any] = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+        entry: dict[str, Any] = {
+            name: array if _are_bits(array) else np.float32(array) for name, array in arrays.items()
+        }
         np.savez(stream, **entry)
         data = stream.getvalue()
         with contextlib.suppress(OSError):
@@ -87,14 +88,24 @@ class EmbeddingStore:
             write_bytes_whole(path, data + _digest(path, data), durable=False)
 
 
-def _usable(arrays: Mapping[str, FloatArray]) -> bool:
+def _usable(arrays: Mapping[str, NDArray[Any]]) -> bool:
     if EMBEDDINGS not in arrays or arrays[EMBEDDINGS].ndim != 2 or not len(arrays[EMBEDDINGS]):
         return False
     count = len(arrays[EMBEDDINGS])
     return all(
-        array.dtype == np.float32 and array.ndim and len(array) == count and bool(np.isfinite(array).all())
+        array.ndim
+        and len(array) == count
+        and (_are_bits(array) or (array.dtype == np.float32 and np.isfinite(array).all()))
         for array in arrays.values()
     )
+
+
+def _are_numbers(array: NDArray[Any]) -> bool:
+    return array.dtype == np.float32 and bool(np.isfinite(array).all())
+
+
+def _are_bits(array: NDArray[Any]) -> bool:
+    return array.dtype in (np.uint8, np.bool_)
 
 
 def _digest(path: Path, data: bytes) -> bytes:

@@ -25,9 +25,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Count the windows that are encoded."""
     encode, seen = WindowEmbedder.encode, []
 
-    def counting(self: WindowEmbedder, windows: np.ndarray) -> object:
+    def counting(self: WindowEmbedder, windows: np.ndarray, **options: bool) -> object:
         seen.append(len(windows))
-        return encode(self, windows)
+        return encode(self, windows, **options)
 
     monkeypatch.setattr(WindowEmbedder, "encode", counting)
 
@@ -73,7 +73,7 @@ def test_scores_are_the_same_and_nothing_is_embedded_twice(tmp_path: Path, count
         kept = [result.scores for result in scorer.iter_scores(pairs, sample_rate=16_000)]
         assert kept == plain
         assert counted() == (0 if run else without)
-        assert (scorer.reused, scorer.asked) == (3 if run else 0, 3)
+        assert (scorer.reused, scorer.requested) == (3 if run else 0, 3)
 
 
 def test_a_file_that_was_exchanged_or_renamed(tmp_path: Path, counted: Callable[[], int]) -> None:
@@ -93,9 +93,9 @@ def test_a_file_that_changes_while_it_is_embedded_is_not_kept(tmp_path: Path, mo
     copyfile(SONGS[1], file)
     encode = WindowEmbedder.encode
 
-    def exchanging(self: WindowEmbedder, windows: np.ndarray) -> object:
+    def exchanging(self: WindowEmbedder, windows: np.ndarray, **options: bool) -> object:
         copyfile(SONGS[3], file)
-        return encode(self, windows)
+        return encode(self, windows, **options)
 
     monkeypatch.setattr(WindowEmbedder, "encode", exchanging)
     scorer.score(file, file)

@@ -119,7 +119,7 @@ def test_windows_of_many_audios_fill_a_batch() -> None:
         catalogue.add(clip)
     results = list(embedder.embed_all(catalogue.requests([])))
     assert sorted(stub.batches) == [16] * 4
-    assert [result.sides.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
+    assert [result.windows.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
 
 
 def test_memory_does_not_grow_with_the_number_of_pairs() -> None:

@@ -13,6 +13,7 @@ COMMANDS = {
     "join-head": Command("encoder.commands", "an encoder as it is, with the phasors of a head trained beside it"),
     "evaluate": Command("evaluation.commands", "accuracy, validity and Table 2 of encoders"),
     "compare": Command("evaluation.commands", "encoders on the same windows, with paired differences"),
+    "guards": Command("evaluation.commands", "how often real music looks like an echo or noise, and echoes do not"),
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),
     "train-msdm": Command("msdm.commands", "train an MSDM"),

@@ -66,6 +66,8 @@ def _cocola_cell(manifest: Manifest, one: Answered, scorer: CocolaScorer, column
         summary.n,
         summary.tracks,
         silent,
+        scored.echoes,
+        scored.noises,
         scores=place,
     )
 

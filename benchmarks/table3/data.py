@@ -61,6 +61,8 @@ class Cell:
         n: number of scores or embeddings.
         tracks: number of tracks.
         silent: number of answers without a score because no window has sound on both sides.
+        echoes: number of answers that seem to contain their conditioning.
+        noises: number of answers that seem to be noise.
         missing: reason why there is no number; empty if there is one.
         published: value of the paper for the same row, column and data set.
         circumstances: details of a distance, `FadResult.as_json`.
@@ -73,6 +75,8 @@ class Cell:
     n: int = 0
     tracks: int = 0
     silent: int = 0
+    echoes: int = 0
+    noises: int = 0
     missing: str = ""
     published: float | None = None
     circumstances: Mapping[str, Any] = field(default_factory=dict)
@@ -98,6 +102,14 @@ class Row:
     answered: int
     unsupported: Mapping[str, int]
     cells: Mapping[str, Cell]
+
+
+def suspicions(row: Row) -> list[str]:
+    """Return notes on answers whose scores say little: echoes of their conditioning, and noise."""
+    echoes = max((cell.echoes for cell in row.cells.values()), default=0)
+    noises = max((cell.noises for cell in row.cells.values()), default=0)
+    notes = [f"{echoes} of {row.answered} answers seem to contain their conditioning (echo)"] if echoes else []
+    return notes + ([f"{noises} of {row.answered} answers seem to be noise"] if noises else [])
 
 
 @dataclass(frozen=True)

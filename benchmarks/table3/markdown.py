@@ -6,7 +6,7 @@ from cocola_metric.names import markdown_text
 from cocola_metric.training.evaluation import NOTHING, markdown_table
 from cocola_metric.training.paper import PUBLISHED_TABLE_3, TABLE_3_COLUMNS
 
-from .data import Cell, Column, Row, Section, Table
+from .data import Cell, Column, Row, Section, Table, suspicions
 
 
 def table_3_markdown(table: Table) -> str:
@@ -92,6 +92,7 @@ def _notes(section: Section) -> Iterator[str]:
             markdown_text(f"- {row.generator}: {count} of {section.queries} queries not answered: {why}")
             for why, count in row.unsupported.items()
         ]
+        notes += [f"- {markdown_text(row.generator)}: {note}" for note in suspicions(row)]
         for label, cell in row.cells.items():
             if cell.silent:
                 silent = f"- {row.generator}, {label}: {cell.silent} answers are silent and have no score"

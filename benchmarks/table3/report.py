@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .data import Cell, Column, Row, Section, Table
+from .data import Cell, Column, Row, Section, Table, suspicions
 from .markdown import digits
 from .report_examples import Example, Scores, data_uri
 
@@ -82,6 +82,7 @@ def _headings(table: Table, section: Section) -> Iterator[tuple[str, str]]:
 
 def _row(table: Table, section: Section, row: Row) -> dict[str, Any]:
     notes = [f"{count} not answered: {why}" for why, count in row.unsupported.items() if row.answered]
+    notes += suspicions(row)
     numbers = [_number(row.answered or None, str(row.answered))]
     for column in table.columns:
         cell = row.cells[column.label]

@@ -22,6 +22,7 @@ from cocola_metric.fad import Array
 from cocola_metric.identity import file_sha256
 from cocola_metric.json_files import json_text, parsed_json
 from cocola_metric.scorer import CocolaScorer
+from cocola_metric.scoring import ECHO_THRESHOLD, NOISE_THRESHOLD
 from cocola_metric.training.corpora import Track
 from cocola_metric.whole_files import make_folder, write_text_whole, written_alone
 
@@ -143,11 +144,15 @@ class Scored:
         scores: score by query id, the mean over windows; NaN if no window has sound on both sides.
         computed: number of queries that were scored now.
         kept: number of queries that had been scored before.
+        echoes: number of answers that seem to contain their conditioning.
+        noises: number of answers that seem to be noise.
     """
 
     scores: Mapping[str, float]
     computed: int
     kept: int
+    echoes: int = 0
+    noises: int = 0
 
 
 def score_in_process(
@@ -172,7 +177,8 @@ def score_in_process(
             if isinstance(result, AudioError):
                 raise AudioError(f"{query.id}: {result}") from result
             windows = [_plain(score) for score in result.scores]
-            yield {"id": query.id, "key": keys[query.id], "score": _plain(result.mean), "windows": windows}
+            guards = {"echo": _plain(result.mean_echo), "noise": _plain(result.mean_noise)}
+            yield {"id": query.id, "key": keys[query.id], "score": _plain(result.mean), "windows": windows, **guards}
 
 
 def score_answers(
@@ -186,8 +192,9 @@ def score_answers(
 ) -> Scored:
     """Return the COCOLA score of (conditioning, answer), in this order, for every query (Eq. 4).
 
-    Each line of the file is a query: id, key, score, and the scores of its windows (null where there is silence). It
-    is written as scores become ready, so a run that was stopped goes on. A line that was cut short is computed again.
+    Each line of the file is a query: id, key, score, the scores of its windows (null where there is silence), echo
+    and noise. It is written as scores become ready, so a run that was stopped goes on. A line that was cut short is
+    computed again.
 
     Args:
         scorer: scorer whose signature is part of every key.
@@ -226,7 +233,9 @@ def _score_into(
             out.flush()
             bar.update()
     scores = {query.id: _number(rows[query.id]["score"]) for query in queries}
-    return Scored(scores, len(todo), kept)
+    echoes = sum((rows[query.id]["echo"] or 0) >= ECHO_THRESHOLD for query in queries)
+    noises = sum((rows[query.id]["noise"] or 0) >= NOISE_THRESHOLD for query in queries)
+    return Scored(scores, len(todo), kept, echoes, noises)
 
 
 def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Array]:
@@ -243,8 +252,8 @@ def _read_rows(file: Path) -> Iterator[dict[str, Any]]:
     for line in file.read_bytes().splitlines():
         try:
             row = parsed_json(line.decode("utf-8"))
-            kept = {name: row[name] for name in ("id", "key", "score", "windows")}
-            numbers = [kept["score"], *kept["windows"]]
+            kept = {name: row[name] for name in ("id", "key", "score", "windows", "echo", "noise")}
+            numbers = [kept["score"], *kept["windows"], kept["echo"], kept["noise"]]
             if not all(value is None or type(value) in (int, float) for value in numbers):
                 raise ValueError("a score that is no number")
         except (ValueError, KeyError, TypeError):

@@ -40,11 +40,15 @@ def score(options: argparse.Namespace) -> Result:
     scorer = _scorer(options)
     scores = scorer.score_windows(conditioning, accompaniment)
     _say_reused(scorer)
+    for suspicion in scores.suspicions:
+        say("cocola-score", suspicion)
     drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
     return {
         "score": round(scores.mean, DECIMALS),
         "windows": _windows(scores),
         "silent_windows": scores.silent_windows,
+        "echo": round(scores.mean_echo, DECIMALS),
+        "noise": round(scores.mean_noise, DECIMALS),
         "signature": scorer.signature,
     }, 0 if drawn else 2
 
@@ -116,13 +120,16 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
             if reason is not None:
                 failures += 1
                 _report(reason, pair.name, options.strict)
-        means = np.asarray(file.scores())
+            elif isinstance(result, WindowScores) and result.suspicions:
+                say("cocola-score", f"{pair.name}: {'; '.join(result.suspicions)}")
+        means, suspects = np.asarray(file.scores()), file.suspects()
     _say_reused(scorer)
     return {
         "pairs": len(pairs),
         "scored": len(means),
         "reused": file.reused,
         "failed": failures,
+        "suspect": suspects,
         "mean": float(means.mean()) if len(means) else None,
         "standard_deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
         "out": str(options.out),
@@ -145,7 +152,7 @@ def _scorer(options: argparse.Namespace) -> CocolaScorer:
 
 def _say_reused(scorer: CocolaScorer) -> None:
     if scorer.reused:
-        say("cocola-score", f"{scorer.reused} of {scorer.asked} audios were in the cache")
+        say("cocola-score", f"{scorer.reused} of {scorer.requested} audios were in the cache")
 
 
 def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:

@@ -124,6 +124,10 @@ class ScoreFile:
         """Return the scores of the requested pairs that have one."""
         return [row.score for row in self._rows if row is not None and row.score is not None]
 
+    def suspects(self) -> int:
+        """Count the pairs that were asked for whose answer is an echo of its conditioning, or noise."""
+        return sum(row is not None and row.is_suspect for row in self._rows)
+
     def _take_over(self) -> None:
         """Assign to every pair the row of the file with its content."""
         rows: list[Row] = []

@@ -12,9 +12,22 @@ from typing import Any
 from ..errors import UsageError
 from ..json_files import json_text, parsed_json
 from ..names import csv_text
-from ..scoring import WindowScores
+from ..scoring import ECHO_THRESHOLD, NOISE_THRESHOLD, WindowScores
 
-COLUMNS = ("conditioning", "accompaniment", "score", "windows", "silent_windows", "error", "content", "signature")
+COLUMNS = (
+    "conditioning",
+    "accompaniment",
+    "score",
+    "windows",
+    "silent_windows",
+    "echo",
+    "noise",
+    "error",
+    "content",
+    "signature",
+)
+GUARD_DECIMALS = 4
+NUMBERS = ("score", "echo", "noise")
 CONTENT_DIGITS = 32
 _CONTENT = re.compile(f"[0-9a-f]{{{CONTENT_DIGITS}}}")
 _SIGNATURE = re.compile(r"COCOLA\|.*\|v:[^|]+")
@@ -33,6 +46,8 @@ class Row:
         score: mean over windows; None without a score.
         windows: number of windows.
         silent_windows: number of windows left out.
+        echo: mean echo over windows; None without a score.
+        noise: mean likeness of the accompaniment to noise; None without a score.
         error: reason for having no score; empty with a score.
         starts: start time of each window, in seconds, if windows were asked for.
         scores: score of each window, None for a silent one, if windows were asked for.
@@ -45,9 +60,16 @@ class Row:
     score: float | None = None
     windows: int | None = None
     silent_windows: int | None = None
+    echo: float | None = None
+    noise: float | None = None
     error: str = ""
     starts: tuple[float, ...] | None = None
     scores: tuple[float | None, ...] | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        """True for an echo of the conditioning, and for noise."""
+        return (self.echo or 0) >= ECHO_THRESHOLD or (self.noise or 0) >= NOISE_THRESHOLD
 
     def line(self, suffix: str) -> bytes:
         """Return the row as a line of a CSV or JSONL file."""
@@ -64,7 +86,9 @@ def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, sig
     """Return the row of a pair, from its scores or its error."""
     if isinstance(result, str):
         return Row(*cells, signature, error=result)
-    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows)
+    means = (result.mean_echo, result.mean_noise)
+    guards = (None if math.isnan(value) else round(value, GUARD_DECIMALS) for value in means)
+    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows, *guards)
     if not windows:
         return row
     scores = tuple(None if math.isnan(value) else value for value in result.scores)
@@ -162,7 +186,7 @@ def _row(line: bytes, file: Path, signature: str) -> Row:
 
 
 def _number(name: str, cell: str) -> str | int | float:
-    if name == "score":
+    if name in NUMBERS:
         return float(cell)
     return int(cell) if name in ("windows", "silent_windows") else cell
 
@@ -188,11 +212,13 @@ def _wrong_values(values: dict[str, Any]) -> Iterator[str]:
     texts = ("conditioning", "accompaniment", "signature", *(("error",) if "error" in values else ()))
     yield from (name for name in texts if not isinstance(values.get(name), str) or not values[name])
     if "error" in values:
-        yield from (name for name in ("score", "windows", "content") if name in values)
+        yield from (name for name in (*NUMBERS, "windows", "content") if name in values)
         return
-    score, windows, silent = (values.get(name) for name in ("score", "windows", "silent_windows"))
-    if type(score) not in (int, float) or not math.isfinite(score or 0):
-        yield "score"
+    windows, silent = (values.get(name) for name in ("windows", "silent_windows"))
+    for name in ("score", *(name for name in NUMBERS if name in values)):
+        value = values.get(name)
+        if type(value) not in (int, float) or not math.isfinite(value or 0):
+            yield name
     if type(windows) is not int or windows < 1:
         yield "windows"
     elif type(silent) is not int or not 0 <= silent < windows:

@@ -1,6 +1,7 @@
 from .devices import chosen_device
 from .embedded import Embedded, Request, Windows
 from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder, WindowEncoder
+from .guards import ECHO_THRESHOLD, NOISE_THRESHOLD, echo, noise, traces
 from .matrices import MatrixScorer
 from .pairs import PairScorer
 from .publishing import Publisher
@@ -12,6 +13,8 @@ from .stored import StoredEmbedder
 __all__ = [
     "BATCH_SIZE",
     "BATCH_SIZE_ACCELERATOR",
+    "ECHO_THRESHOLD",
+    "NOISE_THRESHOLD",
     "Catalogue",
     "Embedded",
     "Embeddings",
@@ -27,6 +30,9 @@ __all__ = [
     "Windows",
     "block_means",
     "chosen_device",
+    "echo",
     "mean_similarities",
+    "noise",
+    "traces",
     "window_similarities",
 ]

@@ -1,6 +1,6 @@
 """The embedded windows of an audio, for every length at which it is compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,11 +30,42 @@ class Request:
 
 
 class Windows(NamedTuple):
-    """Windows up to some length: both sides of their similarity (K, S), and their silence (K,)."""
+    """Windows of an audio up to some length, embedded.
 
+    Attributes:
+        embeddings: embedding of each window, (K, D).
+        left: its side of the similarity as the conditioning, (K, S).
+        right: its side as the accompaniment, (K, S); the embeddings themselves for most similarities.
+        silent: silence of each window, (K,).
+        phases: trace of echo of each window, (K, N); None where it was not asked for.
+        noise: likeness of each window to noise, (K,); None where it was not asked for.
+    """
+
+    embeddings: FloatArray
     left: FloatArray
     right: FloatArray
     silent: NDArray[np.bool_]
+    phases: NDArray[np.uint8] | None = None
+    noise: FloatArray | None = None
+
+    @property
+    def sides(self) -> Sides:
+        """The embeddings, and both sides of their similarity."""
+        return Sides(self.embeddings, self.left, self.right)
+
+    def part(self, rows: slice) -> "Windows":
+        """Return some of the windows."""
+        embeddings, left, right, silent = (entry[rows] for entry in self[:4])
+        right = embeddings if self.right is self.embeddings else right
+        return Windows(embeddings, left, right, silent, *(None if entry is None else entry[rows] for entry in self[4:]))
+
+
+def joined(windows: Sequence[Windows]) -> Windows:
+    """Return windows one behind the other."""
+    columns = zip(*windows, strict=True)
+    embeddings, left, right, *others = (None if column[0] is None else np.concatenate(column) for column in columns)
+    same = all(part.right is part.embeddings for part in windows)
+    return Windows(embeddings, left, embeddings if same else right, *others)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -46,33 +77,19 @@ class Embedded:
 
     Attributes:
         length: length of the whole audio, in samples at 16 kHz.
-        plan: lengths of windows and steps.
-        sides: embedding and both sides of the similarity of each window at the longest length.
-        silent: True for silent windows, (K,).
-        ends: length -> both sides and silence of the last window at that length, if it differs.
+        plan: layout of the windows.
+        windows: windows at the longest length.
+        ends: last window of each shorter length at which it differs.
     """
 
     length: int
     plan: WindowPlan
-    sides: Sides
-    silent: NDArray[np.bool_]
-    ends: dict[int, tuple[Sides, bool]] = field(default_factory=dict)
+    windows: Windows
+    ends: dict[int, Windows] = field(default_factory=dict)
 
     def up_to(self, length: int) -> Windows:
         """Return the windows of the audio cut to ``length`` samples."""
-        sides, silent = self.sides_up_to(length)
-        return Windows(sides.left, sides.right, silent)
-
-    def sides_up_to(self, length: int) -> tuple[Sides, NDArray[np.bool_]]:
-        """Return both sides, and silence, of the windows of the audio cut to ``length`` samples."""
         count = self.plan.count(length)
-        embeddings, left, right = (side[:count] for side in self.sides)
-        silent = self.silent[:count]
-        if length in self.ends:
-            end, end_silent = self.ends[length]
-            embeddings, left, right = (
-                np.concatenate([side[:-1], last]) for side, last in zip((embeddings, left, right), end, strict=True)
-            )
-            silent = np.concatenate([silent[:-1], [end_silent]])
-        same = self.sides.right is self.sides.embeddings
-        return Sides(embeddings, left, embeddings if same else right), silent
+        if length not in self.ends:
+            return self.windows.part(slice(count))
+        return joined([self.windows.part(slice(count - 1)), self.ends[length]])

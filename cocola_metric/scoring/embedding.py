@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import FloatArray, to_numpy
 from ..audio import WindowPlan, is_silent, stream_windows
 from ..encoder import Mode, Sides
 from ..errors import AudioError, CheckpointError
-from .embedded import Embedded, Request
+from .embedded import Embedded, Request, Windows, joined
+from .guards import traces
 
 BATCH_SIZE = 4  # windows per call on a CPU: a larger batch leaves the cache and is slower per window
 BATCH_SIZE_ACCELERATOR = 64
@@ -47,10 +47,9 @@ class _Piece(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The results of one call of the encoder: sides, silence, and the largest sample of each window."""
+    """The results of one call of the encoder, and the largest sample of each window."""
 
-    sides: Sides
-    silent: NDArray[np.bool_]
+    windows: Windows
     peaks: FloatArray
 
 
@@ -69,12 +68,16 @@ class WindowEmbedder:
         self.encoder, self.mode, self.plan, self.symmetric = encoder, mode, plan, symmetric
         self.batch_size = batch_size or (BATCH_SIZE if encoder.device == "cpu" else BATCH_SIZE_ACCELERATOR)
 
-    def embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
+    def embed_all(self, requests: Sequence[Request], *, traced: bool = False) -> Iterator[Embedded | AudioError]:
         """Embed many audios in order, and yield the error of an audio that cannot be read.
 
         Windows of several audios share a batch. A CPU works on as many batches as it has cores, with one thread each,
         since two threads within one operation gain little on a quiet machine and lose much on a busy one. A GPU works
         on one batch while the next is read. Memory holds the results, and a piece of each audio that is read ahead.
+
+        Args:
+            requests: audios to embed.
+            traced: True for windows with traces of echo and noise.
         """
         self.encoder.prepare()
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -82,7 +85,7 @@ class WindowEmbedder:
         pool = ThreadPoolExecutor(workers, "cocola", initializer=self.encoder.prepare_thread)
         readers = pool if self.encoder.device == "cpu" else ThreadPoolExecutor(cores, "cocola-reader")
         try:
-            yield from _Run(self, requests, pool, readers, workers).results()
+            yield from _Run(self, requests, pool, readers, workers, traced).results()
         finally:  # no waiting: an abandoned iterator may be collected in one of the pool's own threads
             for each in {pool, readers}:
                 each.shutdown(wait=False, cancel_futures=True)
@@ -107,11 +110,12 @@ class WindowEmbedder:
             yield _Piece(np.concatenate([windows, *cut]), keys)
             first += len(windows)
 
-    def encode(self, windows: FloatArray) -> _Batch:
+    def encode(self, windows: FloatArray, *, traced: bool = False) -> _Batch:
         """Encode a batch in the calling thread."""
         peaks: FloatArray = np.abs(windows).max(1)
         sides = self.encoder(windows, self.mode)
-        return _Batch(both_ways(sides) if self.symmetric else sides, is_silent(windows), peaks)
+        kept = traces(windows) if traced else ()
+        return _Batch(Windows(*(both_ways(sides) if self.symmetric else sides), is_silent(windows), *kept), peaks)
 
 
 def both_ways(sides: Sides) -> Sides:
@@ -128,7 +132,7 @@ class _Reading:
         self.error: AudioError | None = None
         self.is_read = False
         self.unfinished = 0  # windows in batches
-        self.rows: dict[int, tuple[Sides, bool]] = {}
+        self.rows: dict[int, Windows] = {}
         self.next_piece: Future[_Piece | None]
         self._pieces = embedder.pieces(request)
         self._plan = embedder.plan
@@ -143,10 +147,10 @@ class _Reading:
 
     def take(self, key: int, row: int, batch: _Batch) -> None:
         """Store the result of one window."""
-        sides = Sides(*(side[row : row + 1] for side in batch.sides))
+        window = batch.windows.part(slice(row, row + 1))
         self.unfinished -= 1
-        self.rows[key] = (sides, bool(batch.silent[row]))
-        if not all(np.isfinite(side).all() for side in sides) and self.error is None:
+        self.rows[key] = window
+        if not all(np.isfinite(side).all() for side in window.sides) and self.error is None:
             self.error = self._overflow(float(batch.peaks[row]))
 
     def result(self) -> Embedded | AudioError:
@@ -154,13 +158,9 @@ class _Reading:
         if self.error is not None:
             return self.error
         assert not isinstance(self.request.audio, AudioError)
-        whole = [self.rows[key] for key in sorted(key for key in self.rows if key >= 0)]
-        embeddings, left, right = (np.concatenate(side) for side in zip(*(sides for sides, _ in whole), strict=True))
-        same = all(sides.right is sides.embeddings for sides, _ in whole)
-        silent = np.asarray([is_silent for _, is_silent in whole])
+        whole = joined([self.rows[key] for key in sorted(self.rows) if key >= 0])
         ends = {-key: end for key, end in self.rows.items() if key < 0}
-        sides = Sides(embeddings, left, embeddings if same else right)
-        return Embedded(self.request.audio.length, self._plan, sides, silent, ends)
+        return Embedded(self.request.audio.length, self._plan, whole, ends)
 
     def _overflow(self, peak: float) -> AudioError:
         name = "" if isinstance(self.request.audio, AudioError) else self.request.audio.name
@@ -183,7 +183,9 @@ class _Run:
         pool: ThreadPoolExecutor,
         readers: ThreadPoolExecutor,
         workers: int,
+        traced: bool,
     ) -> None:
+        self.traced = traced
         self.embedder, self.pool, self.readers, self.workers = embedder, pool, readers, workers
         self.requests = iter(requests)
         self.batch_size = min(embedder.batch_size, max(1, -(-_windows(requests, embedder.plan) // workers)))
@@ -230,7 +232,7 @@ class _Run:
         if self.filling:
             windows = np.stack([window for _, _, window in self.filling])
             owners = [(audio, key) for audio, key, _ in self.filling]
-            self.running.append((owners, self.pool.submit(self.embedder.encode, windows)))
+            self.running.append((owners, self.pool.submit(self.embedder.encode, windows, traced=self.traced)))
             self.filling = []
 
     def _collect(self) -> None:

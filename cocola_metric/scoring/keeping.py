@@ -36,7 +36,7 @@ class Keeper(ABC):
         return self._stored_embedder.reused if self._stored_embedder else 0
 
     @property
-    def asked(self) -> int:
+    def requested(self) -> int:
         """Number of audios, over all calls, that the cache was asked for."""
         return self._stored_embedder.asked if self._stored_embedder else 0
 
@@ -60,7 +60,7 @@ class Keeper(ABC):
         catalogue = Catalogue(sample_rate)
         numbers = [catalogue.add(audio) for audio in audios]
         embedded = [raised(result) for result in self._embed_all(catalogue.requests([]))]
-        kept = [Embeddings(*audio.sides, audio.silent, self.signature) for audio in embedded]
+        kept = [Embeddings(*audio.windows.sides, audio.windows.silent, self.signature) for audio in embedded]
         return [kept[number] for number in numbers]
 
     def similarity(self, conditionings: Sequence[Embeddings], accompaniments: Sequence[Embeddings]) -> FloatArray:
@@ -84,7 +84,7 @@ class Keeper(ABC):
                 scores[row, column] = block_means([left], [right])[0, 0]
         return scores
 
-    def _embed_all(self, requests: Sequence[Request]) -> Iterator[Embedded | AudioError]:
+    def _embed_all(self, requests: Sequence[Request], *, traced: bool = False) -> Iterator[Embedded | AudioError]:
         if self._stored_embedder is None:
-            return self._embedder.embed_all(requests)
-        return self._stored_embedder.embed_all(requests, embedder_recipe(self.signature))
+            return self._embedder.embed_all(requests, traced=traced)
+        return self._stored_embedder.embed_all(requests, embedder_recipe(self.signature), traced=traced)

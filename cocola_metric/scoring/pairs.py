@@ -13,6 +13,7 @@ from ..errors import AudioError
 from ..torch_state import each_with_own_torch_state, with_own_torch_state
 from .checks import check_counts, raised, warned_of_silence
 from .embedded import Embedded
+from .guards import echo
 from .keeping import Keeper
 from .requests import Catalogue
 from .results import WindowScores
@@ -80,7 +81,7 @@ class PairScorer(Keeper):
         catalogue = Catalogue(sample_rate)
         numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]
         uses = Counter(itertools.chain.from_iterable(numbers))
-        results = enumerate(self._embed_all(catalogue.requests(numbers)))
+        results = enumerate(self._embed_all(catalogue.requests(numbers), traced=True))
         ready: dict[int, Embedded | AudioError] = {}
         for pair in numbers:
             while not ready.keys() >= set(pair):
@@ -98,7 +99,17 @@ class PairScorer(Keeper):
             return conditioning
         if isinstance(accompaniment, AudioError):
             return accompaniment
-        scores = window_similarities(conditioning, accompaniment)
-        heard = scores[~np.isnan(scores)]
-        mean = float(heard.mean()) if len(heard) else math.nan
-        return WindowScores(self.plan.starts(len(scores)), tuple(scores.tolist()), mean, len(scores) - len(heard))
+        length = min(conditioning.length, accompaniment.length)
+        left, right = conditioning.up_to(length), accompaniment.up_to(length)
+        scores = window_similarities(left, right)
+        silent = np.isnan(scores)
+        mean = math.nan if silent.all() else float(scores[~silent].mean())
+        assert left.phases is not None and right.phases is not None and right.noise is not None, "traces were asked for"
+        guards = [np.where(silent, np.float32(np.nan), each) for each in (echo(left.phases, right.phases), right.noise)]
+        return WindowScores(
+            self.plan.starts(len(scores)),
+            tuple(scores.tolist()),
+            mean,
+            int(silent.sum()),
+            *(tuple(guard.tolist()) for guard in guards),
+        )

@@ -1,5 +1,6 @@
 """The results of a scorer: scores over time, ranks, and embeddings for later comparisons."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 from ..errors import UsageError
 from .embedded import Windows
+from .guards import ECHO_THRESHOLD, NOISE_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,36 @@ class WindowScores:
         scores: score of each window; NaN if either side is silent.
         mean: mean score of the windows that are not silent; NaN if there is none.
         silent_windows: number of windows left out of the mean.
+        echo: likeness of both sides in each window, from 0 to 1, as `guards.echo` defines it; NaN where one is silent.
+        noise: likeness of the accompaniment to noise in each window, about 0 to 1; NaN where a side is silent.
     """
 
     starts: tuple[float, ...]
     scores: tuple[float, ...]
     mean: float
     silent_windows: int
+    echo: tuple[float, ...] = ()
+    noise: tuple[float, ...] = ()
+
+    @property
+    def mean_echo(self) -> float:
+        """Mean of `echo`: from `ECHO_THRESHOLD` on, the accompaniment is likely to contain its conditioning."""
+        return _mean(self.echo)
+
+    @property
+    def mean_noise(self) -> float:
+        """Mean of `noise`: from `NOISE_THRESHOLD` on, the accompaniment is likely to be noise."""
+        return _mean(self.noise)
+
+    @property
+    def suspicions(self) -> list[str]:
+        """Reasons why a high score of this pair says little, in words; none for most."""
+        reasons = []
+        if self.mean_echo >= ECHO_THRESHOLD:
+            reasons.append(f"echo {self.mean_echo:.2f}: the accompaniment seems to contain its conditioning")
+        if self.mean_noise >= NOISE_THRESHOLD:
+            reasons.append(f"noise {self.mean_noise:.2f}: the accompaniment seems to be noise")
+        return reasons
 
 
 @dataclass(frozen=True)
@@ -67,4 +93,9 @@ class Embeddings:
             raise UsageError(
                 f"embeddings were made by {self.signature}, not by {signature}; embed the audio with this scorer"
             )
-        return Windows(self.left[:count], self.right[:count], self.silent[:count])
+        return Windows(self.embeddings, self.left, self.right, self.silent).part(slice(count))
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    heard = [value for value in values if not math.isnan(value)]
+    return sum(heard) / len(heard) if heard else math.nan

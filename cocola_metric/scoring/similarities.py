@@ -11,18 +11,12 @@ from ..errors import CheckpointError
 from .embedded import Embedded, Windows
 
 
-def window_similarities(conditioning: Embedded, accompaniment: Embedded) -> FloatArray:
-    """Return the similarity of every window of the common part; NaN if a side is silent.
+def window_similarities(conditioning: Windows, accompaniment: Windows) -> FloatArray:
+    """Return the similarity of each window with its counterpart at the same time; NaN if a side is silent.
 
     Shape:
-        -> (K,).
+        output: (K,)
     """
-    length = min(conditioning.length, accompaniment.length)
-    return windows_similarities(conditioning.up_to(length), accompaniment.up_to(length))
-
-
-def windows_similarities(conditioning: Windows, accompaniment: Windows) -> FloatArray:
-    """Return the similarity of each window with its counterpart at the same time; NaN if a side is silent."""
     scores: FloatArray = _finite(functional.similarity_pairs(conditioning.left, accompaniment.right))
     return np.where(conditioning.silent | accompaniment.silent, np.float32(np.nan), scores)
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..audio import Audio, WindowPlan, warn_of_short_audio
 from ..embedding_store import EMBEDDINGS, EmbeddingStore
-from ..encoder import Sides
 from ..errors import AudioError
-from .embedded import Embedded, Request
+from .embedded import Embedded, Request, Windows
 from .embedding import WindowEmbedder
+
+TRACES = ("phases", "noise")
 
 
 class StoredEmbedder:
@@ -28,12 +26,15 @@ class StoredEmbedder:
         self._embedder, self._store = embedder, store
         self.reused = self.asked = 0
 
-    def embed_all(self, requests: Sequence[Request], recipe: str) -> Iterator[Embedded | AudioError]:
+    def embed_all(
+        self, requests: Sequence[Request], recipe: str, *, traced: bool = False
+    ) -> Iterator[Embedded | AudioError]:
         """Yield the results of `WindowEmbedder.embed_all`, in the same order.
 
         Args:
             requests: audios to embed.
             recipe: recipe of the embeddings.
+            traced: True for windows with traces of echo and noise.
         """
         contents = [_content(request) for request in requests]
         stored = [
@@ -41,15 +42,16 @@ class StoredEmbedder:
             for request, content in zip(requests, contents, strict=True)
         ]
         missing = [request for request, kept in zip(requests, stored, strict=True) if not kept]
-        new = self._embedder.embed_all(missing)
+        new = self._embedder.embed_all(missing, traced=traced)
         for request, content, kept in zip(requests, contents, stored, strict=True):
             self.asked += 1
-            found = self._read(request, content, recipe) if kept else None
+            found = self._read(request, content, recipe, traced) if kept else None
             if found is not None:
                 self.reused += 1
                 yield found
                 continue
-            result = next(self._embedder.embed_all([request])) if kept else next(new)  # kept, but damaged
+            again = self._embedder.embed_all([request], traced=traced) if kept else new  # kept, but damaged
+            result = next(again)
             if content and isinstance(result, Embedded) and _content(request) == content:
                 self._write(request, content, recipe, result)
             yield result
@@ -63,33 +65,36 @@ class StoredEmbedder:
             for length in request.lengths or {whole}
         }
 
-    def _read(self, request: Request, content: str, recipe: str) -> Embedded | None:
+    def _read(self, request: Request, content: str, recipe: str, traced: bool) -> Embedded | None:
         assert isinstance(request.audio, Audio)
-        found: dict[int, tuple[Sides, NDArray[np.bool_]]] = {}
+        found: dict[int, Windows] = {}
         for length, place in self._places(request, content, recipe).items():
             arrays = self._store.read(place)
-            if arrays is None or not {"left", "silent"} <= set(arrays):
+            if arrays is None or not {"left", "silent", *(TRACES if traced else ())} <= set(arrays):
                 return None
             embeddings = arrays[EMBEDDINGS]
             if len(embeddings) != self.plan.count(length):
                 return None
-            sides = Sides(embeddings, arrays["left"], arrays.get("right", embeddings))
-            found[length] = sides, arrays["silent"] > 0
+            right = arrays.get("right", embeddings)
+            found[length] = Windows(
+                embeddings, arrays["left"], right, arrays["silent"].astype(bool), *map(arrays.get, TRACES)
+            )
         longest = max(found)
         warn_of_short_audio(request.audio.name, longest, self.plan)
         ends = {
-            length: (Sides(*(side[-1:] for side in sides)), bool(silent[-1]))
-            for length, (sides, silent) in found.items()
+            length: windows.part(slice(-1, None))
+            for length, windows in found.items()
             if self.plan.cuts(length, longest)
         }
-        return Embedded(request.audio.length, self.plan, *found[longest], ends)
+        return Embedded(request.audio.length, self.plan, found[longest], ends)
 
     def _write(self, request: Request, content: str, recipe: str, embedded: Embedded) -> None:
         for length, place in self._places(request, content, recipe).items():
-            sides, silent = embedded.sides_up_to(length)
-            arrays = {EMBEDDINGS: sides.embeddings, "left": sides.left, "silent": silent.astype(np.float32)}
-            if sides.right is not sides.embeddings:
-                arrays["right"] = sides.right
+            windows = embedded.up_to(length)
+            arrays = {EMBEDDINGS: windows.embeddings, "left": windows.left, "silent": windows.silent}
+            if windows.right is not windows.embeddings:
+                arrays["right"] = windows.right
+            arrays |= {name: array for name in TRACES if (array := getattr(windows, name)) is not None}
             self._store.write(place, arrays)
 
     @property

@@ -1,4 +1,4 @@
-"""The commands of this room: evaluate, compare, ablation, figure4."""
+"""The commands of this room: evaluate, compare, guards, ablation, figure4."""
 
 import argparse
 from collections.abc import Sequence
@@ -98,6 +98,23 @@ def compare(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with reporting(parser, files=[options.out]):
         from .paired import run
+
+        run(options)
+
+
+def guards(arguments: Sequence[str] | None = None) -> None:
+    """Print how often real pairs cross the thresholds of echo and noise, and how often pairs that game the score do.
+
+    python -m cocola_metric.training guards recorded=songs bands=corpora/bands/test
+    """
+    parser = new_parser(PACKAGE, "guards", guards.__doc__)
+    parser.add_argument("test", nargs="+", metavar="[NAME=]CORPUS", help="test sets, as for evaluate")
+    parser.add_argument("--max-tracks", type=int, help="read only the first so many tracks of a test set")
+    parser.add_argument("--max-windows", type=int, default=10, help="read so many windows of a track (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and the noise")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .guards import run
 
         run(options)
 

@@ -41,6 +41,8 @@ INNER = slice(200, -200)  # a file ends where its query does, and the resampler 
 class FakeScores:
     """What `iter_scores` gives."""
 
+    mean_echo, mean_noise = 0.1, 0.2
+
     def __init__(self, mean: float) -> None:
         self.mean, self.scores = mean, (mean, mean)
 
