@@ -91,7 +91,7 @@ class Counts:
         files: number of its files.
         rooms: number of its rooms.
         arrows: number of arrows between them.
-        chain: longest way along the arrows, from the importing end.
+        chain: the longest way along the arrows, from the importing end.
     """
 
     files: int

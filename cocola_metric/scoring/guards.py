@@ -44,7 +44,7 @@ def traces(windows: FloatArray) -> Traces:
     """Return the traces of windows at 16 kHz: 1.4 kB for 5 s.
 
     Shape:
-        windows: (K, L)
+        (K, L) -> (K, N) and (K,).
     """
     return Traces(_phases(windows), noise(windows))
 
@@ -53,16 +53,15 @@ def echo(conditioning: NDArray[np.uint8], accompaniment: NDArray[np.uint8]) -> F
     """Return how much of one side is in the other: the largest normalised cross-correlation within `MAX_LAG`.
 
     Only the quadrant of each phase is compared, so that a loud bass note that both sides play does not count as echo.
-    The sine undoes what this does to a correlation (the arcsine law of one-bit correlators, Van Vleck 1966).
+    The sine undoes what this does to a correlation (the arcsine law of one-bit correlators, Van Vleck 1966). A copy has
+    1, whatever its level or filter.
 
     Args:
         conditioning: phases of one side.
         accompaniment: phases of the other.
 
     Shape:
-        conditioning: (K, N)
-        accompaniment: (K, N)
-        output: (K,), from 0 to 1. A copy has 1, whatever its level or filter.
+        (K, N), (K, N) -> (K,), from 0 to 1.
     """
     crossed = _unpacked(conditioning).conj() * _unpacked(accompaniment)
     count = crossed.shape[-1]
@@ -78,9 +77,10 @@ def noise(windows: FloatArray) -> FloatArray:
 
     It is the spectral flatness within patches of an octave and 0.83 s, weighted by their power.
 
+    Gaussian noise has about 1. Windows shorter than a patch have 0.
+
     Shape:
-        windows: (K, L)
-        output: (K,), from 0 to about 1, which is Gaussian noise; 0 for windows shorter than a patch.
+        (K, L) -> (K,).
     """
     count = windows.shape[-1] // (_FRAME * _FRAMES)
     if not count:

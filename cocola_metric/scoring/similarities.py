@@ -15,7 +15,7 @@ def window_similarities(conditioning: Windows, accompaniment: Windows) -> FloatA
     """Return the similarity of each window with its counterpart at the same time; NaN if a side is silent.
 
     Shape:
-        output: (K,)
+        -> (K,).
     """
     scores: FloatArray = _finite(functional.similarity_pairs(conditioning.left, accompaniment.right))
     return np.where(conditioning.silent | accompaniment.silent, np.float32(np.nan), scores)

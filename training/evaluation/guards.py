@@ -17,7 +17,7 @@ from cocola_metric.scoring import ECHO_THRESHOLD, NOISE_THRESHOLD, echo, noise, 
 from ..corpora import Track
 from ..signal import mix_at_level
 from .encoders import labelled
-from .held_out import LEVEL_DBFS, hear_windows, open_test_set
+from .held_out import LEVEL_DBFS, open_test_set, read_submixes
 from .markdown import NOTHING, markdown_table
 
 Samples = NDArray[np.float32]
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _pairs(track: Track, number: int, most_windows: int | None, seed: int) -> Iterator[tuple[Samples, Samples]]:
-    for window in hear_windows(track, number, partitions=("track",), seed=seed, most=most_windows):
+    for window in read_submixes(track, number, partitions=("track",), seed=seed, most=most_windows):
         if "track" in window:
             given, real = window["track"]
             yield given, real
