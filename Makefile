@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test hostile check check-files check-types bench examples corpora table3 documents clean
+.PHONY: demo test hostile sdist check check-files check-types bench examples corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -37,6 +37,19 @@ check-types: $(VENV)/test
 	rm -rf build/typed && mkdir -p build/typed/cocola_metric
 	ln -s $(CURDIR)/cocola_metric/* $(CURDIR)/training $(CURDIR)/benchmarks build/typed/cocola_metric/
 	MYPYPATH=build/typed $(BIN)/mypy
+
+# The source distribution, built and unpacked without a network; some of its tests run from what was unpacked.
+UNPACKED := $(CURDIR)/build/sdist/unpacked
+SDIST_TESTS ?= tests/test_layout.py tests/test_functional.py tests/test_signature.py tests/test_intervals.py tests/tools
+sdist: $(VENV)/test
+	rm -rf build/sdist && mkdir -p $(UNPACKED) build/sdist/packages/cocola_metric
+	$(BIN)/python -m build --sdist --no-isolation --outdir build/sdist . >build/sdist/log
+	tar -C $(UNPACKED) --strip-components 1 -xf build/sdist/*.tar.gz
+	ln -s $(UNPACKED)/cocola_metric/* $(UNPACKED)/training $(UNPACKED)/benchmarks build/sdist/packages/cocola_metric/
+	cd $(UNPACKED) && PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/sdist/packages:$(UNPACKED) HF_HUB_OFFLINE=1 \
+		sh -c 'for package in cocola_metric cocola_metric.training cocola_metric.benchmarks tools; do \
+			$(abspath $(BIN))/python -c "import $$package as found; assert \"/build/sdist/\" in found.__path__[0]" || exit 1; \
+		done; $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider $(SDIST_TESTS)'
 
 BENCH_OPTIONS ?=
 bench: $(VENV)/test
