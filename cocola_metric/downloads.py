@@ -77,7 +77,8 @@ class _Resuming:
                 self._go_on(url)
                 break
             except requests.HTTPError as error:
-                status, problem = error.response.status_code, f"{error.response.status_code} {error.response.reason}"
+                status = 0 if error.response is None else error.response.status_code
+                problem = f"{status} {'' if error.response is None else error.response.reason}".strip()
                 if status not in NOT_NOW or wait is None:
                     raise DownloadError(f"{url}: the server answers {problem}", status) from error
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:

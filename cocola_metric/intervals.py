@@ -55,7 +55,7 @@ def by_cluster(values: Array, groups: Sequence[Hashable] | NDArray[np.int64] | N
         return values, np.ones(len(values))
     numbers = {group: number for number, group in enumerate(sorted(set(groups), key=repr))}
     owners = np.array([numbers[group] for group in groups], np.intp)
-    return np.bincount(owners, values), np.bincount(owners).astype(np.float64)
+    return np.bincount(owners, values).astype(np.float64), np.bincount(owners).astype(np.float64)
 
 
 def ratio_bootstrap(

@@ -4,9 +4,10 @@ import math
 from pathlib import Path
 
 from cocola_metric.errors import UsageError
+from cocola_metric.intervals import Interval
 from cocola_metric.training.evaluation import NOTHING, markdown_table
 
-from .agreement import Agreement, Interval, Share, agreement, reliability
+from .agreement import Agreement, Share, agreement, reliability
 from .tables import METRICS_FILE, RATINGS_FILE, mean_ratings, read_ratings, read_scores
 
 COLUMNS = ("metric", "all pairs", "against the real stem", "between generators", "rank correlation", "pairs", "items")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..errors import CheckpointError
 from ..whole_files import write_text_whole
@@ -97,7 +97,7 @@ def read_accuracies(folder: Path) -> list[CardAccuracy]:
     """
     if not (folder / CARD_FILE).is_file():
         return []
-    found = map(CardAccuracy.of_result, _read(folder).data.eval_results or [])
+    found = map(CardAccuracy.of_result, _data(_read(folder)).eval_results or [])
     return [accuracy for accuracy in found if accuracy]
 
 
@@ -115,9 +115,9 @@ def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: st
     """
     card = _read(folder)
     new = {_key(result): result for result in (accuracy.as_result() for accuracy in accuracies)}
-    kept = [result for result in card.data.eval_results or [] if _key(result) not in new]
-    card.data.eval_results = kept + list(new.values())
-    card.data.model_name = card.data.model_name or TITLE
+    data = _data(card)
+    data.eval_results = [result for result in data.eval_results or [] if _key(result) not in new] + list(new.values())
+    data.model_name = data.model_name or TITLE
     stated = f"SHA-256 of `model.safetensors`: `{sha256}`."
     text = _HASH_LINE.sub(lambda line: line[0] if sha256 in line[0] else stated, str(card))
     write_text_whole(folder / CARD_FILE, text)
@@ -127,9 +127,16 @@ def _key(result: EvalResult) -> tuple[object, ...]:
     return (*result.unique_identifier, result.metric_type, result.metric_name)
 
 
+def _data(card: ModelCard) -> ModelCardData:
+    data = card.data
+    assert isinstance(data, ModelCardData), "a model's card has a model's data"
+    return data
+
+
 def _read(folder: Path) -> ModelCard:
     try:
-        return ModelCard.load(folder / CARD_FILE)
+        card: ModelCard = ModelCard.load(folder / CARD_FILE)
+        return card
     except Exception as error:  # an error of the YAML parser, or a plain ValueError
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{folder / CARD_FILE}: not a model card ({reason}); mend it or move it away") from error

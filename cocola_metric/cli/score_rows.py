@@ -86,9 +86,10 @@ def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, sig
     """Return the row of a pair, from its scores or its error."""
     if isinstance(result, str):
         return Row(*cells, signature, error=result)
-    means = (result.mean_echo, result.mean_noise)
-    guards = (None if math.isnan(value) else round(value, GUARD_DECIMALS) for value in means)
-    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows, *guards)
+    echo, noise = (
+        None if math.isnan(value) else round(value, GUARD_DECIMALS) for value in (result.mean_echo, result.mean_noise)
+    )
+    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows, echo, noise)
     if not windows:
         return row
     scores = tuple(None if math.isnan(value) else value for value in result.scores)

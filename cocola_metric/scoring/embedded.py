@@ -55,9 +55,15 @@ class Windows(NamedTuple):
 
     def part(self, rows: slice) -> "Windows":
         """Return some of the windows."""
-        embeddings, left, right, silent = (entry[rows] for entry in self[:4])
-        right = embeddings if self.right is self.embeddings else right
-        return Windows(embeddings, left, right, silent, *(None if entry is None else entry[rows] for entry in self[4:]))
+        embeddings = self.embeddings[rows]
+        return Windows(
+            embeddings,
+            self.left[rows],
+            embeddings if self.right is self.embeddings else self.right[rows],
+            self.silent[rows],
+            None if self.phases is None else self.phases[rows],
+            None if self.noise is None else self.noise[rows],
+        )
 
 
 def joined(windows: Sequence[Windows]) -> Windows:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from cocola_metric import checkpoints, functional
-from cocola_metric.encoder import CocolaModel
+from cocola_metric.encoder import CocolaModel, PhasorEfficientNet
 from cocola_metric.errors import UsageError
 
 from ..runs import Pace, Training, note_settings, run_loop
@@ -199,8 +199,9 @@ def _similarities(
     if config.itself:
         columns.append(model.similarity.pairs(conditioning, conditioning)[:, None])
     if config.turned:
-        sizes = backbone_of(model).sizes
-        turned = turned_wrongs(accompaniment, config.turned, config.sampling, sizes, generator)
+        backbone = backbone_of(model)
+        assert isinstance(backbone, PhasorEfficientNet), "only phasors can be turned"
+        turned = turned_wrongs(accompaniment, config.turned, config.sampling, backbone.sizes, generator)
         columns.append((model.similarity.left(conditioning)[:, None] * turned).sum(-1))
     return torch.cat(columns, dim=1)
 

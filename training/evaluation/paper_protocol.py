@@ -135,7 +135,7 @@ def measure_paper(
 
 def paper_markdown(results: Sequence[PaperResult]) -> str:
     """Return the accuracies as Markdown, and below them what the paper published by the same protocol."""
-    tests, sizes = (list(dict.fromkeys(names)) for names in ([r.test for r in results], results[0].accuracies))
+    tests, sizes = list(dict.fromkeys(result.test for result in results)), list(results[0].accuracies)
     cells = {
         (result.listener, result.test, size): found for result in results for size, found in result.accuracies.items()
     }

@@ -22,9 +22,9 @@ from compact_scores import compact_score  # type: ignore[import-not-found]  # a 
 from numpy.typing import NDArray
 from scipy.signal import resample
 
+from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.training.rendering.drumkits import Drumkit, find_drumkits
 from cocola_metric.training.rendering.studio import AUDIBLE_LEVEL
-from cocola_metric.training.rendering.synth import SAMPLE_RATE
 from cocola_metric.training.rendering.works import split_of, work_name
 
 Signal = NDArray[np.float32]  # (L,)
