@@ -17,6 +17,7 @@ from cocola_metric.identity import file_sha256
 from ..queries import ConditioningAudio, Query
 from .content import Content
 from .folder import Generated
+from .protocol import row_name
 
 OFFICIAL_STEPS = 150
 ADAPTER_FILE = "componet.safetensors"
@@ -65,11 +66,16 @@ class CompoNetGenerator:
         answering: settings of the answers.
     """
 
-    name = "CompoNet"
     content: Content = "accompaniment"
 
     def __init__(
-        self, base: Any, componet: Any, weights: Mapping[str, str], answering: Answering, encoder: Any = None
+        self,
+        base: Any,
+        componet: Any,
+        weights: Mapping[str, str],
+        answering: Answering,
+        encoder: Any = None,
+        name: str = "CompoNet",
     ) -> None:
         """Make a generator of loaded networks.
 
@@ -79,9 +85,10 @@ class CompoNetGenerator:
             weights: hashes of all weights.
             answering: settings of the answers.
             encoder: `CocolaModel` for guidance; None without guidance.
+            name: name of its row: "CompoNet" with released weights, "CompoNet, small, ours" with our small ones.
         """
         self.base, self.componet, self.weights, self.answering = base, componet, dict(weights), answering
-        self.encoder = encoder
+        self.encoder, self.name = encoder, name
 
     def unsupported(self, query: Query) -> str | None:
         """Return a reason if the model lacks a tag, takes fewer of them or fewer seconds, or nothing is asked for."""
@@ -178,7 +185,8 @@ def make_componet(argument: str, device: str = "cpu") -> CompoNetGenerator:
 
         loaded = checkpoints.load(answering.encoder)
         encoder, weights["encoder"] = loaded.model.to(device).requires_grad_(False), loaded.sha256
-    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, encoder)
+    name = row_name("CompoNet", released=adapter.suffix != ".safetensors", small=base.tags is not None)
+    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, encoder, name)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from cocola_metric.errors import UsageError
-from cocola_metric.training.msdm import MSDM, load_msdm, msdm_sha256
+from cocola_metric.training.msdm import MSDM, MSDMConfig, load_msdm, msdm_sha256
 
 from ..queries import ConditioningAudio, Query, Submix
 from .content import Content
 from .folder import Generated
 from .msdm_sampler import PARTIAL, Sampling, generate_stems
+from .protocol import row_name
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class MSDMGenerator:
         model: network in evaluation mode, on the device that computes.
         weights_sha256: hash of its weights.
         sampling: schedule of the sampler.
+        name: name of its row: "MSDM" with the released weights, "MSDM, small, ours" with our small ones.
     """
 
     model: MSDM
@@ -103,7 +105,9 @@ def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
         raise UsageError("the generator msdm needs weights; write msdm:FILE.ckpt or msdm:DIR")
     sampling = replace(PARTIAL, **dict(_setting(text) for text in settings))
     path = Path(place).expanduser()
-    return MSDMGenerator(load_msdm(path).to(device), msdm_sha256(path), sampling)
+    model = load_msdm(path).to(device)
+    name = row_name("MSDM", released=path.is_file(), small=model.config != MSDMConfig())
+    return MSDMGenerator(model, msdm_sha256(path), sampling, name)
 
 
 def _setting(text: str) -> tuple[str, Any]:

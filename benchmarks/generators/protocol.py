@@ -47,6 +47,15 @@ class Generator(Protocol):
         """
 
 
+def row_name(system: str, *, released: bool, small: bool) -> str:
+    """Return the name of a row of Table 3; published values stand beside the released weights of a system alone.
+
+    >>> row_name("MSDM", released=True, small=False), row_name("MSDM", released=False, small=True)
+    ('MSDM', 'MSDM, small, ours')
+    """
+    return ", ".join([system, *(["small"] if small else []), *([] if released else ["ours"])])
+
+
 @dataclass(frozen=True)
 class Setting:
     """All that generators are made from.

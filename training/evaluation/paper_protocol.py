@@ -140,10 +140,11 @@ def paper_markdown(results: Sequence[PaperResult]) -> str:
         (result.listener, result.test, size): found for result in results for size, found in result.accuracies.items()
     }
     rows = [
-        [name, *(str(cells[name, test, size] or NOTHING) for test in tests for size in sizes)]
+        [f"{name}, K = {size}", *(str(cells[name, test, size] or NOTHING) for test in tests)]
         for name in dict.fromkeys(result.listener for result in results)
+        for size in sizes
     ]
-    header = ["accuracy (%)", *(f"{_with_size(test, results)}, K = {size}" for test in tests for size in sizes)]
+    header = ["accuracy (%)", *(_with_size(test, results) for test in tests)]
     parts = [f"## The paper's protocol\n\nHere: {DESCRIPTIONS['paper']}.", markdown_table(header, rows)]
     if 2 in sizes:
         parts += ["As published (Table 2 of the paper, K = 2, its own test sets):", _published()]

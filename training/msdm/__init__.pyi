@@ -1,4 +1,4 @@
 from .checkpoint import load_msdm, msdm_sha256
-from .network import MSDM
+from .network import MSDM, MSDMConfig
 
-__all__ = ["MSDM", "load_msdm", "msdm_sha256"]
+__all__ = ["MSDM", "MSDMConfig", "load_msdm", "msdm_sha256"]

@@ -16,6 +16,7 @@ from cocola_metric.benchmarks.generators.folder import fit_length
 from cocola_metric.benchmarks.generators.generate import generate_answers
 from cocola_metric.benchmarks.generators.msdm import MSDMGenerator, make_msdm
 from cocola_metric.benchmarks.generators.msdm_sampler import PARTIAL, Sampling
+from cocola_metric.benchmarks.generators.protocol import row_name
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query
@@ -43,6 +44,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
             soundfile.write(root / f"song{song}" / f"{stem}.wav", noise, FILE_RATE, subtype="FLOAT")
     tracks = open_tracks(str(root))
     return Bench(draw_queries(tracks, dataset="bands", count=5, seconds=SECONDS), QueryAudio(tracks))
+
+
+def test_a_row_is_named_as_what_it_is(tmp_path: Path) -> None:
+    """Published values stand beside "MSDM" alone."""
+    save_msdm(tiny_msdm(), tmp_path)
+    assert make_msdm(str(tmp_path)).name == BestOf(make_msdm(str(tmp_path)), 12).name == "MSDM, small, ours"
+    assert generator().name == row_name("MSDM", released=True, small=False) == "MSDM"
+    assert row_name("MSDM", released=False, small=False) == "MSDM, ours"
 
 
 def generator(sampling: Sampling = QUICK) -> MSDMGenerator:

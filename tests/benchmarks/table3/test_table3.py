@@ -1,6 +1,7 @@
 """Table 3: stages that do nothing twice, numbers that can be audited, and cells that say why they are empty."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -403,11 +404,25 @@ def test_columns_without_weights_say_so(bench: Bench) -> None:
     assert "| Random | 6 | weights not on this machine |" in (bench.out / "table3.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["clap", "encodec", "vggish"])
+def test_the_paper_s_embedders_are_columns(bench: Bench, name: str, monkeypatch) -> None:
+    """Without the extra, or without weights, the column says so; the others have their numbers."""
+    monkeypatch.setitem(sys.modules, "frechet_audio_distance", None)
+    table = bench.run("random", options=["--encoders", "--embedders", name])
+    [column] = [column for column in table["columns"] if column["kind"] == "sub-FAD"]
+    assert (column["name"], column["missing"]) == (name, "extra [fad] not installed") and column["detail"]
+    [row] = table["sections"][0]["rows"]
+    assert row["cells"][f"sub-FAD {name}"]["missing"] == "extra [fad] not installed"
+    assert published_value("slakh2100", "Random", Column("sub-FAD", name)) in (0.064, 51.44, 0.16)
+
+
 def test_published_values_stand_beside_ours_and_never_in_their_place() -> None:
     every, other = Column("COCOLA", "all", missing="weights not on this machine"), Column("COCOLA", "embedded", "S")
     assert published_value("slakh2100", "Random", every) == 0.069
     assert published_value("slakh2100", "Random", other) is None
     assert published_value("songs", "Random", every) is None
+    assert published_value("slakh2100", "MSDM", every) == 3.31
+    assert published_value("slakh2100", "MSDM, small, ours", every) is None  # it is not the paper's
     cells = {
         every.label: Cell(missing=every.missing, published=11.61),
         other.label: Cell(2.0, 1.0, (1.0, 3.0), 9, 3),

@@ -108,7 +108,7 @@ def test_published_values_stand_beside_their_own_k() -> None:
     two, both = (paper_markdown([PaperResult("songs", "mine", dict.fromkeys(ks, found))]) for ks in ((2,), (2, 16)))
     assert "| trained on | MUSDB18-HQ |" in two and "PHALAR" not in two
     assert "| COCOLA All | 90.43 |" in both and "| PHALAR | 86.8 |" in both
-    assert f"| mine | {found} |" in two and "songs (40 tracks, 40 windows), K = 2" in two
+    assert f"| mine, K = 2 | {found} |" in two and "| songs (40 tracks, 40 windows) |" in two
 
 
 def test_both_protocols_from_the_command_line(corpus: Path, weights: Path, capsys) -> None:
