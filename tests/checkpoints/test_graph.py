@@ -11,10 +11,12 @@ import pytest
 import torch
 from parity_vectors import ParityVectors
 
-from cocola_metric.checkpoints.graph_export import kept_structure, new_structure, write_graph
+from cocola_metric.checkpoints.config_file import read_config
+from cocola_metric.checkpoints.graph_export import STRUCTURES, kept_structure, new_structure, write_graph
 from cocola_metric.checkpoints.graph_file import BELONGS_TO, STORED, read_graph
 from cocola_metric.checkpoints.known import CONFIG_FILE, EMBEDDED_FOLDER, GRAPH_FILE, WEIGHTS_FILE
 from cocola_metric.checkpoints.loading import load, save
+from cocola_metric.checkpoints.opening import find_encoder, open_graph
 from cocola_metric.checkpoints.safetensors_file import read_arrays, tensor_table
 from cocola_metric.encoder import ArrayEncoder
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
@@ -111,6 +113,38 @@ def test_other_encoders_are_traced(config: EncoderConfig, tmp_path: Path) -> Non
         right = model.similarity.right(embeddings)
     assert np.abs(sides.embeddings - embeddings.numpy()).max() < 1e-4
     assert np.abs(sides.right - right.numpy()).max() < 1e-4
+
+
+def test_tensors_cast_beforehand_give_the_same_numbers_to_the_bit() -> None:
+    windows = (0.1 * np.random.default_rng(0).standard_normal((2, 80_000))).astype(np.float32)
+    opened = open_graph(find_encoder("embedded"))
+    assert opened is not None
+    for cast_before, cast_by_graph in zip(
+        opened.encoder(windows), array_encoder(EMBEDDED_FOLDER)(windows), strict=True
+    ):
+        assert np.array_equal(cast_before, cast_by_graph)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", sorted(STRUCTURES.glob("*.onnx")), ids=lambda file: file.stem)
+def test_kept_graphs_are_those_of_a_fresh_trace(kept: Path) -> None:
+    """Nodes, their inputs, and tensors; names and notes of the exporter's may change with its version."""
+    front_end, backbone, size, similarity, pooling, head = kept.stem.split("-")
+    config = EncoderConfig(front_end, backbone, int(size), similarity, pooling=pooling, head=head)
+    assert kept_structure(config) == kept
+    old, new = onnx.load(kept, load_external_data=False).graph, new_structure(config).graph
+    for graph in (old, new):
+        for node in graph.node:
+            node.ClearField("name")
+    assert list(new.node) == list(old.node)
+    assert list(new.initializer) == list(old.initializer)
+    assert list(new.input) == list(old.input) and list(new.output) == list(old.output)
+
+
+def test_the_embedded_graph_is_what_is_written_of_its_weights(folder: Path) -> None:
+    (folder / GRAPH_FILE).unlink()
+    assert write_graph(read_config(folder / CONFIG_FILE), folder)
+    assert (folder / GRAPH_FILE).read_bytes() == (EMBEDDED_FOLDER / GRAPH_FILE).read_bytes()
 
 
 def test_weights_in_bfloat16_have_no_graph(folder: Path) -> None:
