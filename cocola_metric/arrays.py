@@ -91,13 +91,6 @@ def rfft(values: AnyArray) -> AnyArray:
     return namespace(values).fft.rfft(values)
 
 
-def fft(values: AnyArray, size: int) -> AnyArray:
-    """Return the Fourier transform along the last axis, extended by zeros to a size: (..., L) -> (..., size)."""
-    if isinstance(values, np.ndarray):
-        return fourier.fft(values, size)
-    return namespace(values).fft.fft(values, size)
-
-
 def ifft(values: AnyArray) -> AnyArray:
     """Return the inverse Fourier transform along the last axis: (..., N) -> the same."""
     if isinstance(values, np.ndarray):

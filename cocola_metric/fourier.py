@@ -24,13 +24,6 @@ def rfft(values: Any) -> Any:
     return _real_transform()(values)
 
 
-def fft(values: Any, size: int) -> Any:
-    """Return the transform along the last axis, extended by zeros to a size: (..., L) -> (..., size)."""
-    import scipy.fft
-
-    return scipy.fft.fft(values, size)
-
-
 def ifft(values: Any) -> Any:
     """Return the inverse transform along the last axis: (..., N) -> the same."""
     import scipy.fft

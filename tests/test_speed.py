@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from original_recipe import librosa_chain
-from phalar_peer import PHALAR, convolved_constant_q, dense_kernels, write_and_read_graph
+from phalar_peer import PHALAR, convolved_constant_q, dense_kernels, layer_by_layer, write_and_read_graph
 
 from cocola_metric import CocolaScorer, functional
 from cocola_metric.encoder.constant_q import constant_q, unit_decibels
@@ -146,8 +146,10 @@ def test_constant_q(benchmark, clip: torch.Tensor, how: str) -> None:
 @pytest.mark.benchmark(group="PHALAR, one clip")
 @pytest.mark.parametrize("how", ["without torch", "torch", "original"])
 def test_phalar(benchmark, clip: torch.Tensor, tmp_path: Path, how: str) -> None:
-    """The original: a dense convolution, then the same network in torch."""
+    """The original: a dense convolution, then the network in torch, layer by layer."""
     model = CocolaModel(PHALAR).eval()
+    if how == "original":
+        layer_by_layer(model)
     if how == "without torch":
         encoder = write_and_read_graph(model, tmp_path)
         benchmark(encoder, clip.numpy())

@@ -21,6 +21,27 @@ class Scale(nn.Module):
         return maps * self.weight[:, None, None]
 
 
+class ResidualPart(nn.Sequential):
+    """Maps plus what norm, convolution, SiLU, 1x1 convolution and scale make of them: (B, C, R, T) -> the same."""
+
+    def __init__(self, channels: int, convolution: nn.Conv2d, dropout: float) -> None:
+        super().__init__(
+            nn.GroupNorm(channels, channels),
+            convolution,
+            nn.SiLU(),
+            nn.Conv2d(convolution.out_channels, channels, 1, bias=False),
+            Scale(channels),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the maps with what is added to them; scaling and adding are one pass."""
+        norm, convolution, _, narrowing, scale, dropout = self
+        heard = convolution(norm(maps))
+        heard = nn.functional.silu(heard, inplace=not heard.requires_grad)  # new memory costs more than the function
+        return torch.addcmul(maps, dropout(narrowing(heard)), scale.weight[:, None, None])
+
+
 class AxialBlock(nn.Module):
     """Three residual parts: along frequency, along time and across channels. A block that widens halves the frames.
 
@@ -30,9 +51,9 @@ class AxialBlock(nn.Module):
 
     def __init__(self, channels: int, *, wider: int | None = None, dropout: float = 0.0) -> None:
         super().__init__()
-        self.frequency = _part(channels, nn.Conv2d(channels, channels, (3, 1), padding=(1, 0)), dropout)
-        self.time = _part(channels, nn.Conv2d(channels, channels, (1, 3), padding=(0, 1)), dropout)
-        self.across = _part(channels, nn.Conv2d(channels, 2 * channels, 1), dropout)
+        self.frequency = ResidualPart(channels, nn.Conv2d(channels, channels, (3, 1), padding=(1, 0)), dropout)
+        self.time = ResidualPart(channels, nn.Conv2d(channels, channels, (1, 3), padding=(0, 1)), dropout)
+        self.across = ResidualPart(channels, nn.Conv2d(channels, 2 * channels, 1), dropout)
         self.compression = (
             nn.Conv2d(channels, wider, (1, 3), stride=(1, 2), padding=(0, 1), bias=False) if wider else nn.Identity()
         )
@@ -40,7 +61,7 @@ class AxialBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Return the block's maps."""
         for part in (self.frequency, self.time, self.across):
-            maps = maps + part(maps)
+            maps = part(maps)
         compressed: Tensor = self.compression(maps)
         return compressed
 
@@ -67,14 +88,3 @@ class AxialNetwork(nn.Module):
         """Return the maps of the last level."""
         maps: Tensor = self.blocks(self.entry(features))
         return maps
-
-
-def _part(channels: int, convolution: nn.Conv2d, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.GroupNorm(channels, channels),
-        convolution,
-        nn.SiLU(),
-        nn.Conv2d(convolution.out_channels, channels, 1, bias=False),
-        Scale(channels),
-        nn.Dropout(dropout),
-    )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .heads import as_real_matrix
+from .heads import complex_product
 from .similarity import Similarity
 
 FIRST_SCALE = 10.0  # of W before training: a cosine over a temperature of 0.1
@@ -28,7 +28,7 @@ class ComplexBilinearSimilarity(Similarity):
 
     def left(self, conditioning: Tensor) -> Tensor:
         """Return W x."""
-        return nn.functional.normalize(conditioning, dim=-1) @ as_real_matrix(self.matrix_weight()).T
+        return complex_product(nn.functional.normalize(conditioning, dim=-1), self.matrix_weight())
 
     def right(self, accompaniment: Tensor) -> Tensor:
         """Return y."""

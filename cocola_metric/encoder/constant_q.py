@@ -5,6 +5,8 @@ pitch. The original convolves the clip with all of them, 32,768 samples each, mo
 domain a kernel is narrow: row k of the result is the inverse transform of X(f) K_k(f) over the few f at which K_k is
 not negligible. Only every 160th sample is a frame, so the product is folded first: the spectrum of every h-th sample of
 a sequence is the sum of the h equal parts of its own spectrum.
+
+The kernels of the three highest octaves are short, and wide in frequency: the clip is convolved with them.
 """
 
 import functools
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import AnyArray, fft, ifft, is_tensor, namespace, pad
+from ..arrays import AnyArray, FloatArray, frames, ifft, is_tensor, namespace, pad, product, rfft
 from ..audio import SAMPLE_RATE
 from .mel import modulus
 
@@ -29,8 +31,10 @@ LOWEST_HZ = 16.35
 KERNEL_LENGTH = 32_768
 MARGIN = KERNEL_LENGTH // 2  # samples mirrored on each side of a clip
 LEAST_SAMPLES = MARGIN + 1
+LONG_ROWS = 60  # rows of long kernels; those of the three octaves above have at most 514 samples
 AMPLITUDE_FLOOR = 1e-10
 DYNAMIC_RANGE_DB = 80.0
+ROWS_TOGETHER = 4  # neighbouring rows that share a band, to save calls
 NEGLIGIBLE = 1e-7  # relative to a spectrum's maximum, left out below; levels at the floor are right to 0.1 %
 SIZES_STEP = 125 * HOP_LENGTH  # transforms are a multiple of it, so that clips of many lengths share spectra
 FRAMES_AT_ONCE = 1001  # 10 s; for longer blocks, the kernels' spectra would take more memory than the clip
@@ -59,12 +63,13 @@ def constant_q_kernels() -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
 
 @dataclass(frozen=True)
 class KernelSpectra:
-    """The kernels in the frequency domain, for transforms of one size.
+    """The long kernels in the frequency domain, for transforms of one size.
 
     Attributes:
         size: number of samples of the transform, a multiple of the hop.
-        bands: first and last index of each row's frequencies; negative indices are negative frequencies.
-        spectra: conjugate spectrum of each row within its band, whose width is a multiple of ``size / hop``.
+        bands: first and last index of each group's frequencies, multiples of ``size / hop``; negative indices are
+            negative frequencies.
+        spectra: conjugate spectra of each group of rows within its band, (ROWS_TOGETHER, N).
     """
 
     size: int
@@ -74,19 +79,34 @@ class KernelSpectra:
 
 @functools.lru_cache(maxsize=8)
 def kernel_spectra(size: int) -> KernelSpectra:
-    """Return the kernels' spectra. For clips of 5 s, this takes a quarter of a second and 40 MB."""
+    """Return the long kernels' spectra. For clips of 5 s, this takes a tenth of a second and 10 MB."""
     bank, lengths = constant_q_kernels()
     folded = size // HOP_LENGTH
     bands, spectra = [], []
-    for kernel, length in zip(bank, lengths, strict=True):
-        centred = np.fft.fftshift(np.fft.fft(kernel.astype(np.complex128), size)).conj() * (length**0.5 / HOP_LENGTH)
-        heard = np.flatnonzero(np.abs(centred) > NEGLIGIBLE * np.abs(centred).max())
-        first = int(heard[0]) - size // 2
-        width = min(size, -(-(int(heard[-1]) + 1 - int(heard[0])) // folded) * folded)
-        indices = np.arange(first, first + width)
-        bands.append((first, first + width))
-        spectra.append(centred[(indices + size // 2) % size].astype(np.complex64))
+    for row in range(0, LONG_ROWS, ROWS_TOGETHER):
+        rows = slice(row, row + ROWS_TOGETHER)
+        centred = np.fft.fftshift(np.fft.fft(bank[rows].astype(np.complex128), size), -1).conj()
+        centred *= lengths[rows, None] ** 0.5 / HOP_LENGTH
+        magnitudes = np.abs(centred)
+        heard = np.flatnonzero((magnitudes > NEGLIGIBLE * magnitudes.max(1, keepdims=True)).any(0))
+        start, stop = int(heard[0]) // folded * folded, -(-(int(heard[-1]) + 1) // folded) * folded
+        bands.append((start - size // 2, stop - size // 2))
+        spectra.append(centred[:, start:stop].astype(np.complex64))
     return KernelSpectra(size, tuple(bands), tuple(spectra))
+
+
+@functools.lru_cache(maxsize=1)
+def short_kernels() -> FloatArray:
+    """Return the short kernels as a matrix on samples around the middle of a frame, real and imaginary parts in turn.
+
+    Shape:
+        -> (N, 2 M), N samples, M = ROWS - LONG_ROWS.
+    """
+    bank, lengths = constant_q_kernels()
+    reach = int(lengths[LONG_ROWS]) // 2 + 1
+    kernels = bank[LONG_ROWS:, MARGIN - reach : MARGIN + reach] * np.sqrt(lengths[LONG_ROWS:, None])
+    assert np.count_nonzero(kernels) == np.count_nonzero(bank[LONG_ROWS:])
+    return np.stack([kernels.real, kernels.imag], -1).transpose(1, 0, 2).reshape(2 * reach, -1).astype(np.float32)
 
 
 def constant_q_image(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
@@ -130,16 +150,28 @@ def _block(mirrored: AnyArray, count: int) -> AnyArray:
     samples = (count - 1) * HOP_LENGTH + KERNEL_LENGTH
     kernels = kernel_spectra(-(-samples // SIZES_STEP) * SIZES_STEP)
     lowest, highest = min(first for first, _ in kernels.bands), max(last for _, last in kernels.bands)
-    spectrum = fft(mirrored[:, :samples], kernels.size)
-    around_zero = xp.concatenate([spectrum[:, lowest:], spectrum[:, :highest]], -1)
+    spectrum = rfft(pad(mirrored[:, :samples], 0, kernels.size - samples))
+    below_zero = xp.flip(spectrum[:, 1 : 1 - lowest], (-1,)).conj()
+    around_zero = xp.concatenate([below_zero, spectrum[:, :highest]], -1)[:, None]
     folded = kernels.size // HOP_LENGTH
     spectra = _on_device(kernels.size, mirrored.device) if is_tensor(mirrored) else kernels.spectra
     rows = []
     for (first, last), kernel in zip(kernels.bands, spectra, strict=True):
-        product = around_zero[:, first - lowest : last - lowest] * kernel
-        row = product.reshape(len(product), -1, folded).sum(1)
-        rows.append(xp.roll(row, first % folded, -1))
-    return modulus(ifft(xp.stack(rows, 1))[..., :count])
+        bands = around_zero[..., first - lowest : last - lowest] * kernel
+        rows.append(bands.reshape(*bands.shape[:2], -1, folded).sum(2))  # bands begin where a part does
+    long = ifft(xp.concatenate(rows, 1))[..., :count]
+    return modulus(xp.concatenate([long, _convolved(mirrored, short_kernels(), count)], 1))
+
+
+def _convolved(mirrored: AnyArray, kernels: FloatArray, count: int) -> AnyArray:
+    """Return what short kernels make of the first frames of a clip that has its margins: (B, L) -> (B, M, count)."""
+    first, size = MARGIN - len(kernels) // 2, len(kernels)
+    heard = frames(mirrored[:, first : first + (count - 1) * HOP_LENGTH + size], size, HOP_LENGTH)  # (B, count, N)
+    parts = product(heard, kernels).reshape(len(mirrored), count, -1, 2)
+    values = (
+        parts.view(np.complex64)[..., 0] if isinstance(parts, np.ndarray) else namespace(parts).view_as_complex(parts)
+    )
+    return values.swapaxes(1, 2)
 
 
 @functools.lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ class ComplexLinear(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the product."""
-        return vectors @ as_real_matrix(self.weight).T
+        return complex_product(vectors, self.weight)
 
 
 class ComplexNorm(nn.Module):
@@ -82,8 +82,20 @@ def magnitudes(vectors: Tensor) -> Tensor:
     return (real.square() + imaginary.square()).clamp(min=EPSILON**2).sqrt()
 
 
-def as_real_matrix(weight: Tensor) -> Tensor:
-    """Return the real matrix that acts on (real, imaginary) as a complex one does: (2 O, I) -> (2 O, 2 I)."""
-    half = len(weight) // 2
-    real, imaginary = weight[:half], weight[half:]
-    return torch.cat([torch.cat([real, -imaginary], 1), torch.cat([imaginary, real], 1)])
+def complex_product(vectors: Tensor, weight: Tensor) -> Tensor:
+    """Return the product of complex vectors and a complex matrix, each real parts first: (..., 2 I) -> (..., 2 O).
+
+    Args:
+        vectors: (..., 2 I).
+        weight: real parts of the matrix, (O, I), above its imaginary parts.
+    """
+    outputs, inputs = len(weight) // 2, weight.shape[1]
+    products = vectors.unflatten(-1, (2, inputs)) @ weight.T  # of the real and of the imaginary parts: (..., 2, 2 O)
+    of_real, of_imaginary = products[..., 0, :], products[..., 1, :]
+    return torch.cat(
+        [
+            of_real[..., :outputs] - of_imaginary[..., outputs:],
+            of_real[..., outputs:] + of_imaginary[..., :outputs],
+        ],
+        -1,
+    )

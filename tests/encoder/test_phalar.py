@@ -1,12 +1,13 @@
 """PHALAR and the COCOLA of 2026 against the original code's stored vectors, and properties of their own."""
 
+import copy
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from phalar_peer import PHALAR, write_and_read_graph
+from phalar_peer import PHALAR, layer_by_layer, write_and_read_graph
 from phalar_vectors import read_cocola_2026, read_phalar
 
 from cocola_metric import CocolaScorer
@@ -126,6 +127,17 @@ def test_a_shift_turns_phasors_alike() -> None:
         here, later = (torch.complex(*pooling(part).chunk(2, -1)) for part in (maps, maps.roll(5, -1)))
     assert torch.allclose(here[0] * here[1].conj(), later[0] * later[1].conj(), atol=1e-4)
     assert (here[0] * later[1].conj() - here[0] * here[1].conj()).abs().max() > 0.1
+
+
+def test_the_backbone_is_what_its_layers_say(model) -> None:
+    features = torch.rand(2, 1, 96, 101, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found = model.encoder.pool(features)
+    with_gradients = model.encoder.pool(features)
+    assert with_gradients.requires_grad and torch.equal(found, with_gradients)
+    with torch.inference_mode():
+        expected = layer_by_layer(copy.deepcopy(model)).encoder.pool(features)
+    assert (found - expected).abs().max() < EMBEDDING_TOLERANCE
 
 
 def test_complex_linear_is_complex() -> None:

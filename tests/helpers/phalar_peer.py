@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from cocola_metric.checkpoints.graph_export import write_graph
 from cocola_metric.checkpoints.loading import save
 from cocola_metric.checkpoints.opening import find_encoder, open_graph
 from cocola_metric.encoder import ArrayEncoder, CocolaModel, EncoderConfig
+from cocola_metric.encoder.axial import ResidualPart
 from cocola_metric.encoder.constant_q import HOP_LENGTH, MARGIN, constant_q_kernels
 
 PHALAR = EncoderConfig(
@@ -33,6 +35,27 @@ def convolved_constant_q(clips: torch.Tensor, dense: tuple[torch.Tensor, torch.T
     padded = torch.nn.functional.pad(clips[:, None], (MARGIN, MARGIN), mode="reflect")
     parts = [torch.nn.functional.conv1d(padded, kernels, stride=HOP_LENGTH) for kernels in (real, imaginary)]
     return torch.stack(parts).square().sum(0).sqrt() * scale
+
+
+class PlainPart(nn.Module):
+    """A residual part as it is written down: each layer by itself, then the sum."""
+
+    def __init__(self, part: ResidualPart) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*part)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the maps with what the layers make of them."""
+        return maps + self.layers(maps)
+
+
+def layer_by_layer(model: CocolaModel) -> CocolaModel:
+    """Return a model whose backbone runs layer by layer, as the original's does, with the same weights; in place."""
+    for module in list(model.encoder.backbone.modules()):
+        for name, part in list(module.named_children()):
+            if isinstance(part, ResidualPart):
+                setattr(module, name, PlainPart(part))
+    return model
 
 
 def write_and_read_graph(model: CocolaModel, folder: Path) -> ArrayEncoder:
