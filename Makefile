@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What the renderer's tests need beyond pip; without it they are skipped and say so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
 
-.PHONY: demo test hostile sdist check check-files check-types bench examples corpora table3 documents clean
+.PHONY: demo test hostile sdist check check-files check-types bench bench-processes bench-parts examples corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -51,9 +51,25 @@ sdist: $(VENV)/test
 			$(abspath $(BIN))/python -c "import $$package as found; assert \"/build/sdist/\" in found.__path__[0]" || exit 1; \
 		done; $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider $(SDIST_TESTS)'
 
+# Speed: whole processes beside the original recipe and the last version that scored with torch, then the parts.
+# PEER is an interpreter with another version; the one named here is made where it is not there.
 BENCH_OPTIONS ?=
-bench: $(VENV)/test
+PEER_COMMIT := 00bf563
+PEER ?= build/peer/.venv/bin/python
+GROWTH ?= 20 200
+bench: bench-processes bench-parts
+
+bench-processes: $(VENV)/test $(PEER)
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tools.peer_bench $(PEER) --growth $(GROWTH)
+
+bench-parts: $(VENV)/test
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only $(BENCH_OPTIONS)
+
+build/peer/.venv/bin/python:
+	mkdir -p build/peer
+	git archive $(PEER_COMMIT) | tar -x -C build/peer
+	$(PYTHON) -m venv build/peer/.venv
+	build/peer/.venv/bin/python -m pip install --quiet --constraint build/peer/constraints.txt --editable build/peer
 
 examples: $(VENV)/test system
 	$(BIN)/python examples/compose.py

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 import torch
 
 from cocola_metric import CocolaScorer
-from cocola_metric.audio import WindowPlan
+from cocola_metric.audio import Audio, WindowPlan
 from cocola_metric.checkpoints import load
 from cocola_metric.encoder import Sides
-from cocola_metric.errors import UsageError
-from cocola_metric.scoring import Catalogue, WindowEmbedder
+from cocola_metric.errors import AudioError, UsageError
+from cocola_metric.scoring import Catalogue, Request, WindowEmbedder
 
 RATE = 16_000
 HEAVY = {"torch", "torchaudio", "timm", "torchvision", "librosa", "onnx", "sklearn", "scipy.signal"}
@@ -120,6 +121,47 @@ def test_windows_of_many_audios_fill_a_batch() -> None:
     results = list(embedder.embed_all(catalogue.requests([])))
     assert sorted(stub.batches) == [16] * 4
     assert [result.windows.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
+
+
+def test_an_audio_that_breaks_off_costs_itself_alone_and_the_order_stays() -> None:
+    def broken() -> Iterator[np.ndarray]:
+        yield np.full(12_000, 0.5, np.float32)
+        raise AudioError("damaged after sample 12000")
+
+    clips = [np.full((1, 20_000), value, np.float32) for value in (0.1, 0.2, 0.3, 0.4)]
+    catalogue = Catalogue(RATE)
+    for clip in clips:
+        catalogue.add(clip)
+    requests = catalogue.requests([])
+    requests.insert(2, Request(Audio("broken.wav", 20_000, broken)))
+    embedder = WindowEmbedder(_Stub(), mode="both", plan=WindowPlan(0.5, 0.25), batch_size=3)
+    results = list(embedder.embed_all(requests))
+    assert isinstance(results[2], AudioError) and "damaged after sample 12000" in str(results[2])
+    del results[2]
+    assert [result.windows.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64", "strides", "gradient", "array"])
+def test_numpy_comes_out_whatever_goes_in(kind: str) -> None:
+    scorer = CocolaScorer.from_pretrained(device="cpu", window=1.0, hop=1.0)
+    clip = torch.from_numpy(noise(1, 0))
+    given = {
+        "float16": clip.half(),
+        "float64": clip.double(),
+        "strides": torch.stack([clip, clip], -1)[..., 0],
+        "gradient": clip.clone().requires_grad_(),
+        "array": clip.numpy().astype(np.float64),
+    }[kind]
+    results = (
+        scorer.embed(given, sample_rate=RATE),
+        scorer.score_pairs([given], [given], sample_rate=RATE),
+        scorer.similarity_matrix([given], [given], sample_rate=RATE),
+    )
+    assert [(type(result), result.dtype, result.shape) for result in results] == [
+        (np.ndarray, np.float32, shape) for shape in ((1, 512), (1,), (1, 1))
+    ]
+    expected = scorer.score(clip, clip, sample_rate=RATE)
+    assert float(results[1][0]) == pytest.approx(expected, abs=2e-2 if kind == "float16" else 1e-5)
 
 
 def test_memory_does_not_grow_with_the_number_of_pairs() -> None:
