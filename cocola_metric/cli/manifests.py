@@ -132,7 +132,7 @@ def _json_rows(text: str, file: Path) -> Iterator[Row]:
 def _json_stems(value: Any) -> list[str]:
     """Return the stems of a value: the items of a list, or a text, which is always one path."""
     if isinstance(value, str):
-        return [stem.strip() for stem in value.split(STEM_SEPARATOR)]
+        return [value]
     return value if isinstance(value, list) and all(isinstance(stem, str) for stem in value) else []
 
 

@@ -1,5 +1,6 @@
 """Lists of pairs, as people, spreadsheets and programs write them."""
 
+import json
 import os
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_a_name_with_a_semicolon_can_be_written(tmp_path: Path):
     assert pairs_of(tmp_path / "a.csv", content) == [(["a;1.wav", "b.wav"], ["keys.wav"])]
     (tmp_path / "b.jsonl").write_text('{"conditioning": ["a;1.wav"], "accompaniment": "keys.wav"}\n')
     assert read_pairs(tmp_path / "b.jsonl")[0].conditioning == tmp_path / "a;1.wav"
+
+
+@pytest.mark.parametrize("name", ["a;1.wav", '["a.wav"]', " a.wav", "=a.wav"])
+def test_a_text_in_jsonl_is_one_name_whatever_it_holds(tmp_path: Path, name: str):
+    content = json.dumps({"conditioning": name, "accompaniment": ["b.wav", name]}) + "\n"
+    assert pairs_of(tmp_path / "a.jsonl", content) == [([name], ["b.wav", name])]
+    [pair] = read_pairs(tmp_path / "a.jsonl")
+    assert pair.conditioning == tmp_path / name
+    assert stems_of(pair.conditioning_text) == [name]
 
 
 def test_a_name_that_is_no_text_stays_what_it_is(tmp_path: Path):
