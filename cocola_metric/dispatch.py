@@ -73,8 +73,11 @@ def run(package: str, commands: Mapping[str, Command], arguments: Sequence[str])
     if name in ("-h", "--help"):
         width = max(map(len, commands))
         rows = "\n".join(f"  {command:{width}}  {row.summary}" for command, row in commands.items())
-        print(f"usage: python -m {package} COMMAND ...\n\n{rows}\n\nCOMMAND --help has its options.")
-        return 0
+        with contextlib.suppress(OSError):  # as argparse does
+            print(f"usage: python -m {package} COMMAND ...\n\n{rows}\n\nCOMMAND --help has its options.", flush=True)
+            return 0
+        discard_stdout()
+        return 1
     if name not in commands:
         print(f"command must be one of {', '.join(commands)}; got {name!r}", file=sys.stderr)
         return 2
@@ -124,11 +127,12 @@ def reporting(
         interrupted: message about the state that an interruption leaves behind.
     """
     command = parser.prog.split()[-1]
+    if sys.stdout is None:
+        parser.exit(1, f"{command}: stdout is closed; send it to a file, or to /dev/null\n")
     try:
         refuse_unwritable_places(files, folders)
         yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except CocolaError as error:
         parser.exit(1, "\n".join(map(printable, f"{command}: {error}".split("\n"))) + "\n")
     except OSError as error:

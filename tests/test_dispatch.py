@@ -163,6 +163,27 @@ sys.exit(dispatch.run("p", {"say": dispatch.Command("m", "")}, sys.argv[1:]))
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr == "say: No space left on device; free some space, and start again; finished work stays\n"
+    command = ["sh", "-c", 'exec "$0" -c "$1" say "$2" >&-', sys.executable, code, "5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (1, "say: stdout is closed; send it to a file, or to /dev/null\n")
     command = ["sh", "-c", '"$0" -c "$1" say "$2" | head -c 1', sys.executable, code, "9000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("place", [">/dev/full", ">&-"])
+@pytest.mark.parametrize(
+    "command", ["cocola_metric.benchmarks table1", "cocola_metric compare {one} {one}", "cocola_metric --help"]
+)
+def test_a_table_that_does_not_arrive_is_no_traceback(tmp_path: Path, command: str, place: str) -> None:
+    (tmp_path / "one.csv").write_text(
+        "conditioning,accompaniment,score,windows,silent_windows,error,content,signature\n"
+        + "".join(f"{name},b,{number},1,0,,,COCOLA|v:1\n" for number, name in enumerate("acd"))
+    )
+    words = command.format(one=tmp_path / "one.csv").split()
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m "$@" {place}', sys.executable, *words], capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") <= 1
+    assert done.returncode in ((0, 1) if "--help" in command else (1, 2))

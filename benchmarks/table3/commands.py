@@ -68,5 +68,7 @@ def table3(arguments: Sequence[str] | None = None) -> None:
 
 def table1(arguments: Sequence[str] | None = None) -> None:
     """Print the paper's Table 1: the tasks between stems of one window (Figure 3), and who can do them."""
-    new_parser(PACKAGE, "table1", table1.__doc__).parse_args(arguments)
-    print(table_1_markdown())
+    parser = new_parser(PACKAGE, "table1", table1.__doc__)
+    parser.parse_args(arguments)
+    with reporting(parser):
+        print(table_1_markdown())

@@ -1,7 +1,6 @@
 """`cocola-score compare`: score files of several systems, each compared with the first; the table goes to stdout."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CocolaError as error:
         program.say("cocola-score compare", error)
         return 1
-    sys.stdout.write(text)
-    return 0
+    return 0 if program.printed("cocola-score compare", text.removesuffix("\n")) else 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -60,7 +60,7 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
         say(program, f"interrupted; {unfinished}")
         return 130
     lines = [f"  {json_text(key)}: {json_text(value)}" for key, value in result.items()]
-    return code if _printed(program, "{\n" + ",\n".join(lines) + "\n}") else 2
+    return code if printed(program, "{\n" + ",\n".join(lines) + "\n}") else 2
 
 
 def say(program: str, message: object) -> None:
@@ -70,7 +70,7 @@ def say(program: str, message: object) -> None:
     tqdm.write("\n".join(map(printable, f"{program}: {message}".split("\n"))), file=sys.stderr)
 
 
-def _printed(program: str, text: str) -> bool:
+def printed(program: str, text: str) -> bool:
     """Print the result; if it cannot be printed, print a message and return False."""
     if sys.stdout is None:
         say(program, "stdout is closed, the result cannot be printed; send it to a file, or to /dev/null")

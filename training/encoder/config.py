@@ -8,7 +8,7 @@ from pathlib import Path
 from cocola_metric.encoder import EncoderConfig
 from cocola_metric.errors import UsageError
 
-from ..runs import build_settings, read_settings
+from ..runs import build_settings, pop_table, read_settings
 from ..signal import PARTITIONS, SubsetLaw
 
 OPTIMIZERS = ("adam", "muon")
@@ -216,6 +216,6 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
         CocolaError: the file is missing or no TOML, a key is no setting, or a change is no TOML.
     """
     values = read_settings(path, changes)
-    encoder = build_settings(EncoderConfig, values.pop("encoder", {}), path)
-    sampling = build_settings(SamplingConfig, values.pop("sampling", {}), path)
+    encoder = build_settings(EncoderConfig, pop_table(values, "encoder", path), path)
+    sampling = build_settings(SamplingConfig, pop_table(values, "sampling", path), path)
     return build_settings(TrainingConfig, {**values, "encoder": encoder, "sampling": sampling}, path)

@@ -10,6 +10,8 @@ from typing import TextIO
 from cocola_metric.errors import UsageError
 from cocola_metric.plot import SCORE_COLOUR, SIDE_COLOURS, new_figure, save_picture
 
+from ..runs import read_log_lines
+
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy", "other_track", "same_track")
 COLOURS = {"cosine": SIDE_COLOURS[1], "bilinear": SCORE_COLOUR}
 PANELS = (("accuracy", "accuracy (Eq. 8)"), ("loss", "loss (Eq. 3)"))
@@ -29,9 +31,8 @@ def read_log(path: Path) -> Rows:
     file = path / "log.csv" if path.is_dir() else path
     if not file.is_file():
         raise UsageError(f"{file}: no such log; give the folder of a training run, or its log.csv")
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    if not rows or "step" not in rows[0]:
+    rows = read_log_lines(file)
+    if not rows:
         raise UsageError(f"{file}: no lines with a column step; give the log.csv of a training run")
     return rows
 

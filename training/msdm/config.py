@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..runs import build_settings, read_settings
+from ..runs import build_settings, pop_table, read_settings
 from .network import MSDMConfig
 from .unet import UNetConfig
 
@@ -57,7 +57,7 @@ def load_msdm_config(path: Path, changes: Sequence[str] = ()) -> MSDMTraining:
             other.
     """
     values = read_settings(path, changes)
-    model = values.pop("model", {})
-    unet = build_settings(UNetConfig, model.pop("unet", {}), path)
+    model = pop_table(values, "model", path)
+    unet = build_settings(UNetConfig, pop_table(model, "unet", path), path)
     values["model"] = build_settings(MSDMConfig, {**model, "unet": unet}, path)
     return build_settings(MSDMTraining, values, path)

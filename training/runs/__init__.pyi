@@ -1,12 +1,12 @@
 from .checkpoint import resume, save_checkpoint
 from .clock import Clock, scheduled_rate
 from .files import note_settings, save_tensors
-from .log import Log, LogFormat
+from .log import Log, LogFormat, read_log_lines
 from .loop import Pace, Training, run_loop
 from .options import add_run_options
 from .processes import rows_of_process
 from .random_state import step_generator
-from .settings import build_settings, read_settings
+from .settings import build_settings, pop_table, read_settings
 
 __all__ = [
     "Clock",
@@ -17,6 +17,8 @@ __all__ = [
     "add_run_options",
     "build_settings",
     "note_settings",
+    "pop_table",
+    "read_log_lines",
     "read_settings",
     "resume",
     "rows_of_process",

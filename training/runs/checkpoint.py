@@ -2,6 +2,7 @@
 
 import json
 import logging
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,9 @@ def resume(
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
     try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at its check sums
+            if (part := archive.testzip()) is not None:
+                raise ValueError(f"check sum of {part}")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, all of them meaning the same to the reader
         raise CheckpointError(f"{path}: damaged ({type(error).__name__}); give an empty folder") from error

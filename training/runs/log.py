@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import written_whole
 
 LOG_FILE = "log.csv"
@@ -31,16 +32,32 @@ class LogFormat:
     digits: int = 5
 
 
+def read_log_lines(path: Path) -> list[dict[str, str]]:
+    """Read the lines of a log; those that are cut off, as a killed run leaves its last one, are left out.
+
+    Raises:
+        UsageError: it cannot be read, or is no log.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as a log ({error}); give the log.csv of a training run") from error
+    if reader.fieldnames is not None and "step" not in reader.fieldnames:
+        raise UsageError(f"{path}: no lines with a column step; give the log.csv of a training run")
+    return [row for row in rows if None not in row.values() and None not in row and str(row["step"]).isdecimal()]
+
+
 class Log:
     """A CSV file with a line every few steps; a resumed run removes lines that are later than its checkpoint."""
 
     def __init__(self, path: Path, form: LogFormat, done: int) -> None:
         kept: list[dict[str, str]] = []
         if path.exists():
-            with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= done]
+            kept = [row for row in read_log_lines(path) if int(row["step"]) <= done]
         with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
-            writer = csv.DictWriter(file, form.columns)
+            writer = csv.DictWriter(file, form.columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(kept)
         self.path, self.form = path, form

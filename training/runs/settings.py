@@ -1,14 +1,16 @@
 """Reading settings: a TOML file of differences, and changes from the command line, into a frozen dataclass."""
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from cocola_metric.errors import CocolaError, UsageError
 
 _Settings = TypeVar("_Settings")
+_KINDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -41,14 +43,57 @@ def _apply(values: dict[str, Any], change: str) -> None:
     values[name] = parsed
 
 
+def pop_table(values: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """Take a table out of the content of a TOML file; it is empty where the file has none.
+
+    Raises:
+        UsageError: it is a value.
+    """
+    table = values.pop(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {name} must be a table; got {table!r:.60}")
+    return table
+
+
 def build_settings(kind: type[_Settings], values: dict[str, Any], path: Path) -> _Settings:
     """Return settings, a dataclass, from the content of a TOML file; lists become tuples.
 
     Raises:
-        CocolaError: a key is no setting.
+        CocolaError: a key is no setting, or a value is of another kind.
     """
     known = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
         raise CocolaError(f"{path}: unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        if not _fits(value, hints[name]):
+            raise UsageError(f"{path}: {name} must be {_named(hints[name])}; got {value!r:.60}")
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value is of the kind of a setting; of kinds that TOML has no word for, their class decides."""
+    origin, inner = get_origin(hint) or hint, get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False
+        kinds = [inner[0]] * len(value) if inner[-1] is ... else inner
+        return len(kinds) == len(value) and all(map(_fits, value, kinds))
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(entry, inner[1]) for entry in value.values())
+    if origin is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    if dataclasses.is_dataclass(origin):
+        return isinstance(value, origin)  # type: ignore[arg-type]
+    return type(value) is origin if origin in _KINDS else True
+
+
+def _named(hint: Any) -> str:
+    origin, inner = get_origin(hint) or hint, get_args(hint)
+    if origin is tuple:
+        count = "" if inner[-1] is ... else f"{len(inner)} times "
+        return f"a list of {count}{_named(inner[0])}"
+    if origin is dict:
+        return f"a table, each entry {_named(inner[1])}"
+    return _KINDS.get(origin, "a table")

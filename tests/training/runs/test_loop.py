@@ -148,6 +148,39 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_says_what_to_do(tmp_path: Path
         run(tmp_path, training_of())
 
 
+def test_a_flipped_bit_in_a_checkpoint_is_seen(tmp_path: Path) -> None:
+    run(tmp_path, training_of())
+    file = tmp_path / "checkpoint.pt"
+    content = file.read_bytes()
+    tensor = next(iter(torch.load(file, weights_only=True)["weights"].values()))
+    at = content.index(tensor.numpy().tobytes())
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    torch.load(file, weights_only=True)  # which does not see it
+    with pytest.raises(CheckpointError, match=r"damaged .*give an empty folder"):
+        run(tmp_path, training_of())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"a,b\n1,2\n", "no lines with a column step"), (b"\xff\xfe\0", "cannot be read as a log")],
+)
+def test_another_file_in_place_of_the_log_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    run(tmp_path, training_of())
+    (tmp_path / "log.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        run(tmp_path, training_of())
+    assert (tmp_path / "log.csv").read_bytes() == content
+
+
+def test_damaged_lines_of_the_log_are_left_out(tmp_path: Path) -> None:
+    run(tmp_path, training_of())
+    lines = (tmp_path / "log.csv").read_bytes().splitlines()
+    damaged = [lines[0], b"x" + lines[1], *lines[2:4], lines[4][:7], lines[5] + b",1"]
+    (tmp_path / "log.csv").write_bytes(b"\n".join(damaged))
+    run(tmp_path, training_of())
+    assert [row["step"] for row in rows(tmp_path)] == ["2", "3"]
+
+
 def test_the_clock_counts_training_and_warns_of_few_steps(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from cocola_metric.errors import UsageError
 
-from ...runs import LogFormat, Pace, build_settings, read_settings
+from ...runs import LogFormat, Pace, build_settings, pop_table, read_settings
 from ..pipeline import AUDIOLDM2_LARGE
 from ..small_files import SmallShape
 from .pairs import PairConfig
@@ -129,6 +129,6 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> CompoNetConfig:
 def config_of(values: dict[str, Any], path: Path) -> CompoNetConfig:
     """Build a configuration from the values of a TOML file."""
     rest = dict(values)
-    pairs = build_settings(PairConfig, rest.pop("pairs", {}), path)
-    loop = build_settings(LoopConfig, rest.pop("loop", {}), path)
+    pairs = build_settings(PairConfig, pop_table(rest, "pairs", path), path)
+    loop = build_settings(LoopConfig, pop_table(rest, "loop", path), path)
     return build_settings(CompoNetConfig, {**rest, "pairs": pairs, "loop": loop}, path)

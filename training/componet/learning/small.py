@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...runs import build_settings, read_settings
+from ...runs import build_settings, pop_table, read_settings
 from ..small_files import ADAPTER_FILE, SmallShape
 from . import train as train_componet
 from .config import LoopConfig, SmallConfig, config_of
@@ -69,9 +69,9 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
         CocolaError: the file is missing or no TOML, a key is no setting, or a change is no TOML.
     """
     values = read_settings(path, changes)
-    small = values.pop("small", {})
+    small = pop_table(values, "small", path)
     own = {name: small.pop(name) for name in ("shares", "vae_batch_size") if name in small}
-    parts = {name: build_settings(LoopConfig, values.pop(name, {}), path) for name in (VAE, "unet")}
+    parts = {name: build_settings(LoopConfig, pop_table(values, name, path), path) for name in (VAE, "unet")}
     shape = build_settings(SmallShape, small, path)
     return build_settings(SmallConfig, {"componet": config_of(values, path), "shape": shape, **own, **parts}, path)
 
