@@ -200,7 +200,8 @@ def _similarities(
         columns.append(model.similarity.pairs(conditioning, conditioning)[:, None])
     if config.turned:
         backbone = backbone_of(model)
-        assert isinstance(backbone, PhasorEfficientNet), "only phasors can be turned"
+        if not isinstance(backbone, PhasorEfficientNet):
+            raise UsageError(f"turned={config.turned} needs phasors, which backbone {model.config.backbone!r} lacks")
         turned = turned_wrongs(accompaniment, config.turned, config.sampling, backbone.sizes, generator)
         columns.append((model.similarity.left(conditioning)[:, None] * turned).sum(-1))
     return torch.cat(columns, dim=1)

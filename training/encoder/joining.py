@@ -12,13 +12,26 @@ from cocola_metric import checkpoints
 from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import UsageError
 
-from .judging import measure_head
-from .maps import TREATED, WHITE, MapStore, open_watched
+from .judging import MEASURES, judge
 from .starts import load_head
 
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
-JUDGED = ("other_track", "same_track", "among_16", "among_64", "shift", "transpose", "stretch", "noise", "below")
+JUDGED = MEASURES
 BACKBONES = {f"{kind}_efficientnet_b0": f"placed_{kind}_efficientnet_b0" for kind in ("phasor", "wide_phasor")}
+
+
+def load_any(name: str, trunk: CocolaModel) -> CocolaModel:
+    """Load an encoder, or a head without its trunk.
+
+    Args:
+        name: known name, folder or .ckpt file, or folder of a head.
+        trunk: encoder with the trunk of the head.
+    """
+    folder = Path(name)
+    config = folder / checkpoints.CONFIG_FILE
+    if config.exists() and checkpoints.read_config(config).backbone in BACKBONES:
+        return load_head(folder, trunk)
+    return checkpoints.load(name).model
 
 
 def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaModel:
@@ -61,20 +74,20 @@ def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[C
 
     The windows are heard as they are, and, where there are maps of that, treated as those of training.
     """
-    watched = [open_watched(maps), *([open_watched(maps, TREATED)] if (maps / TREATED).exists() else [])]
-    white = MapStore(maps / WHITE) if (maps / WHITE).exists() else None
     best: tuple[float, CocolaModel, float] | None = None
     for share in SHARES:
         joined = join_head(encoder, head, share)
-        measures = [measure_head(joined, stores, white) for stores in watched]
-        for measured in measures:
-            names = [name for name in JUDGED if name in measured]
+        measures = judge(joined, maps)
+        means = []
+        for treatment, measured in measures.items():
+            known = {name: measured[name] for name in JUDGED if name in measured}
             print(
-                f"{share:5.3f} of the phasors:",
-                *(f"{name} {100 * measured[name]:.1f}" for name in names),
+                f"{share:5.3f} of the phasors, {treatment}:",
+                *(f"{name} {100 * value:.1f}" for name, value in known.items()),
                 file=sys.stderr,
             )
-        mean = sum(measured[name] for measured in measures for name in names) / len(names)
+            means.append(sum(known.values()) / len(known))
+        mean = sum(means) / len(means)
         if best is None or mean > best[0]:
             best = mean, joined, share
     assert best is not None  # there are shares

@@ -1,5 +1,7 @@
 """The embeddings of kept maps, and the accuracies of a head on those of validation tracks."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,10 +11,16 @@ from cocola_metric import functional
 from cocola_metric.encoder import CocolaModel, PhasorEfficientNet, PlacedEfficientNet, TrunkMaps
 
 from .choices import CHOICES, chances_among
-from .maps import SIDES, MapStore, backbone_of
+from .maps import SIDES, TREATED, UNTREATED, WHITE, MapStore, backbone_of, open_watched
 from .noises import below_others
 
 PAIRS_AT_ONCE = 32
+MEASURES = (
+    *("other_track", "same_track", "shift", "transpose", "stretch", "noise"),
+    *(f"among_{count}" for count in CHOICES),
+    "below",
+)
+"""Keys of the accuracies by which heads are judged."""
 
 
 def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
@@ -38,6 +46,21 @@ def _kept_readings(backbone: PlacedEfficientNet, store: MapStore, rows: NDArray[
         normed: Tensor = backbone.norm(maps.average)
         return normed
     return store.readings(rows).flatten(0, 1)
+
+
+def judge(model: CocolaModel, maps: Path) -> dict[str, dict[str, float]]:
+    """Return the accuracies of a head on validation windows as they are, and treated where there are maps of that.
+
+    Args:
+        model: head or encoder on the trunk that made the maps.
+        maps: folder that the command ``maps`` wrote.
+
+    Raises:
+        UsageError: the folder holds no maps of validation windows.
+    """
+    treatments = [UNTREATED, *([TREATED] if (maps / TREATED).exists() else [])]
+    white = MapStore(maps / WHITE) if (maps / WHITE).exists() else None
+    return {treatment: measure_head(model, open_watched(maps, treatment), white) for treatment in treatments}
 
 
 @torch.inference_mode()

@@ -133,6 +133,22 @@ def ablation(arguments: Sequence[str] | None = None) -> None:
         print(ablation_table(options.runs))
 
 
+def judge_heads(arguments: Sequence[str] | None = None) -> None:
+    """Print the accuracies of encoders and heads on the same validation windows, as they are and treated.
+
+    python -m cocola_metric.training judge-heads embedded wide=training/weights/wide_phasors --maps MAPS
+    """
+    parser = new_parser(PACKAGE, "judge-heads", judge_heads.__doc__)
+    parser.add_argument("encoders", nargs="+", help="known names or folders, of heads too; label=name labels one")
+    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument("--trunk", default="embedded", help="encoder whose trunk made the maps")
+    options = parser.parse_args(arguments)
+    with reporting(parser):
+        from .judged_heads import run
+
+        run(options)
+
+
 def figure4(arguments: Sequence[str] | None = None) -> None:
     """Print Figure 4 as CSV: cosine against bilinear similarity during training, from the logs of two runs.
 

@@ -20,6 +20,7 @@ from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig
 from cocola_metric.training.encoder.joining import join_head
 from cocola_metric.training.encoder.starts import load_head, save_head, start_weights
 from cocola_metric.training.encoder.turning import turned_wrongs
+from cocola_metric.training.evaluation.commands import judge_heads
 
 PLACED = EncoderConfig(front_end="pitch_onset", backbone="placed_efficientnet_b0")
 PHASORS = EncoderConfig(
@@ -207,6 +208,16 @@ def test_chances_are_those_of_all_draws() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_of_a_head_can_be_read(path: Path) -> None:
     assert CocolaModel(load_config(path).encoder).encoder.phasor_width >= 0
+
+
+def test_encoders_and_heads_are_judged_on_the_same_windows(start: Path, kept: Path, tmp_path: Path, capsys) -> None:
+    torch.manual_seed(0)
+    save_head(CocolaModel(PHASORS), tmp_path / "head")
+    names = [str(start), f"head={tmp_path / 'head'}"]
+    judge_heads([*names, "--maps", str(kept), "--trunk", str(start)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[1] for line in lines[2:]] == ["as they are", "treated"] * 2
+    assert lines[4].startswith("| head ") and "others above noise" in lines[0]
 
 
 def test_turned_wrongs_leave_the_rest_and_all_norms_alone() -> None:
