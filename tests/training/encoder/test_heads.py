@@ -144,6 +144,14 @@ def test_a_head_can_be_trained_without_its_real_part(
         )
 
 
+def test_an_encoder_without_phasors_has_none_to_turn(
+    start: Path, kept: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    placed = dataclasses.replace(config, encoder=PLACED)
+    with pytest.raises(UsageError, match="turned=4 needs phasors, which backbone 'placed_efficientnet_b0' lacks"):
+        heads.train_head(placed, tmp_path, kept, start_from=str(start))
+
+
 def test_kept_weights_are_all_that_fit(start: Path, kept: Path, config: TrainingConfig, tmp_path: Path) -> None:
     width = PHASORS.embedding_dim - 64 + 512
     beside = EncoderConfig(
