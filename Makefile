@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-# What the renderer's tests need beyond pip; without it they are skipped and say so.
-SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma
+# What tests need beyond pip; a test whose package is absent is skipped and says so.
+SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
-.PHONY: demo test hostile sdist check check-files check-types bench bench-processes bench-parts examples corpora table3 documents clean
+.PHONY: demo test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
+	corpora table3 documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -15,6 +16,16 @@ demo: $(VENV)/base
 
 test: $(VENV)/test system check
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# The tests of two extras that share no environment with the others: [fad] (98 packages, which hold back numpy before Python
+# 3.13) and Ray. Each has one of its own.
+test-extras: test-fad test-ray
+
+test-fad: $(VENV)-fad/test
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-fad/bin/python -m pytest tests/fad
+
+test-ray: $(VENV)-ray/test
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-ray/bin/python -m pytest tests/benchmarks/table3/test_ray_engine.py
 
 # All bad files and all kills, of which make test tries a few: ten minutes.
 hostile: $(VENV)/test
@@ -76,7 +87,7 @@ examples: $(VENV)/test system
 
 # Fonts and kits are drawn from those installed, so the corpus depends on all of them being there.
 corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits openttd-openmsx planetblupi-music-midi \
-	libopenmpt0 pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
+	pingus-data tecnoballz-data heroes-sound-tracks circuslinux-data madbomber-data open-invaders-data \
 	criticalmass-data gltron vectoroids
 # SOURCES is a folder of scores/ and stems/ (docs/corpora.md): `shared` beside the checkout where there is one, else `sources`.
 # Nothing is downloaded unless told to: make corpora FETCH=--fetch
@@ -135,8 +146,11 @@ heads: $(VENV)/test
 .PHONY: system
 system:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1; then \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); } >/dev/null \
-		|| echo "no system packages: the renderer's tests will be skipped" >&2; \
+		apt-get update -qq >/dev/null || echo "apt-get update failed" >&2; \
+		install="apt-get install -y -qq --no-install-recommends"; \
+		$$install $(SYSTEM_PACKAGES) >/dev/null 2>&1 || for package in $(SYSTEM_PACKAGES); do \
+			$$install $$package >/dev/null 2>&1 || echo "no $$package: the tests that need it will be skipped" >&2; \
+		done; \
 	fi
 
 $(VENV)/base: pyproject.toml constraints.txt
@@ -147,7 +161,23 @@ $(VENV)/base: pyproject.toml constraints.txt
 $(VENV)/test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable '.[test]'
+	$(PIP_INSTALL) --no-deps $(MSDM_PEER) || echo "no $(MSDM_PEER): MSDM will not be compared with it" >&2
 	touch $@ $(VENV)/base
 
+# The public package that MSDM's authors used, without what it asks for: of that, importing it needs these two alone.
+MSDM_PEER := audio-diffusion-pytorch==0.0.43 einops einops-exts
+
+$(VENV)-fad/test: pyproject.toml constraints.txt
+	test -x $(VENV)-fad/bin/python || $(PYTHON) -m venv $(VENV)-fad
+	grep -E '^(torch|torchaudio|torchvision|timm)==' constraints.txt >$(VENV)-fad/torch.txt
+	$(VENV)-fad/bin/python -m pip install --quiet --constraint $(VENV)-fad/torch.txt --editable '.[fad]' \
+		pytest pytest-benchmark hypothesis mpmath librosa
+	touch $@
+
+$(VENV)-ray/test: pyproject.toml constraints.txt
+	test -x $(VENV)-ray/bin/python || $(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[scale,test]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(VENV)-fad $(VENV)-ray build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

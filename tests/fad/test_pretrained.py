@@ -17,7 +17,7 @@ import torch
 from cocola_metric import CocolaError, MissingExtraError
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
 from cocola_metric.fad import pretrained
-from cocola_metric.fad.embedders import new_embedder
+from cocola_metric.fad.embedders import EMBEDDERS, new_embedder
 from cocola_metric.fad.pretrained import CLAP, ENCODEC, VGGISH, Backbone, clap_windows, vggish_examples
 
 needs_package = pytest.mark.skipif(
@@ -192,15 +192,17 @@ def test_the_whole_path_with_random_weights(weights: dict[str, str], tmp_path: P
     done = subprocess.run(command, env=weights, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert list(results) == ["cocola", "clap", "encodec", "vggish"]
+    assert list(results) == list(EMBEDDERS)
     assert {name: result["dimension"] for name, result in results.items()} == {
         "cocola": 512,
+        "timbre": 128,
         "clap": 512,
         "encodec": 128,
         "vggish": 128,
     }
     assert {name: result["n"] for name, result in results.items()} == {
         "cocola": 4,
+        "timbre": 4 * 3,
         "clap": 4,
         "encodec": 4 * 225,
         "vggish": 4 * 3,
