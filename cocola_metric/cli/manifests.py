@@ -5,10 +5,10 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
-from ..json_files import parsed_json
+from ..json_files import json_text, parsed_json
 from ..names import is_plain
 
 SIDES = ("conditioning", "accompaniment")
@@ -16,12 +16,25 @@ STEM_SEPARATOR = ";"  # between the stems of one side, within a CSV cell
 _DELIMITERS = (",", ";", "\t")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
-Row = tuple[str, list[str], list[str]]
-"""Place in the manifest, for messages; stems of the conditioning; stems of the accompaniment."""
+
+class Row(NamedTuple):
+    """A row of a manifest.
+
+    Attributes:
+        where: place in the manifest, for messages.
+        conditioning: stems of the conditioning.
+        accompaniment: stems of the accompaniment.
+        others: name and text of each other column.
+    """
+
+    where: str
+    conditioning: list[str]
+    accompaniment: list[str]
+    others: dict[str, str]
 
 
 def read_manifest(file: Path) -> list[Row]:
-    """Read the pairs of a manifest; columns other than ``conditioning`` and ``accompaniment`` are ignored.
+    """Read the pairs of a manifest, and what its other columns say of them.
 
     The text is UTF-8 in any locale, or UTF-16 with its mark. Bytes that are not UTF-8 are kept, since file names may
     hold them. Columns of a CSV are separated by commas, semicolons or tabs; their names may be in upper or lower case.
@@ -91,7 +104,12 @@ def _csv_rows(text: str, file: Path) -> Iterator[Row]:
                     f"{where}: {len(cells)} cells for {len(columns)} columns; quote a name that holds the separator"
                 )
             sides = [stems_of(cells[place]) if place < len(cells) else [] for place in places]
-            yield where, *_named(sides, where)
+            others = {
+                name: cells[place] if place < len(cells) else ""
+                for place, name in enumerate(columns)
+                if name and place not in places
+            }
+            yield Row(where, *_named(sides, where), others)
     except csv.Error as error:
         raise UsageError(f"{file}, line {reader.line_num}: not CSV ({error}); mend the line") from error
 
@@ -126,7 +144,12 @@ def _json_rows(text: str, file: Path) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise UsageError(f"{where}: must be an object with {' and '.join(SIDES)}; got a {type(row).__name__}")
         folded = {key.strip().lower(): value for key, value in row.items()}
-        yield where, *_named([_json_stems(folded.get(side)) for side in SIDES], where)
+        others = {
+            key: value if isinstance(value, str) else json_text(value)
+            for key, value in row.items()
+            if key.strip().lower() not in SIDES
+        }
+        yield Row(where, *_named([_json_stems(folded.get(side)) for side in SIDES], where), others)
 
 
 def _json_stems(value: Any) -> list[str]:

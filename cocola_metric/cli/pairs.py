@@ -1,6 +1,7 @@
 """Lists of pairs to score: a manifest, or two folders."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..audio import AudioInput, existing_path, list_audio, plain_name
@@ -10,12 +11,21 @@ from .manifests import cell, read_manifest
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair to score: its inputs, and how the manifest writes them."""
+    """A pair to score: its inputs, and the cells of its row in the manifest.
+
+    Attributes:
+        conditioning: music to be accompanied.
+        accompaniment: accompaniment.
+        conditioning_text: cell of the conditioning.
+        accompaniment_text: cell of the accompaniment.
+        others: name and text of each other column.
+    """
 
     conditioning: AudioInput
     accompaniment: AudioInput
     conditioning_text: str
     accompaniment_text: str
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cells(self) -> tuple[str, str]:
@@ -35,8 +45,8 @@ def read_pairs(file: Path) -> list[Pair]:
         UsageError: the file cannot be read, or is not a manifest.
     """
     return [
-        Pair(_side(file.parent, left), _side(file.parent, right), cell(left), cell(right))
-        for _, left, right in read_manifest(file)
+        Pair(_side(file.parent, left), _side(file.parent, right), cell(left), cell(right), others)
+        for _, left, right, others in read_manifest(file)
     ]
 
 

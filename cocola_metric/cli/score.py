@@ -69,6 +69,7 @@ def _score_parser() -> argparse.ArgumentParser:
     many.add_argument(
         "--out", type=Path, metavar="FILE", help="CSV or JSONL to write; an interrupted run goes on in it"
     )
+    many.add_argument("--group", metavar="COLUMN", help="column, such as track, that the interval of the mean redraws")
     many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
     many.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")

@@ -2,9 +2,11 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .. import checkpoints
@@ -115,26 +117,38 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
         results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
         progress = tqdm(results, total=len(pairs), initial=file.reused, unit="pair", disable=None)
         for index, (pair, result) in enumerate(zip(todo, progress, strict=True)):
-            reason = _reason(result, pair.conditioning, pair.accompaniment)
-            reason = file.write(index, result if reason is None and isinstance(result, WindowScores) else str(reason))
+            reason = file.write(index, str(result) if isinstance(result, AudioError) else result)
             if reason is not None:
                 failures += 1
                 _report(reason, pair.name, options.strict)
-            elif isinstance(result, WindowScores) and result.suspicions:
-                say("cocola-score", f"{pair.name}: {'; '.join(result.suspicions)}")
-        means, suspects = np.asarray(file.scores()), file.suspects()
+            elif isinstance(result, WindowScores):
+                silence = _reason(result, pair.conditioning, pair.accompaniment)
+                for remark in [silence] if silence else result.suspicions:
+                    say("cocola-score", f"{pair.name}: {remark}")
+        means, silent, suspects = np.asarray(file.scores()), file.silent(), file.suspects()
+        groups = file.groups(options.group) if options.group else list(map(str, range(len(means))))
     _say_reused(scorer)
     return {
         "pairs": len(pairs),
         "scored": len(means),
         "reused": file.reused,
         "failed": failures,
+        "silent": silent,
         "suspect": suspects,
         "mean": float(means.mean()) if len(means) else None,
+        "interval": _interval(means, groups),
         "standard_deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
         "out": str(options.out),
         "signature": scorer.signature,
     }, int(failures > 0)
+
+
+def _interval(scores: NDArray[np.float64], groups: Sequence[str]) -> list[float] | None:
+    """Return the 95 % interval of a mean; None where there is only one group."""
+    from ..intervals import clustered_interval
+
+    interval = clustered_interval(scores, groups) if len(set(groups)) > 1 else (math.nan, math.nan)
+    return None if math.isnan(interval[0]) else list(interval)
 
 
 def _scorer(options: argparse.Namespace) -> CocolaScorer:

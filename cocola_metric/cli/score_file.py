@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import stat
 from collections import Counter, defaultdict
@@ -17,7 +18,7 @@ from ..identity import Marks, file_marks
 from ..scoring import WindowScores
 from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
 from .pairs import Pair
-from .score_rows import CONTENT_DIGITS, Row, header, read_rows, row_of
+from .score_rows import CONTENT_DIGITS, Row, header, other_columns, read_rows, row_of
 
 
 def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
@@ -57,6 +58,7 @@ class ScoreFile:
         self._rows: list[Row | None] = [None] * len(pairs)
         self._others: list[Row] = []
         self._waiting: list[int] = []
+        self._columns: list[str] = []
         self._marks: dict[Path, Marks | None] = {}
         self._file: BinaryIO | None = None
         self._alone = contextlib.ExitStack()
@@ -115,14 +117,31 @@ class ScoreFile:
             content = self._content(pair)
             if any(_marks(file) != self._marks[file] for file in _files(pair)):
                 result = "a file was changed while it was scored; score the pair again"
-        row = row_of(pair.cells, result, content, self.signature, self.with_windows)
+        row = row_of(pair.cells, result, content, self.signature, self.with_windows, other_columns(pair.others))
         self._rows[number] = row
-        self._append(row.line(self.path.suffix))
+        self._append(row.line(self.path.suffix, self._columns))
         return row.error or None
 
     def scores(self) -> list[float]:
         """Return the scores of the requested pairs that have one."""
         return [row.score for row in self._rows if row is not None and row.score is not None]
+
+    def groups(self, column: str) -> list[str]:
+        """Return the text of a column for each of the requested pairs that have a score.
+
+        Raises:
+            UsageError: a pair lacks the column.
+        """
+        scored = [row for row in self._rows if row is not None and row.score is not None]
+        texts = [{"conditioning": row.conditioning, **row.others}.get(column, "") for row in scored]
+        if not all(texts):
+            known = ", ".join(["conditioning", *self._columns])
+            raise UsageError(f"--group must be a column of every row ({known}); got {column!r}")
+        return texts
+
+    def silent(self) -> int:
+        """Count the requested pairs whose windows are all silent on one side."""
+        return sum(row is not None and row.is_silent for row in self._rows)
 
     def suspects(self) -> int:
         """Count the pairs that were asked for whose answer is an echo of its conditioning, or noise."""
@@ -147,7 +166,12 @@ class ScoreFile:
             if content in known:
                 found = known[content][0]
                 used[content] += 1
-                self._rows[number] = replace(found, conditioning=pair.cells[0], accompaniment=pair.cells[1])
+                self._rows[number] = replace(
+                    found,
+                    conditioning=pair.cells[0],
+                    accompaniment=pair.cells[1],
+                    others=other_columns(pair.others),
+                )
             else:
                 self._waiting.append(number)
         self._others = [row for content, found in known.items() for row in found[used[content] :]]
@@ -164,8 +188,10 @@ class ScoreFile:
 
     def _write_whole(self) -> None:
         rows = [row for row in self._rows if row is not None] + self._others
-        lines = [row.line(self.path.suffix) for row in rows]
-        write_bytes_whole(self.path, b"".join([header(self.path.suffix), *lines]))
+        named = [other_columns(pair.others) for pair in self._pairs] + [row.others for row in self._others]
+        self._columns = list(dict.fromkeys(itertools.chain.from_iterable(named)))
+        lines = [row.line(self.path.suffix, self._columns) for row in rows]
+        write_bytes_whole(self.path, b"".join([header(self.path.suffix, self._columns), *lines]))
 
     def _append(self, line: bytes) -> None:
         assert self._file is not None, "write only inside the with block"

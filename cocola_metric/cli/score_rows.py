@@ -4,14 +4,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..json_files import json_text, parsed_json
-from ..names import csv_text
+from ..names import csv_text, is_plain
 from ..scoring import ECHO_THRESHOLD, NOISE_THRESHOLD, WindowScores
 
 COLUMNS = (
@@ -43,7 +43,7 @@ class Row:
         accompaniment: cell of the accompaniment in the manifest.
         signature: recipe of the score.
         content: identity of the scored content; empty without a score.
-        score: mean over windows; None without a score.
+        score: mean over windows; None without a score. A pair whose windows are all silent has neither score nor error.
         windows: number of windows.
         silent_windows: number of windows left out.
         echo: mean echo over windows; None without a score.
@@ -51,6 +51,7 @@ class Row:
         error: reason for having no score; empty with a score.
         starts: start time of each window, in seconds, if windows were asked for.
         scores: score of each window, None for a silent one, if windows were asked for.
+        others: name and text of each other column of the manifest.
     """
 
     conditioning: str
@@ -65,40 +66,76 @@ class Row:
     error: str = ""
     starts: tuple[float, ...] | None = None
     scores: tuple[float | None, ...] | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_silent(self) -> bool:
+        """True if every window of the pair has a silent side."""
+        return not self.error and self.score is None
 
     @property
     def is_suspect(self) -> bool:
         """True for an echo of the conditioning, and for noise."""
         return (self.echo or 0) >= ECHO_THRESHOLD or (self.noise or 0) >= NOISE_THRESHOLD
 
-    def line(self, suffix: str) -> bytes:
-        """Return the row as a line of a CSV or JSONL file."""
+    def line(self, suffix: str, others: Sequence[str] = ()) -> bytes:
+        """Return the row as a line of a CSV or JSONL file.
+
+        Args:
+            suffix: suffix of the file.
+            others: names of the other columns of a CSV file, in order.
+        """
         values: dict[str, Any] = {name: getattr(self, name) for name in COLUMNS}
         if suffix == ".csv":
             text = io.StringIO()
-            csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(values | {"error": csv_text(self.error)})
+            cells = [*(values | {"error": csv_text(self.error)}).values(), *(self.others.get(name) for name in others)]
+            csv.writer(text, lineterminator="\n").writerow(cells)
             return text.getvalue().encode()
-        values |= {"starts": self.starts, "scores": self.scores}
+        values |= {"starts": self.starts, "scores": self.scores, **self.others}
         return (json_text({key: value for key, value in values.items() if value not in (None, "")}) + "\n").encode()
 
 
-def row_of(cells: tuple[str, str], result: WindowScores | str, content: str, signature: str, windows: bool) -> Row:
+def other_columns(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns of a manifest that a score file keeps: those that it has no column of its own for.
+
+    Text is kept as one line of UTF-8.
+    """
+    return {
+        name: " ".join(text.encode("utf-8", "replace").decode().split("\n"))
+        for name, text in columns.items()
+        if name not in Row.__dataclass_fields__ and is_plain(name)
+    }
+
+
+def row_of(
+    cells: tuple[str, str],
+    result: WindowScores | str,
+    content: str,
+    signature: str,
+    windows: bool,
+    others: Mapping[str, str],
+) -> Row:
     """Return the row of a pair, from its scores or its error."""
     if isinstance(result, str):
-        return Row(*cells, signature, error=result)
+        return Row(*cells, signature, error=result, others=others)
+    if math.isnan(result.mean):
+        return Row(*cells, signature, content, None, len(result.scores), result.silent_windows, others=others)
     echo, noise = (
         None if math.isnan(value) else round(value, GUARD_DECIMALS) for value in (result.mean_echo, result.mean_noise)
     )
-    row = Row(*cells, signature, content, result.mean, len(result.scores), result.silent_windows, echo, noise)
+    counts = len(result.scores), result.silent_windows
+    row = Row(*cells, signature, content, result.mean, *counts, echo, noise, others=others)
     if not windows:
         return row
     scores = tuple(None if math.isnan(value) else value for value in result.scores)
-    return Row(**asdict(row) | {"starts": result.starts, "scores": scores})
+    return replace(row, starts=result.starts, scores=scores)
 
 
-def header(suffix: str) -> bytes:
+def header(suffix: str, others: Sequence[str]) -> bytes:
     """Return the first line of a file of that suffix; empty if it has none."""
-    return (",".join(COLUMNS) + "\n").encode() if suffix == ".csv" else b""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow([*COLUMNS, *others])
+    return text.getvalue().encode() if suffix == ".csv" else b""
 
 
 def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
@@ -111,19 +148,20 @@ def read_rows(file: Path, signature: str) -> tuple[list[Row], list[str]]:
     lines = content.split(b"\n")
     unfinished = lines.pop()  # empty, unless a run was killed during writing
     first = 1
+    others: list[str] = []
     if content:
         _refuse_other_encodings(file, content)
     if file.suffix == ".csv" and content:
         if not lines:
             raise UsageError(f"{file} is not a file of scores; {_WAY_OUT}")
-        _refuse_other_header(file, lines.pop(0))
+        others = _other_names(file, lines.pop(0))
         first = 2
     rows: list[Row] = []
     damaged: list[str] = []
     for number, line in [*enumerate(lines, first), (0, unfinished)]:
         try:
             if line.strip():
-                rows.append(_row(line, file, signature))
+                rows.append(_row(line, file, signature, others))
         except UsageError:
             raise
         except (ValueError, OverflowError, csv.Error) as error:
@@ -147,13 +185,15 @@ def _refuse_other_encodings(file: Path, content: bytes) -> None:
         )
 
 
-def _refuse_other_header(file: Path, line: bytes) -> None:
+def _other_names(file: Path, line: bytes) -> list[str]:
+    """Return the names of the columns behind ours, which came from a manifest."""
     text = line.decode("utf-8", "replace").rstrip("\r")
     names = next(csv.reader([text]), [])
-    if tuple(names) == COLUMNS:
+    others = names[len(COLUMNS) :]
+    if tuple(names[: len(COLUMNS)]) == COLUMNS and len(set(names)) == len(names):
         if line.endswith(b"\r"):
             raise UsageError(f"{file} was saved by another program (its lines end in CR LF); {_WAY_OUT}")
-        return
+        return others
     if set(COLUMNS) <= set(re.split("[;\t]", text)):
         raise UsageError(f"{file} was saved by another program (no comma between its columns); {_WAY_OUT}")
     if {"conditioning", "accompaniment", "signature"} <= set(names):
@@ -165,14 +205,18 @@ def _refuse_other_header(file: Path, line: bytes) -> None:
     raise UsageError(f"{file} is not a file of scores (its first line is {text[:60]!r}); {_WAY_OUT}")
 
 
-def _row(line: bytes, file: Path, signature: str) -> Row:
+def _row(line: bytes, file: Path, signature: str, others: Sequence[str]) -> Row:
     """Return the row of a line. Errors other than UsageError mean that the line is damaged."""
     text = line.decode("utf-8")
     if file.suffix == ".csv":
         cells = next(csv.reader([text], strict=True), []) if "\0" not in text else []
-        if len(cells) != len(COLUMNS):
-            raise ValueError(f"{len(cells)} cells instead of {len(COLUMNS)}")
-        values: dict[str, Any] = {name: _number(name, cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+        count = len(COLUMNS)
+        if len(cells) != count + len(others):
+            raise ValueError(f"{len(cells)} cells instead of {count + len(others)}")
+        values: dict[str, Any] = {
+            name: _number(name, cell) for name, cell in zip(COLUMNS, cells[:count], strict=True) if cell
+        }
+        values["others"] = dict(zip(others, cells[count:], strict=True))
     else:
         values = parsed_json(text)
         if not isinstance(values, dict):
@@ -180,9 +224,10 @@ def _row(line: bytes, file: Path, signature: str) -> Row:
         if set(values) <= {"conditioning", "accompaniment"} or "signature" not in values:
             raise UsageError(f"{file} holds a line that is not a row of scores ({text[:60]!r}); {_WAY_OUT}")
         values |= {name: tuple(values[name]) for name in ("starts", "scores") if isinstance(values.get(name), list)}
-    unknown = set(values) - set(Row.__dataclass_fields__)
-    if unknown:
-        raise UsageError(f"{file} has other columns than this version writes ({min(unknown)!r}); {_WAY_OUT}")
+        names = [name for name in values if name not in Row.__dataclass_fields__]
+        values["others"] = {name: values.pop(name) for name in names}
+        if not all(isinstance(text, str) for text in values["others"].values()):
+            raise ValueError("no proper text")
     return _checked(values, file, signature)
 
 
@@ -216,13 +261,15 @@ def _wrong_values(values: dict[str, Any]) -> Iterator[str]:
         yield from (name for name in (*NUMBERS, "windows", "content") if name in values)
         return
     windows, silent = (values.get(name) for name in ("windows", "silent_windows"))
-    for name in ("score", *(name for name in NUMBERS if name in values)):
+    if windows == silent:
+        yield from (name for name in NUMBERS if name in values)
+    for name in (*(() if windows == silent else ("score",)), *(name for name in NUMBERS if name in values)):
         value = values.get(name)
         if type(value) not in (int, float) or not math.isfinite(value or 0):
             yield name
     if type(windows) is not int or windows < 1:
         yield "windows"
-    elif type(silent) is not int or not 0 <= silent < windows:
+    elif type(silent) is not int or not 0 <= silent <= windows:
         yield "silent_windows"
     if "content" in values and not (isinstance(values["content"], str) and _CONTENT.fullmatch(values["content"])):
         yield "content"

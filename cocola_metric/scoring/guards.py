@@ -86,8 +86,14 @@ def noise(windows: FloatArray) -> FloatArray:
     if not count:
         return np.zeros(len(windows), np.float32)
     framed = windows[:, : count * _FRAME * _FRAMES].reshape(len(windows), count, _FRAMES, _FRAME)
-    spectra = rfft(framed * np.hanning(_FRAME).astype(np.float32))
-    power = spectra.real**2 + spectra.imag**2 + np.float32(1e-12)  # (K, patches, frames, bins)
+    with np.errstate(over="ignore", invalid="ignore"):  # of samples so large that the scorer refuses them
+        likeness = _flatness(rfft(framed * np.hanning(_FRAME).astype(np.float32))) / np.float32(_FLATNESS)
+    return np.where(np.isfinite(likeness), likeness, np.float32(0))
+
+
+def _flatness(spectra: NDArray[np.complex64]) -> FloatArray:
+    """Return the spectral flatness in patches, weighted by their power: (K, patches, frames, bins) -> (K,)."""
+    power = spectra.real**2 + spectra.imag**2 + np.float32(1e-12)
     logarithm = np.log(power)
     flatness, weight = [], []
     for low, high in _OCTAVES:
@@ -95,10 +101,7 @@ def noise(windows: FloatArray) -> FloatArray:
         flatness.append(np.exp(logarithm[..., low:high].mean((2, 3))) / mean)
         weight.append(mean * (high - low))
     shares = np.stack(weight)
-    likeness: FloatArray = ((np.stack(flatness) * shares).sum((0, 2)) / shares.sum((0, 2)) / _FLATNESS).astype(
-        np.float32
-    )
-    return likeness
+    return np.asarray((np.stack(flatness) * shares).sum((0, 2)) / shares.sum((0, 2)), np.float32)
 
 
 def _phases(windows: FloatArray) -> NDArray[np.uint8]:

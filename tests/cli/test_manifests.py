@@ -15,7 +15,7 @@ PAIR = (["mix.wav"], ["bass.wav"])
 
 def pairs_of(file: Path, content: bytes | str) -> list[tuple[list[str], list[str]]]:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return [(left, right) for _, left, right in read_manifest(file)]
+    return [(left, right) for _, left, right, _ in read_manifest(file)]
 
 
 @pytest.mark.parametrize(

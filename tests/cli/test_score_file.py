@@ -1,11 +1,13 @@
 """The score file: found by content, one run at a time, never somebody else's, whole again after any damage."""
 
+import csv
 import json
 import multiprocessing
 import os
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,7 +192,7 @@ def saved_by_a_spreadsheet(whole: str) -> Iterator[tuple[bytes, str]]:
     yield whole.replace(",", ";").encode(), "no comma between its columns"
     yield whole.replace(",", "\t").encode(), "no comma between its columns"
     yield whole.replace("\n", "\r\n").encode(), "CR LF"
-    yield whole.replace("signature\n", "signature,note\n").encode(), "extra 'note'"
+    yield whole.replace("score,", "note,", 1).encode(), "extra 'note'; missing 'score'"
     yield whole.replace("score,", "").encode(), "missing 'score'"
     yield whole.replace("content,", "", 1).encode(), "missing 'content'"
 
@@ -354,3 +356,55 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
 
 def test_columns_are_documented_once() -> None:
     assert COLUMNS[-2:] == ("content", "signature")
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    if out.suffix == ".csv":
+        return list(csv.DictReader(out.open(encoding="utf-8")))
+    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+def with_columns(pairs: list[Pair]) -> list[Pair]:
+    return [replace(pair, others={"track": f"t{at // 2}", "system": "ours, v2"}) for at, pair in enumerate(pairs)]
+
+
+def test_other_columns_of_the_manifest_are_kept(out: Path, pairs: list[Pair]) -> None:
+    run(out, with_columns(pairs), stop_after=2)
+    file = run(out, with_columns(pairs))
+    assert file.reused == 2
+    rows = rows_of(out)
+    assert [row["track"] for row in rows] == ["t0", "t0", "t1", "t1", "t2"]
+    assert {row["system"] for row in rows} == {"ours, v2"}
+    assert file.groups("track") == ["t0", "t0", "t1", "t1", "t2"]
+    with pytest.raises(UsageError, match="--group must be a column"):
+        file.groups("artist")
+
+
+def test_columns_follow_the_manifest_of_now_and_others_keep_theirs(out: Path, pairs: list[Pair]) -> None:
+    run(out, with_columns(pairs))
+    file = run(out, [replace(pair, others={"take": "2"}) for pair in pairs[:3]])
+    assert file.reused == 3
+    assert [(row.get("take") or "", row.get("track") or "") for row in rows_of(out)] == [
+        *[("2", "")] * 3,
+        ("", "t1"),
+        ("", "t2"),
+    ]
+
+
+def test_a_column_of_ours_in_a_manifest_is_ours(out: Path, pairs: list[Pair]) -> None:
+    run(out, [replace(pair, others={"score": "7", "error": "none", "note": "two\nlines"}) for pair in pairs])
+    rows = rows_of(out)
+    assert {row["note"] for row in rows} == {"two lines"}
+    assert not any(row.get("error") for row in rows)
+    assert "7" not in {str(row["score"]) for row in rows}
+
+
+def test_a_silent_pair_is_done(out: Path, pairs: list[Pair]) -> None:
+    nothing = WindowScores((0.0, 2.5), (float("nan"),) * 2, float("nan"), 2)
+    with ScoreFile(out, SIGNATURE, pairs) as file:
+        for index, pair in enumerate(file.todo):
+            assert file.write(index, nothing if index == 1 else scores_of(pair)) is None
+    assert (file.silent(), len(file.scores())) == (1, 4)
+    again = run(out, pairs)
+    assert (again.reused, again.silent(), len(again.scores())) == (5, 1, 4)
+    assert [row.get("score") in (None, "") for row in rows_of(out)] == [False, True, False, False, False]
