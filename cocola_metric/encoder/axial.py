@@ -35,11 +35,12 @@ class ResidualPart(nn.Sequential):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the maps with what is added to them; scaling and adding are one pass."""
+        """Return the maps with what is added to them."""
         norm, convolution, _, narrowing, scale, dropout = self
         heard = convolution(norm(maps))
         heard = nn.functional.silu(heard, inplace=not heard.requires_grad)  # new memory costs more than the function
-        return torch.addcmul(maps, dropout(narrowing(heard)), scale.weight[:, None, None])
+        added: Tensor = dropout(scale(narrowing(heard)))
+        return maps + added
 
 
 class AxialBlock(nn.Module):

@@ -90,12 +90,7 @@ def complex_product(vectors: Tensor, weight: Tensor) -> Tensor:
         weight: real parts of the matrix, (O, I), above its imaginary parts.
     """
     outputs, inputs = len(weight) // 2, weight.shape[1]
-    products = vectors.unflatten(-1, (2, inputs)) @ weight.T  # of the real and of the imaginary parts: (..., 2, 2 O)
-    of_real, of_imaginary = products[..., 0, :], products[..., 1, :]
-    return torch.cat(
-        [
-            of_real[..., :outputs] - of_imaginary[..., outputs:],
-            of_real[..., outputs:] + of_imaginary[..., :outputs],
-        ],
-        -1,
-    )
+    of_real, of_imaginary = vectors[..., :inputs] @ weight.T, vectors[..., inputs:] @ weight.T  # each (..., 2 O)
+    real = of_real[..., :outputs] - of_imaginary[..., outputs:]
+    imaginary = of_real[..., outputs:] + of_imaginary[..., :outputs]
+    return torch.cat([real, imaginary], -1)
