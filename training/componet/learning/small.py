@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...runs import build_settings, pop_table, read_settings
 from ..small_files import ADAPTER_FILE, SmallShape
@@ -70,7 +71,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> SmallConfig:
     """
     values = read_settings(path, changes)
     small = pop_table(values, "small", path)
-    own = {name: small.pop(name) for name in ("shares", "vae_batch_size") if name in small}
+    own: dict[str, Any] = {name: small.pop(name) for name in ("shares", "vae_batch_size") if name in small}
     parts = {name: build_settings(LoopConfig, pop_table(values, name, path), path) for name in (VAE, "unet")}
     shape = build_settings(SmallShape, small, path)
     return build_settings(SmallConfig, {"componet": config_of(values, path), "shape": shape, **own, **parts}, path)
