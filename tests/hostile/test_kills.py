@@ -71,7 +71,7 @@ def fad(root: Path) -> Command:
     return Command(
         killable.core,
         lambda out: [*start, str(out / "reference.npz"), "--cache", str(out / "cache")],
-        ("cache/**/*.npy", "reference.npz"),
+        ("cache/**/[!.]*", "reference.npz"),
         prints_results=True,
     )
 
