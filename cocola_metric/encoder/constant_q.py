@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..arrays import AnyArray, FloatArray, frames, ifft, is_tensor, namespace, pad, product, rfft
 from ..audio import SAMPLE_RATE
+from ..errors import UsageError
 from .mel import modulus
 
 if TYPE_CHECKING:
@@ -126,7 +127,15 @@ def constant_q(waveforms: AnyArray) -> AnyArray:
 
     Shape:
         (B, L) -> (B, M, L // 160 + 1), L at least LEAST_SAMPLES.
+
+    Raises:
+        UsageError: the clips are shorter.
     """
+    if waveforms.shape[-1] < LEAST_SAMPLES:
+        raise UsageError(
+            f"clips for the front end cqt must have at least {LEAST_SAMPLES} samples; got {waveforms.shape[-1]}; "
+            "add silence"
+        )
     count = waveforms.shape[-1] // HOP_LENGTH + 1
     mirrored = pad(waveforms, MARGIN, MARGIN, reflect=True)
     blocks = [

@@ -13,6 +13,7 @@ from cocola_metric.audio import read_audio
 from cocola_metric.encoder.front_end_modules import OF_TORCH, FrontEndModule
 from cocola_metric.encoder.front_ends import FRONT_ENDS, ArrayFrontEnd
 from cocola_metric.encoder.mel import hann_window, mel_filterbank
+from cocola_metric.errors import UsageError
 
 PARITY_DB_HPS = 1e-2  # float32 FFT rounding near the -80 dB floor
 PARITY_DB_MEL = 1e-3  # where a mel band is within 40 dB of its clip's loudest; see test_mel_agrees_with_the_original
@@ -68,22 +69,32 @@ def test_mel_agrees_with_the_original(parity) -> None:
     assert difference.max() < 2 * exact.max()  # no worse than the vectors' own rounding
 
 
+def length(kind: str, usual: int) -> int:
+    """Return a number of samples that a front end takes."""
+    return max(usual, FRONT_ENDS[kind].least_samples)
+
+
+def test_a_clip_that_is_too_short_for_its_mirror_is_named() -> None:
+    with pytest.raises(UsageError, match="at least 16385 samples; got 16000"):
+        FrontEndModule("cqt")(torch.zeros(1, 16_000))
+
+
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
 def test_silence_is_finite_and_flat(kind: str) -> None:
-    features = FrontEndModule(kind)(torch.zeros(1, 16_000))
+    features = FrontEndModule(kind)(torch.zeros(1, length(kind, 16_000)))
     assert features.unique().tolist() == [{"mel": -100.0, "cqt": -1.5}.get(kind, 0.0)]
 
 
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
 def test_a_front_end_can_be_pickled(kind: str) -> None:
-    waveform = torch.randn(1, 16_000)
+    waveform = torch.randn(1, length(kind, 16_000))
     front_end = FrontEndModule(kind)
     assert torch.equal(pickle.loads(pickle.dumps(front_end))(waveform), front_end(waveform))
 
 
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
 def test_batches_do_not_mix(kind: str) -> None:
-    waveform = torch.randn(3, 16_000)
+    waveform = torch.randn(3, length(kind, 16_000))
     front_end = FrontEndModule(kind)
     alone = torch.cat([front_end(clip[None]) for clip in waveform])
     assert (front_end(waveform) - alone).abs().max() < SAME_MACHINE_DB
@@ -92,8 +103,8 @@ def test_batches_do_not_mix(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
 def test_gradients_reach_the_waveform(kind: str) -> None:
     torch.manual_seed(0)
-    time = torch.arange(4_000, dtype=torch.float64) / 16_000
-    waveform = (torch.sin(2000 * time) + 0.1 * torch.randn(4_000, dtype=torch.float64))[None].requires_grad_()
+    time = torch.arange(length(kind, 4_000), dtype=torch.float64) / 16_000
+    waveform = (torch.sin(2000 * time) + 0.1 * torch.randn(len(time), dtype=torch.float64))[None].requires_grad_()
     front_end = FrontEndModule(kind).double()
     direction = torch.randn_like(waveform)
     front_end(waveform).mean().backward()
@@ -105,7 +116,7 @@ def test_gradients_reach_the_waveform(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(FRONT_ENDS))
 def test_gradients_of_silence_are_finite(kind: str) -> None:
-    waveform = torch.zeros(1, 4_000, requires_grad=True)
+    waveform = torch.zeros(1, length(kind, 4_000), requires_grad=True)
     FrontEndModule(kind)(waveform).sum().backward()
     assert waveform.grad.isfinite().all()
 

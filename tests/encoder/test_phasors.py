@@ -227,5 +227,5 @@ def test_phasors_need_both_a_backbone_and_a_similarity(backbone: str, similarity
 
 
 def test_what_is_wide_enough_for_phasors_alone_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="embedding_dim 512"):
+    with pytest.raises(CheckpointError, match="embedding_dim must be more than"):
         EncoderConfig(front_end="pitch_onset", backbone="phasor_efficientnet_b0", similarity="phasors")
