@@ -3,6 +3,7 @@
 import gc
 import itertools
 import math
+import pickle
 import threading
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 import torch
 
-from cocola_metric import CocolaScorer, __version__
+from cocola_metric import CocolaScorer, __version__, checkpoints
 from cocola_metric.audio.inputs import read_audio
 from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.audio.windows import split_windows
@@ -298,3 +299,12 @@ def test_original_checkpoints_give_the_original_scores(parity) -> None:
 
 def test_matrix_without_rows(scorer, clips) -> None:
     assert scorer.similarity_matrix([], clips, sample_rate=RATE).shape == (0, 4)
+
+
+def test_an_encoder_without_torch_can_be_sent_to_another_process() -> None:
+    """Ray sends a scorer to its workers; there, a session is made anew."""
+    encoder = checkpoints.open_graph(checkpoints.find_encoder("embedded")).encoder
+    sent = pickle.loads(pickle.dumps(encoder))
+    windows = np.random.default_rng(0).normal(0, 0.1, (2, 80_000)).astype(np.float32)
+    for here, there in zip(encoder(windows), sent(windows), strict=True):
+        assert np.array_equal(here, there)

@@ -33,7 +33,8 @@ class Sides(NamedTuple):
 class ArrayEncoder:
     """An encoder of windows into embeddings and both sides of their similarity, on a CPU.
 
-    Any number of threads may call it at once; each call runs in its own thread alone.
+    Any number of threads may call it at once; each call runs in its own thread alone. Pickled, it is sent as graph and
+    tensors, and makes a session of its own where it arrives.
 
     Args:
         graph: ONNX model that `checkpoints.graph_file` has checked.
@@ -54,7 +55,8 @@ class ArrayEncoder:
         self.backbone = str(config.get("backbone", "efficientnet_b0"))
         self.similarity = str(config.get("similarity", "bilinear"))
         self.kind, self.device = self.front_end.kind, "cpu"
-        self._session, self._outputs = _session(graph, tensors, source)
+        self._session, self._outputs, self._values = _session(graph, tensors, source)
+        self._made_of = graph, front_end, source, dict(config)
         image = self._session.get_inputs()[0].shape
         if len(image) != 4 or image[1] != self.kind.channels or image[2] != self.kind.rows:
             raise CheckpointError(
@@ -67,6 +69,11 @@ class ArrayEncoder:
         embeddings, left, *right = self._session.run(self._outputs, {INPUT: np.ascontiguousarray(images)})
         return Sides(embeddings, left, right[0] if right else embeddings)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how to make it again from what can be sent to another process."""
+        graph, *rest = self._made_of
+        return ArrayEncoder, (graph, {name: value.numpy() for name, value in self._values.items()}, *rest)
+
     def prepare(self) -> None:
         """Do nothing: a session without threads of its own keeps working after a fork."""
 
@@ -74,15 +81,15 @@ class ArrayEncoder:
         """Do nothing: all work is done in the calling thread."""
 
 
-def _session(graph: bytes, tensors: Mapping[str, NDArray[Any]], source: str) -> tuple[Any, list[str]]:
+def _session(graph: bytes, tensors: Mapping[str, NDArray[Any]], source: str) -> tuple[Any, list[str], dict[str, Any]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.enable_mem_pattern = False  # it would allocate memory for every shape of a batch
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
-    options.add_external_initializers(list(tensors), values)
+    values = {name: onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in tensors.items()}
+    options.add_external_initializers(list(values), list(values.values()))
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a dozen types without a common base
@@ -90,4 +97,4 @@ def _session(graph: bytes, tensors: Mapping[str, NDArray[Any]], source: str) -> 
     names = [output.name for output in session.get_outputs()]
     if [entry.name for entry in session.get_inputs()] != [INPUT] or names not in (list(OUTPUTS[:2]), list(OUTPUTS)):
         raise CheckpointError(f"{source}: not a graph of an encoder (it returns {', '.join(names)}); write it again")
-    return session, names
+    return session, names, values

@@ -17,7 +17,6 @@ from cocola_metric.benchmarks.generators.folder import open_generated, write_abo
 from cocola_metric.benchmarks.queries.audio import note_corpus, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import write_queries
-from cocola_metric.benchmarks.table3 import table3
 from cocola_metric.benchmarks.table3.ray_engine import AT_ONCE, RayEngine
 from cocola_metric.benchmarks.table3.scoring import Answers, RememberingAudio, score_answers
 from cocola_metric.errors import AudioError, MissingExtraError, UsageError
@@ -128,7 +127,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, scorer: CocolaScorer, tmp_
 def test_the_command_prints_the_table_and_the_throughput(bench: Bench, tmp_path: Path) -> None:
     def run(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
         arguments = ["--queries", str(bench.manifest), "--out", str(out), "--embedders", "--generators", "random"]
-        command = [sys.executable, "-m", table3.__name__, *arguments, *options]
+        command = [sys.executable, "-m", "cocola_metric.benchmarks", "table3", *arguments, *options]
         return subprocess.run(command, check=True, capture_output=True, text=True)
 
     run(tmp_path / "here")
@@ -139,7 +138,7 @@ def test_the_command_prints_the_table_and_the_throughput(bench: Bench, tmp_path:
 
 
 def test_settings_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--workers 0"):
+    with pytest.raises(UsageError, match="--workers must be 1 or more; got 0"):
         RayEngine(0)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"cocola-metric\[scale\]"):
