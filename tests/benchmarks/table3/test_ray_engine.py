@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, scorer: CocolaScorer, tmp_
     sound = path.read_bytes()
     path.write_bytes(b"damaged")
     try:
-        with pytest.raises(AudioError, match=f"{broken.id}.* is damaged"), RayEngine(1) as engine:
+        with pytest.raises(AudioError, match=f"{broken.id}.* cannot be read as audio"), RayEngine(1) as engine:
             score_answers(scorer, bench.queries, bench.answers, file, engine=engine)
     finally:
         path.write_bytes(sound)

@@ -16,8 +16,8 @@ STEMS = {"bass": "bass", "drums": "drums", "guitar": "guitar", "keys": "piano"}
 QUERIES = 8
 COCOLA = "COCOLA embedded"
 MODELS = {
-    "MSDM, small, ours": f"msdm:{WEIGHTS / 'msdm'},steps=32,resamples=4",
-    "CompoNet, small, ours": f"componet:{WEIGHTS / 'componet'},steps=50",
+    "MSDM, small, ours": f"msdm:{WEIGHTS / 'msdm'},steps=16,resamples=2",
+    "CompoNet, small, ours": f"componet:{WEIGHTS / 'componet'},steps=25",
 }
 
 pytestmark = [
