@@ -134,7 +134,7 @@ def test_a_manifest_that_was_changed_is_refused(queries: list[Query], tmp_path: 
     [
         (lambda row: row["conditioning"][0].update(tag="../../evil"), "tag '../../evil' cannot be the name of a file"),
         (lambda row: row["donor"]["parts"][0].update(tag="a\nb"), "cannot be the name of a file"),
-        (lambda row: row["accompaniment"][0].update(tag=5), "no text"),
+        (lambda row: row["accompaniment"][0].update(tag=5), "not text"),
         (lambda row: row.update(dataset="/etc"), "data set or split '/etc'"),
         (lambda row: row.update(split=".."), "data set or split '..'"),
         (lambda row: row.update(start=-1), "a window begins at 0 s or later"),

@@ -8,11 +8,11 @@ import torch
 
 tiny = pytest.importorskip("tiny_audioldm2")
 
-from cocola_metric.training.componet import commands, works  # noqa: E402
+from cocola_metric.training.componet import commands, cost_kinds  # noqa: E402
 from cocola_metric.training.componet.learning import costs  # noqa: E402
 
 
-@pytest.mark.parametrize("work", get_args(works.Work))
+@pytest.mark.parametrize("work", get_args(cost_kinds.Work))
 def test_every_work_runs(work: str, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(costs, "LARGE", tiny.SMALL)
     monkeypatch.setattr(costs, "ROWS", tiny.ROWS)

@@ -237,7 +237,7 @@ def test_the_loss_falls_and_the_model_answers(corpus: Path, cache: Path, tmp_pat
     assert (tmp_path / "model.safetensors").stat().st_size < 2.2 * sum(p.numel() for p in trained.parameters())
     assert json.loads((tmp_path / "training.json").read_text())["batch_size"] == 4
     generator = open_generator(f"msdm:{tmp_path},steps=4,resamples=2", Setting(audio=None, queries_sha256=""))
-    assert generator.name == "MSDM" and generator.sampling.resamples == 2
+    assert generator.name == "MSDM, small, ours" and generator.sampling.resamples == 2
 
 
 def test_validation_hears_the_same_each_time(corpus: Path, cache: Path) -> None:
