@@ -79,6 +79,17 @@ def test_cocola_2026_from_features(shared, mode: str) -> None:
     assert (scores - expected).abs().max() < SCORE_TOLERANCE * expected.std()
 
 
+def test_cocola_2026_is_as_near_to_float64_as_the_stored_embeddings(shared) -> None:
+    vectors = read_cocola_2026(shared("parity"))
+    features, exact = vectors.tensor("features"), copy.deepcopy(vectors.model).double()
+    with torch.inference_mode():
+        truth = exact.encoder.embed_features(features.double())
+        found = vectors.model.encoder.embed_features(features)
+    ours, stored = ((side - truth).abs().max() for side in (found, vectors.tensor("embeddings_both")))
+    assert stored > EMBEDDING_TOLERANCE  # so no agreement within it can be asked for
+    assert ours < EMBEDDING_TOLERANCE_2026 and stored < EMBEDDING_TOLERANCE_2026
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_cocola_2026_from_audio(shared, mode: str) -> None:
     vectors = read_cocola_2026(shared("parity"))
