@@ -76,12 +76,13 @@ def by_frames(function: Callable[[AnyArray], AnyArray], framed: AnyArray) -> Any
     """Apply a function that treats every frame alike; to an array in pieces, which stay in a cache from step to step.
 
     Shape:
-        (..., F, N) -> (..., F, M).
+        (B, F, N) -> (B, F, M).
     """
     if not isinstance(framed, np.ndarray):
         return function(framed)
-    starts = range(0, framed.shape[-2], _FRAMES)
-    return np.concatenate([function(framed[..., start : start + _FRAMES, :]) for start in starts], -2)
+    starts = range(0, framed.shape[1], _FRAMES)
+    clips = [[function(clip[None, start : start + _FRAMES]) for start in starts] for clip in framed]
+    return np.concatenate([np.concatenate(parts, 1) for parts in clips])
 
 
 def rfft(values: AnyArray) -> AnyArray:

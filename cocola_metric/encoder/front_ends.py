@@ -33,6 +33,7 @@ class FrontEnd:
         images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), for arrays and
             tensors alike.
         least_samples: least number of samples of a waveform.
+        clips: number of arrays of 5 s that are transformed at a time: as many as stay in a cache.
     """
 
     channels: int
@@ -41,6 +42,7 @@ class FrontEnd:
     constants: Callable[[Elementary], dict[str, FloatArray]]
     images: Callable[[AnyArray, Mapping[str, Any]], AnyArray]
     least_samples: int = MIN_SAMPLES
+    clips: int = 1
 
 
 # Named functions and not lambdas, since encoders and metrics that hold them are pickled.
@@ -59,12 +61,12 @@ FRONT_ENDS: dict[str, FrontEnd] = {
         2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), partial(harmonic_percussive, reflect=True)
     ),
     "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, _no_constants, constant_q_image, CONSTANT_Q_LEAST),
-    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, _constants_of_pitch_onset, pitch_onset),
+    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, _constants_of_pitch_onset, pitch_onset, clips=4),
 }
 
 
 class ArrayFrontEnd:
-    """A front end on NumPy arrays. The calling thread does all the work, one clip at a time, which fits in its cache.
+    """A front end on NumPy arrays. The calling thread does all the work, on few clips at a time, which fit in its cache.
 
     Shape:
         waveforms (B, L) at 16 kHz -> images (B, C, M, F), float32.
@@ -79,7 +81,9 @@ class ArrayFrontEnd:
 
     def __call__(self, waveforms: FloatArray) -> FloatArray:
         """Return the images of each waveform."""
-        return np.concatenate([self.kind.images(clip[None], self._constants) for clip in waveforms])
+        starts = range(0, len(waveforms), self.kind.clips)
+        parts = [waveforms[start : start + self.kind.clips] for start in starts]
+        return np.concatenate([self.kind.images(part, self._constants) for part in parts])
 
 
 def select_mode(features: AnyArray, mode: Mode) -> AnyArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatArray, filtered, pad
+from ..arrays import AnyArray, FloatArray, filtered, namespace, pad
 from ..audio import SAMPLE_RATE
 from .mel import hann_window, mel_filterbank, modulus, of_spectra, relative_decibels, soft_masks
 
@@ -40,9 +40,10 @@ def pitch_onset(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
     padded = pad(waveforms, 0, missing) if missing else waveforms
     pitches = _rows(padded, PITCH_WINDOW, constants["pitch_window"], constants["pitch_filterbank"])
     onsets = _rows(padded, ONSET_N_FFT, constants["onset_window"], constants["onset_filterbank"])
-    steady, _ = soft_masks(pitches, MEDIAN)
-    _, sudden = soft_masks(onsets, MEDIAN)
-    return relative_decibels([(steady * pitches) ** 2, (sudden * onsets) ** 2])
+    count = len(pitches)
+    # Both at once: the medians are many short steps, and take less time on more at a time.
+    steady, sudden = soft_masks(namespace(pitches).concatenate([pitches, onsets]), MEDIAN)
+    return relative_decibels([(steady[:count] * pitches) ** 2, (sudden[count:] * onsets) ** 2])
 
 
 def pitch_onset_constants() -> dict[str, FloatArray]:

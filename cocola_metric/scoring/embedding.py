@@ -112,8 +112,9 @@ class WindowEmbedder:
 
     def encode(self, windows: FloatArray, *, traced: bool = False) -> _Batch:
         """Encode a batch in the calling thread."""
-        peaks: FloatArray = np.abs(windows).max(1)
         sides = self.encoder(windows, self.mode)
+        fit = all(np.isfinite(side).all() for side in sides)
+        peaks: FloatArray = np.zeros(len(windows), np.float32) if fit else np.abs(windows).max(1)
         kept = traces(windows) if traced else ()
         return _Batch(Windows(*(both_ways(sides) if self.symmetric else sides), is_silent(windows), *kept), peaks)
 
