@@ -66,7 +66,7 @@ FRONT_ENDS: dict[str, FrontEnd] = {
 
 
 class ArrayFrontEnd:
-    """A front end on NumPy arrays. The calling thread does all the work, on few clips at a time, which fit in its cache.
+    """A front end on NumPy arrays. The calling thread does all the work, on few clips at a time, as its cache has room.
 
     Shape:
         waveforms (B, L) at 16 kHz -> images (B, C, M, F), float32.

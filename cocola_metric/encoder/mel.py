@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatArray, by_frames, filtered, frames, namespace, pad, rfft
+from ..arrays import AnyArray, FloatArray, by_frames, filtered, namespace, pad, rfft
 from ..audio import SAMPLE_RATE
 from .median import SIZE, running_median
 
@@ -93,8 +93,8 @@ def of_spectra(
     """
     half, missing = n_fft // 2, n_fft - len(window)
     centred = pad(window, missing // 2, missing - missing // 2) if missing else window
-    framed = frames(pad(waveforms, half, half, reflect=reflect), n_fft, hop)
-    return by_frames(lambda part: function(rfft(part * centred)), framed)
+    padded = pad(waveforms, half, half, reflect=reflect)
+    return by_frames(lambda part: function(rfft(part * centred)), padded, n_fft, hop)
 
 
 def modulus(spectra: AnyArray) -> AnyArray:
