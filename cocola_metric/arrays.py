@@ -81,10 +81,10 @@ def by_frames(function: Callable[[AnyArray], AnyArray], padded: AnyArray, size: 
     such that the same frames lie in the same places, and numbers are the same to the bit.
 
     Args:
-        function: of frames, (B, f, N) -> (B, f, M).
+        function: function of frames, (B, f, N) -> (B, f, M).
         padded: clips with half a frame of padding on either side.
-        size: samples of a frame, N.
-        hop: samples from one frame to the next.
+        size: number of samples of a frame, N.
+        hop: number of samples from one frame to the next.
 
     Shape:
         (B, size / 2 + L + size / 2) -> (B, F, M).
