@@ -1,5 +1,6 @@
 """The scorer of audio (section 3.2): its parts, its loading, and the signature of its scores."""
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
 
             self.device = chosen_device(device)
             config, state = model.config, model.state_dict()  # folding makes new tensors and leaves these alone
-            self._stored = lambda: (config, state)
+            self._stored = functools.partial(_pair, config, state)
             self._front_end, self._backbone, self._kind = config.front_end, config.backbone, config.similarity
             encoder = TensorEncoder(model, self.device)
         self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
@@ -144,14 +145,14 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             graph = checkpoints.open_graph(found)
             if graph is not None:
                 scorer = cls(graph.encoder, name=graph.name, weights_sha256=graph.sha256, **options)
-                scorer._stored = lambda: _loaded(checkpoints.load_found(found))
+                scorer._stored = functools.partial(_loaded, found)
                 return scorer
             checkpoint = checkpoints.load_found(found)
         else:
             checkpoint = checkpoints.load(name, revision=revision, token=token)
         model, sha256 = checkpoint.model, checkpoint.sha256
         scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, **options)
-        scorer._stored = lambda: _loaded(checkpoint)
+        scorer._stored = functools.partial(_pair, model.config, checkpoint.state)
         return scorer
 
     def __repr__(self) -> str:
@@ -174,5 +175,10 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         )
 
 
-def _loaded(checkpoint: Any) -> Any:
+def _pair(config: Any, state: Any) -> Any:
+    return config, state
+
+
+def _loaded(found: Any) -> Any:
+    checkpoint = checkpoints.load_found(found)
     return checkpoint.model.config, checkpoint.state

@@ -308,3 +308,12 @@ def test_an_encoder_without_torch_can_be_sent_to_another_process() -> None:
     windows = np.random.default_rng(0).normal(0, 0.1, (2, 80_000)).astype(np.float32)
     for here, there in zip(encoder(windows), sent(windows), strict=True):
         assert np.array_equal(here, there)
+
+
+def test_a_scorer_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    scorer = CocolaScorer.from_pretrained(device="cpu", cache=tmp_path)
+    sent = pickle.loads(pickle.dumps(scorer))
+    sound = np.random.default_rng(0).standard_normal((2, 80_000)).astype(np.float32)
+    assert sent.score(*sound, sample_rate=16_000) == scorer.score(*sound, sample_rate=16_000)
+    sent.save_pretrained(tmp_path / "folder")
+    assert sent.signature == scorer.signature
