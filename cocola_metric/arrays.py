@@ -92,7 +92,8 @@ def by_frames(function: Callable[[AnyArray], AnyArray], padded: AnyArray, size: 
     framed = frames(padded, size, hop)
     if not isinstance(framed, np.ndarray):
         return function(framed)
-    count, results = framed.shape[1], []
+    count = framed.shape[1]
+    results: list[FloatArray] = []
     edges = sorted({0, count, *(edge for first in range(0, count, _PERIOD) for edge in _steps(first) if edge < count)})
     for clip in range(len(framed)):
         shift = _common_from(padded[clip - 1 : clip + 1, size // 2 : -(size // 2)], hop) if clip else 0
