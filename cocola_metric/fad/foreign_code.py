@@ -1,9 +1,11 @@
-"""Foreign Python code that an embedder runs: its hash is in the recipe, and must equal a hash that was noted."""
+"""Foreign Python code that an embedder runs: its hash is in the recipe, and is pinned when the code is first used."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, OutputError
+from ..whole_files import write_text_whole
 
 
 def code_sha256(folder: Path) -> str:
@@ -17,7 +19,10 @@ def code_sha256(folder: Path) -> str:
 
 
 def pinned_code_sha256(folder: Path) -> str:
-    """Return the SHA-256 of a folder of Python, and compare it with the one in ``FOLDER.sha256`` if there is one.
+    """Return the SHA-256 of a folder of Python, and compare it with the one in ``FOLDER.sha256``.
+
+    The first use writes that file, so that code that changes later is refused before it runs. In a place that cannot be
+    written nothing is pinned.
 
     Raises:
         CheckpointError: the hash is not the noted one.
@@ -33,4 +38,7 @@ def pinned_code_sha256(folder: Path) -> str:
             f"{folder}: its Python has SHA-256 {found}, not the one in {pin.name}; read the changes before the code is "
             "run, then put the new hash there"
         )
+    if found and not pin.exists():
+        with contextlib.suppress(OutputError):
+            write_text_whole(pin, f"{found}  {folder.name}\n")
     return found

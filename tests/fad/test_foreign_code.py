@@ -32,7 +32,7 @@ def test_every_change_changes_the_hash(tree: Path) -> None:
 def test_a_hash_that_is_noted_down_is_met(tree: Path) -> None:
     pin = tree.with_name("code.sha256")
     found = pinned_code_sha256(tree)
-    pin.write_text(f"{found}  code\n")
+    assert pin.read_text().split() == [found, "code"]  # noted at the first use
     assert pinned_code_sha256(tree) == found
     (tree / "hubconf.py").write_text("import os\n")
     with pytest.raises(CheckpointError, match=r"not the one in code\.sha256"):
