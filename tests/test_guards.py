@@ -112,9 +112,9 @@ def test_the_cache_keeps_them(tmp_path: Path) -> None:
     pair = HARBOUR / "drums.flac", HARBOUR / "keys.flac"
     plain = CocolaScorer.from_pretrained().score_windows(*pair)
     scorer = CocolaScorer.from_pretrained(cache=tmp_path)
-    scorer.similarity_matrix(pair[:1], pair[1:])  # embeds both without traces
+    scorer.similarity_matrix(pair[:1], pair[1:])  # asks for no traces, and keeps them
     assert [scorer.score_windows(*pair), scorer.score_windows(*pair)] == [plain, plain]
-    assert scorer.reused == 2
+    assert scorer.reused == 4
 
 
 def test_the_command_line_warns_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

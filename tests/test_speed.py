@@ -19,6 +19,7 @@ from cocola_metric.encoder.constant_q import constant_q, unit_decibels
 from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.median import running_median
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
+from cocola_metric.scoring import echo, traces
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
@@ -120,6 +121,17 @@ def test_one_pair(benchmark, clip: torch.Tensor, original: CocolaModel, how: str
 
     ways = {"ours": lambda: scorer.score(clip, other, sample_rate=RATE), "original recipe": original_recipe}
     benchmark(ways[how])
+
+
+@pytest.mark.benchmark(group="echo and noise of one window of a pair")
+def test_guards(benchmark, clip: torch.Tensor) -> None:
+    windows = clip.numpy()[:, : 5 * RATE]
+
+    def both_sides() -> None:
+        first, second = traces(windows), traces(windows)
+        echo(first.phases, second.phases)
+
+    benchmark(both_sides)
 
 
 @pytest.mark.benchmark(group="100 pairs of 5 s", min_rounds=2)

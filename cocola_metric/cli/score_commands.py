@@ -58,7 +58,8 @@ def score(options: argparse.Namespace) -> Result:
 def rank(options: argparse.Namespace) -> Result:
     """Rank candidates for one piece of music; return the result to print, and the exit code."""
     scorer = _scorer(options)
-    results = scorer.iter_scores((options.conditioning, candidate) for candidate in options.candidates)
+    pairs = ((options.conditioning, candidate) for candidate in options.candidates)
+    results = scorer.iter_scores(pairs, guards=False)
     scored: list[tuple[float, str]] = []
     failures = 0
     progress = tqdm(results, total=len(options.candidates), unit="file", disable=None, leave=False)

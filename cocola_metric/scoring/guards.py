@@ -41,7 +41,7 @@ class Traces(NamedTuple):
 
 
 def traces(windows: FloatArray) -> Traces:
-    """Return the traces of windows at 16 kHz: 1.4 kB for 5 s.
+    """Return the traces of windows at 16 kHz: 1.3 kB for 5 s.
 
     Shape:
         (K, L) -> (K, N) and (K,).

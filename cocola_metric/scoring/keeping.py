@@ -87,4 +87,4 @@ class Keeper(ABC):
     def _embed_all(self, requests: Sequence[Request], *, traced: bool = False) -> Iterator[Embedded | AudioError]:
         if self._stored_embedder is None:
             return self._embedder.embed_all(requests, traced=traced)
-        return self._stored_embedder.embed_all(requests, embedder_recipe(self.signature), traced=traced)
+        return self._stored_embedder.embed_all(requests, embedder_recipe(self.signature))

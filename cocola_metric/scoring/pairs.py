@@ -29,24 +29,17 @@ class PairScorer(Keeper):
         Raises:
             AudioError: an input cannot be read, or no window has sound on both sides.
         """
-        return self.score_windows(conditioning, accompaniment, sample_rate=sample_rate).mean
+        return self._score_pair(conditioning, accompaniment, sample_rate, guards=False).mean
 
     def score_windows(
         self, conditioning: AudioInput, accompaniment: AudioInput, *, sample_rate: float | None = None
     ) -> WindowScores:
-        """Return the score of every window.
+        """Return the score of every window, with its echo and noise.
 
         Raises:
             AudioError: an input cannot be read, or no window has sound on both sides.
         """
-        result = raised(next(self.iter_scores([(conditioning, accompaniment)], sample_rate=sample_rate)))
-        if math.isnan(result.mean):
-            hint = cancelling_channels(conditioning, accompaniment)
-            raise AudioError(
-                "nothing to score: in every window one side is silent; "
-                + (hint or "check that both inputs hold music and that they play at the same time")
-            )
-        return result
+        return self._score_pair(conditioning, accompaniment, sample_rate, guards=True)
 
     @with_own_torch_state
     def score_pairs(
@@ -67,21 +60,30 @@ class PairScorer(Keeper):
         """
         check_counts(conditionings, accompaniments)
         pairs = zip(conditionings, accompaniments, strict=True)
-        scores = [raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate)]
+        scores = [raised(result).mean for result in self.iter_scores(pairs, sample_rate=sample_rate, guards=False)]
         return warned_of_silence(np.asarray(scores, np.float32))
 
     @each_with_own_torch_state
     def iter_scores(
-        self, pairs: Iterable[tuple[AudioInput, AudioInput]], *, sample_rate: float | None = None
+        self,
+        pairs: Iterable[tuple[AudioInput, AudioInput]],
+        *,
+        sample_rate: float | None = None,
+        guards: bool = True,
     ) -> Iterator[WindowScores | AudioError]:
         """Yield the window scores of each pair in order, as they become ready; yield the error of an unreadable pair.
 
         The embeddings of an audio are kept up to its last pair.
+
+        Args:
+            pairs: conditioning and accompaniment of each pair.
+            sample_rate: sample rate of tensors and arrays, in Hz.
+            guards: False for scores without echo and noise.
         """
         catalogue = Catalogue(sample_rate)
         numbers = [(catalogue.add(conditioning), catalogue.add(accompaniment)) for conditioning, accompaniment in pairs]
         uses = Counter(itertools.chain.from_iterable(numbers))
-        results = enumerate(self._embed_all(catalogue.requests(numbers), traced=True))
+        results = enumerate(self._embed_all(catalogue.requests(numbers), traced=guards))
         ready: dict[int, Embedded | AudioError] = {}
         for pair in numbers:
             while not ready.keys() >= set(pair):
@@ -91,6 +93,19 @@ class PairScorer(Keeper):
             for number in {number for number in pair if not uses[number]}:
                 del ready[number]
             yield self._window_scores(*sides)
+
+    def _score_pair(
+        self, conditioning: AudioInput, accompaniment: AudioInput, sample_rate: float | None, *, guards: bool
+    ) -> WindowScores:
+        pairs = [(conditioning, accompaniment)]
+        result = raised(next(self.iter_scores(pairs, sample_rate=sample_rate, guards=guards)))
+        if math.isnan(result.mean):
+            hint = cancelling_channels(conditioning, accompaniment)
+            raise AudioError(
+                "nothing to score: in every window one side is silent; "
+                + (hint or "check that both inputs hold music and that they play at the same time")
+            )
+        return result
 
     def _window_scores(
         self, conditioning: Embedded | AudioError, accompaniment: Embedded | AudioError
@@ -104,8 +119,10 @@ class PairScorer(Keeper):
         scores = window_similarities(left, right)
         silent = np.isnan(scores)
         mean = math.nan if silent.all() else float(scores[~silent].mean())
-        assert left.phases is not None and right.phases is not None and right.noise is not None, "traces were asked for"
-        guards = [np.where(silent, np.float32(np.nan), each) for each in (echo(left.phases, right.phases), right.noise)]
+        guards: list[FloatArray] = []
+        if left.phases is not None and right.phases is not None and right.noise is not None:
+            found = echo(left.phases, right.phases), right.noise
+            guards = [np.where(silent, np.float32(np.nan), each) for each in found]
         return WindowScores(
             self.plan.starts(len(scores)),
             tuple(scores.tolist()),

@@ -22,7 +22,9 @@ class WindowScores:
         mean: mean score of the windows that are not silent; NaN if there is none.
         silent_windows: number of windows left out of the mean.
         echo: likeness of both sides in each window, from 0 to 1, as `guards.echo` defines it; NaN where one is silent.
-        noise: likeness of the accompaniment to noise in each window, about 0 to 1; NaN where a side is silent.
+            Empty if it was not asked for.
+        noise: likeness of the accompaniment to noise in each window, about 0 to 1; NaN where a side is silent. Empty
+            if it was not asked for.
     """
 
     starts: tuple[float, ...]

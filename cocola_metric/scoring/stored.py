@@ -15,7 +15,8 @@ TRACES = ("phases", "noise")
 class StoredEmbedder:
     """Embeds audios with a `WindowEmbedder`, and stores the results by content and recipe.
 
-    Every length of an audio is an entry of its own. The audio is embedded if one of its entries is missing.
+    Every length of an audio is an entry of its own, with its traces of echo and noise. The audio is embedded if one of
+    its entries is missing.
 
     Attributes:
         reused: number of audios that were read from the store, over all calls.
@@ -26,15 +27,12 @@ class StoredEmbedder:
         self._embedder, self._store = embedder, store
         self.reused = self.asked = 0
 
-    def embed_all(
-        self, requests: Sequence[Request], recipe: str, *, traced: bool = False
-    ) -> Iterator[Embedded | AudioError]:
+    def embed_all(self, requests: Sequence[Request], recipe: str) -> Iterator[Embedded | AudioError]:
         """Yield the results of `WindowEmbedder.embed_all`, in the same order.
 
         Args:
             requests: audios to embed.
             recipe: recipe of the embeddings.
-            traced: True for windows with traces of echo and noise.
         """
         contents = [_content(request) for request in requests]
         stored = [
@@ -42,15 +40,15 @@ class StoredEmbedder:
             for request, content in zip(requests, contents, strict=True)
         ]
         missing = [request for request, kept in zip(requests, stored, strict=True) if not kept]
-        new = self._embedder.embed_all(missing, traced=traced)
+        new = self._embedder.embed_all(missing, traced=True)
         for request, content, kept in zip(requests, contents, stored, strict=True):
             self.asked += 1
-            found = self._read(request, content, recipe, traced) if kept else None
+            found = self._read(request, content, recipe) if kept else None
             if found is not None:
                 self.reused += 1
                 yield found
                 continue
-            again = self._embedder.embed_all([request], traced=traced) if kept else new  # kept, but damaged
+            again = self._embedder.embed_all([request], traced=True) if kept else new  # kept, but damaged
             result = next(again)
             if content and isinstance(result, Embedded) and _content(request) == content:
                 self._write(request, content, recipe, result)
@@ -65,12 +63,12 @@ class StoredEmbedder:
             for length in request.lengths or {whole}
         }
 
-    def _read(self, request: Request, content: str, recipe: str, traced: bool) -> Embedded | None:
+    def _read(self, request: Request, content: str, recipe: str) -> Embedded | None:
         assert isinstance(request.audio, Audio)
         found: dict[int, Windows] = {}
         for length, place in self._places(request, content, recipe).items():
             arrays = self._store.read(place)
-            if arrays is None or not {"left", "silent", *(TRACES if traced else ())} <= set(arrays):
+            if arrays is None or not {"left", "silent", *TRACES} <= set(arrays):
                 return None
             embeddings = arrays[EMBEDDINGS]
             if len(embeddings) != self.plan.count(length):
