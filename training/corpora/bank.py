@@ -72,6 +72,7 @@ class StemBank:
 
     def __init__(self, arrays: Sequence[Tensor], tracks: Sequence[BankTrack]) -> None:
         self.arrays, self.tracks = list(arrays), list(tracks)
+        self._firsts = np.asarray([track.first for track in self.tracks])
 
     @property
     def device(self) -> torch.device:
@@ -89,6 +90,11 @@ class StemBank:
             for track in bank.tracks
         ]
         return cls(arrays, tracks)
+
+    def track_at(self, place: int) -> NDArray[np.int64]:
+        """Return where the stems of a track are in the bank at the time of one of their samples: (N,)."""
+        track = self.tracks[int(np.searchsorted(self._firsts, place, side="right")) - 1]
+        return track.offsets((place - track.first) % track.length)
 
     def gather(self, offsets: Tensor, length: int) -> Tensor:
         """Sum stems to sub-mixes (Eq. 1).

@@ -9,7 +9,7 @@ from cocola_metric.encoder import EncoderConfig
 from cocola_metric.errors import UsageError
 
 from ..runs import build_settings, pop_table, read_settings
-from ..signal import PARTITIONS, SubsetLaw
+from ..signal import BLEEDS, PARTITIONS, SubsetLaw
 
 OPTIMIZERS = ("adam", "muon")
 ALTERATIONS = ("shift", "transpose", "stretch", "noise")
@@ -64,6 +64,12 @@ class SamplingConfig:
             alike; 1 leaves its speed alone.
         room: share of sub-mixes in a room, each in its own.
         overdrive: share of sub-mixes from an overdriven amplifier.
+        bleed: share of windows whose stems bleed: each has the other stems of its track in it, quieter than they are.
+        bleed_db: lowest and highest level of what leaks, in dB relative to what it is a copy of; each stem draws its
+            own, in every window.
+        bleed_as: way of the leak, as for ``signal.leak``: "plain", "room" or "separator".
+        foreign_bleed: share of sub-mixes into which another track of the batch leaks, at a level of ``bleed_db``: the
+            same dirt, which tells nothing of what belongs together.
     """
 
     window: float = 5.0
@@ -91,12 +97,15 @@ class SamplingConfig:
     fastest: float = 1.0
     room: float = 0.0
     overdrive: float = 0.0
+    bleed: float = 0.0
+    bleed_db: tuple[float, float] = (-30.0, -10.0)
+    bleed_as: str = "plain"
+    foreign_bleed: float = 0.0
 
     def untreated(self) -> "SamplingConfig":
-        """Return the same settings without filter, room, overdrive, added noise or change of speed."""
-        return dataclasses.replace(
-            self, equaliser_db=0.0, low_pass=0.0, loudest_noise=0.0, fastest=1.0, room=0.0, overdrive=0.0
-        )
+        """Return the same settings without filter, room, overdrive, bleed, added noise or change of speed."""
+        clean = {"equaliser_db": 0.0, "low_pass": 0.0, "loudest_noise": 0.0, "room": 0.0, "overdrive": 0.0}
+        return dataclasses.replace(self, **clean, fastest=1.0, bleed=0.0, foreign_bleed=0.0)
 
     def __post_init__(self) -> None:
         if self.fastest < 1:
@@ -107,6 +116,12 @@ class SamplingConfig:
         _check_choice("subsets", self.subsets, SUBSETS)
         _check_choice("levels", self.levels, LEVELS)
         _check_choice("noisy_sides", self.noisy_sides, NOISY_SIDES)
+        _check_choice("bleed_as", self.bleed_as, BLEEDS)
+        if not self.bleed_db[0] <= self.bleed_db[1] <= 0:
+            found = list(self.bleed_db)
+            raise UsageError(
+                f"bleed_db must be two levels of at most 0 dB, the lowest first, as [-30, -10]; got {found}"
+            )
         if self.silent_stems and self.levels != "raw":
             raise UsageError(
                 "silent_stems needs levels = 'raw', since silence has no level to bring to another; set it"

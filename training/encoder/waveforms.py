@@ -10,6 +10,7 @@ from cocola_metric.audio import SAMPLE_RATE
 from ..corpora import NO_STEM, StemBank
 from ..signal import equalise, noise_like, overdrive, play_unevenly, reverberate, stretch, transpose
 from .batches import KINDS, MARGIN, Draw
+from .bleeding import add_bleed
 from .config import SamplingConfig
 
 LARGEST_DRIFT = 0.02  # of a tempo
@@ -62,9 +63,9 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
 
 
 def _gather(bank: StemBank, draw: Draw, sides: int, length: int, config: SamplingConfig) -> Tensor:
-    """Gather sides; each pair at a speed of its own, where the settings say so: (K, S, length)."""
+    """Gather sides, and what leaks into them; each pair at its own speed, where settings say so: (K, S, length)."""
     if config.fastest <= 1:
-        return bank.gather(draw.offsets[:, :sides], length)
+        return add_bleed(bank, draw, bank.gather(draw.offsets[:, :sides], length), config)
     generator = torch.Generator().manual_seed(draw.noise_seed ^ 1)
     count = len(draw.tracks)
     speeds = config.fastest ** (2 * torch.rand(count, generator=generator) - 1)
@@ -74,6 +75,7 @@ def _gather(bank: StemBank, draw: Draw, sides: int, length: int, config: Samplin
         [LARGEST_DRIFT * drifts[:, 0], shortest + (longest - shortest) * drifts[:, 1], 2 * math.pi * drifts[:, 2]], 1
     )
     gathered = bank.gather(draw.offsets[:, :sides], math.ceil(length * config.fastest))
+    gathered = add_bleed(bank, draw, gathered, config)
     return play_unevenly(gathered, speeds.to(bank.device), drifts.to(bank.device), length)
 
 

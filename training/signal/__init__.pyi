@@ -1,3 +1,4 @@
+from .bleed import BLEEDS, CUTOFFS_HZ, DELAYS, bleed_gains, bleed_stems, leak
 from .cues import (
     SubmixCues,
     beat_period,
@@ -23,6 +24,9 @@ from .sampling import (
 from .transforms import equalise, noise_like, stretch, transpose
 
 __all__ = [
+    "BLEEDS",
+    "CUTOFFS_HZ",
+    "DELAYS",
     "PARTITIONS",
     "SOUNDING_DBFS",
     "SOUNDING_POWER",
@@ -32,10 +36,13 @@ __all__ = [
     "SubsetLaw",
     "audible",
     "beat_period",
+    "bleed_gains",
+    "bleed_stems",
     "coherence",
     "draw_subsets",
     "equalise",
     "join_cues",
+    "leak",
     "level_db",
     "loudness_differences",
     "measure_cues",
