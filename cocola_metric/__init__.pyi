@@ -1,5 +1,6 @@
 from .audio import AudioInput, AudioWarning
 from .errors import AudioError, CheckpointError, CocolaError, MissingExtraError, OutputError, UsageError
+from .example_songs import Examples, examples
 from .fad import FAD, FadResult, Reference, SubFAD, frechet_distance
 from .metric import CocolaMetric
 from .scorer import CocolaScorer
@@ -16,6 +17,7 @@ __all__ = [
     "CocolaMetric",
     "CocolaScorer",
     "Embeddings",
+    "Examples",
     "FadResult",
     "MissingExtraError",
     "OutputError",
@@ -25,5 +27,6 @@ __all__ = [
     "UsageError",
     "WindowScores",
     "__version__",
+    "examples",
     "frechet_distance",
 ]

@@ -67,7 +67,7 @@ def test_without_a_command_they_are_listed(package: str, capsys: pytest.CaptureF
 
 def test_a_name_that_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch.run("cocola_metric", TABLES["cocola_metric"], ["sing"]) == 2
-    assert capsys.readouterr().err == "command must be one of score, compare, fad, convert; got 'sing'\n"
+    assert capsys.readouterr().err == "command must be one of score, compare, fad, examples, convert; got 'sing'\n"
 
 
 @pytest.mark.parametrize(

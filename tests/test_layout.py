@@ -19,7 +19,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"fourier", "version"},
     {"arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
     {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads", "stored_arrays"},
-    {"embedding_store"},
+    {"embedding_store", "example_songs"},
     {"audio", "dispatch"},
     {"encoder"},
     {"checkpoints"},

@@ -24,6 +24,7 @@ NEEDED = {
     "score": ["a.wav", "b.wav", "--model", "missing/"],
     "fad": ["--generated", "missing", "--reference", "missing"],
     "convert": ["pairs.csv"],
+    "examples": [],
     "render": ["--sources", "missing"],
     "sources": [],
     "train": RUNS,

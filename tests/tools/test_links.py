@@ -9,13 +9,14 @@ ROOT = Path(__file__).parents[2]
 TOP = ("README.md", "CHANGELOG.md", "cocola_metric/weights/README.md", "examples/README.md")
 PAGES = sorted([*map(ROOT.joinpath, TOP), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+REPOSITORY = re.compile(r"^https://github\.com/cocola-metric/cocola-metric/(?:blob|tree)/main/")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
 def links(page: Path) -> list[tuple[Path, str]]:
-    """Return the files that a page links to, with the anchors."""
-    found = [link for link in LINK.findall(FENCE.sub("", page.read_text("utf-8"))) if "://" not in link]
-    pairs = [link.partition("#")[::2] for link in found]
+    """Return the files that a page links to, with the anchors; an address in the repository is that of a file."""
+    found = [REPOSITORY.sub(f"{ROOT}/", link) for link in LINK.findall(FENCE.sub("", page.read_text("utf-8")))]
+    pairs = [link.partition("#")[::2] for link in found if "://" not in link]
     return [((page.parent / path).resolve() if path else page, anchor) for path, anchor in pairs]
 
 
@@ -29,6 +30,12 @@ def anchors(page: Path) -> set[str]:
 def test_links_lead_somewhere(page: Path) -> None:
     assert [path for path, _ in links(page) if not path.exists()] == []
     assert [(path, anchor) for path, anchor in links(page) if anchor and anchor not in anchors(path)] == []
+
+
+def test_links_of_the_readme_work_on_pypi_too() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert [link for link in LINK.findall(text) if not link.startswith(("https://", "#"))] == []
+    assert "blob/main/docs/tutorial.md" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -7,7 +7,10 @@ from pathlib import Path
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of configuration, folders, time and devices."""
     parser.add_argument(
-        "config", type=Path, help="TOML file of the settings that differ from the paper or the published run"
+        "config",
+        type=Path,
+        help="TOML file of the settings that differ from the paper or the published run; or the name of one that comes "
+        "with the package, such as embedded",
     )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings in place of the config's")
     parser.add_argument("--corpus", nargs="+", help="instead of the config's: folders with train/ and validation/")

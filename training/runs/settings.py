@@ -10,22 +10,44 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from cocola_metric.errors import CocolaError, UsageError
 
 _Settings = TypeVar("_Settings")
+_CONFIGS = Path(__file__).parents[1] / "configs"
 _KINDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
     """Read a TOML file, and apply changes, ``table.key=value`` with the value in TOML.
 
+    Args:
+        path: file to read, or name of a packed one, as for `find_config`.
+        changes: settings in place of the file's.
+
     Raises:
         UsageError: the file is missing or no TOML, or a change cannot be read.
     """
+    file = find_config(path)
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}); pass a TOML file as those in training/configs") from error
+        raise UsageError(f"{path}: cannot be read ({error}); pass a TOML file, or one of {_packed_names()}") from error
     for change in changes:
         _apply(values, change)
     return values
+
+
+def find_config(path: Path) -> Path:
+    """Return a file as it is; a name without a suffix that is no file is that of a configuration of this package.
+
+    >>> find_config(Path("embedded")).name, find_config(Path("heads/wide")).name
+    ('embedded.toml', 'wide.toml')
+    """
+    packed = _CONFIGS / f"{path}.toml"
+    is_name = not path.suffix and not path.is_absolute() and ".." not in path.parts
+    return packed if is_name and not path.is_file() and packed.is_file() else path
+
+
+def _packed_names() -> str:
+    files = sorted(_CONFIGS.rglob("*.toml"), key=lambda file: (len(file.parts), file))
+    return ", ".join(file.relative_to(_CONFIGS).with_suffix("").as_posix() for file in files)
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

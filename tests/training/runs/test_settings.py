@@ -64,3 +64,21 @@ def test_the_configurations_that_come_along_are_right():
         loaders.get(
             file.stem, next((load for name, load in loaders.items() if file.stem.startswith(name)), load_config)
         )(file)
+
+
+def test_a_configuration_that_comes_along_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config(Path("embedded")) == load_config(CONFIGS / "embedded.toml")
+    assert load_config(Path("heads/wide"), ["steps=3"]).steps == 3
+    (tmp_path / "msdm").mkdir()  # a folder is no configuration
+    assert load_msdm_config(Path("msdm")) == load_msdm_config(CONFIGS / "msdm.toml")
+    (tmp_path / "embedded").write_text("steps = 7\n")  # a file of one's own comes first
+    assert load_config(Path("embedded")).steps == 7
+
+
+@pytest.mark.parametrize("name", ["embeded", "embedded.toml", "../configs/embedded", "heads"])
+def test_a_name_that_none_has_is_answered_with_those_there_are(name: str):
+    with pytest.raises(
+        UsageError, match=rf"{name}: cannot be read \(.*\); pass a TOML file, or one of all, .*heads/wide$"
+    ):
+        load_config(Path(name))

@@ -1,0 +1,57 @@
+"""The example songs that come with the package: twenty seconds of CC0 music to try a score on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import OutputError
+from .whole_files import make_folder, write_bytes_whole
+
+_SONGS = Path(__file__).parent / "songs"
+_CONDITIONING = ("harbour/drums.flac", "harbour/bass.flac")
+_ACCOMPANIMENT, _OTHER = "harbour/keys.flac", "foundry/guitar.flac"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Stems of 20 s, mono at 16 kHz, under CC0 1.0.
+
+    Attributes:
+        conditioning: drums and bass of a song.
+        accompaniment: keys of the same song.
+        other: guitar of another song, in another key and tempo.
+    """
+
+    conditioning: list[Path]
+    accompaniment: Path
+    other: Path
+
+
+def examples() -> Examples:
+    """Return the example songs of this package; they are files of the installation, to be read and not changed.
+
+    >>> songs = examples()
+    >>> [stem.name for stem in songs.conditioning], songs.accompaniment.name, songs.other.name
+    (['drums.flac', 'bass.flac'], 'keys.flac', 'guitar.flac')
+    """
+    return Examples([_SONGS / name for name in _CONDITIONING], _SONGS / _ACCOMPANIMENT, _SONGS / _OTHER)
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """Copy the example songs into a folder, as SONG/STEM.flac; return the files.
+
+    Args:
+        folder: folder to write to; it is created if it is missing. Files that are there already are left alone.
+
+    Raises:
+        OutputError: a file of that name holds something else, or cannot be written.
+    """
+    copies = {name: folder / name for name in (*_CONDITIONING, _ACCOMPANIMENT, _OTHER)}
+    contents = {name: (_SONGS / name).read_bytes() for name in copies}
+    missing = [name for name, copy in copies.items() if not copy.exists()]
+    for name, copy in copies.items():
+        if name not in missing and (not copy.is_file() or copy.read_bytes() != contents[name]):
+            raise OutputError(f"{copy}: holds something else than the example of this name; name another folder")
+    for name in missing:
+        make_folder(copies[name].parent)
+        write_bytes_whole(copies[name], contents[name])
+    return list(copies.values())
