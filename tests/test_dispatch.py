@@ -75,6 +75,7 @@ def test_a_name_that_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["train", "config.toml", "--out", "run"], "accelerate"),
         (["train-msdm", "config.toml", "--out", "run"], "accelerate"),
+        (["train-gmsdi", "config.toml", "--out", "run"], "accelerate"),
         (["train-componet", "config.toml", "--out", "run"], "accelerate"),
         (["train-componet-small", "config.toml", "--out", "run"], "accelerate"),
     ],

@@ -32,6 +32,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"training.corpora"},
     {"training.rendering", "training.encoder"},
     {"training.evaluation", "training.componet", "training.msdm"},
+    {"training.gmsdi"},
     {"benchmarks.queries"},
     {"benchmarks.generators"},
     {"benchmarks.table3", "benchmarks.fad", "benchmarks.listening"},

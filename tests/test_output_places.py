@@ -13,7 +13,7 @@ ROWS = [
 READ = {
     *("conditioning", "accompaniment", "candidates", "files", "checkpoint", "config", "corpus", "runs"),
     *("--conditioning", "--accompaniment", "--generated", "--reference", "--weights", "--sources", "--maps", "--head"),
-    *("head", "cosine", "bilinear", "--pairs", "--queries", "--scores", "--ratings", "--check"),
+    *("head", "cosine", "bilinear", "--pairs", "--queries", "--scores", "--ratings", "--check", "--start-from"),
 }
 """Options and arguments that are read."""
 FORGIVING = {("fad", "--cache"), ("score", "--cache"), ("fad-behaviour", "folder")}
@@ -35,6 +35,7 @@ NEEDED = {
     "compare": ["missing/", "missing2/", "--test", "missing"],
     "figure4": ["missing", "missing"],
     "train-msdm": RUNS,
+    "train-gmsdi": RUNS,
     "train-componet": RUNS,
     "train-componet-small": RUNS,
     "queries": ["missing"],

@@ -18,6 +18,7 @@ COMMANDS = {
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),
     "train-msdm": Command("msdm.commands", "train an MSDM"),
+    "train-gmsdi": Command("gmsdi.commands", "train a model of tagged sub-mixes, for GMSDI"),
     "train-componet": Command("componet.commands", "train CompoNet on top of AudioLDM2"),
     "train-componet-small": Command("componet.commands", "train a small CompoNet from nothing"),
     "componet-costs": Command("componet.commands", "time and memory of CompoNet's training steps"),

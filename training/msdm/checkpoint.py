@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -20,6 +20,7 @@ from ..runs import save_tensors
 from .network import MSDM, MSDMConfig
 from .unet import UNetConfig
 
+_Config = TypeVar("_Config")
 COPIES = ("model.unet.", "model.diffusion.net.")
 """Prefixes of names in the released files, which hold the same network twice."""
 
@@ -35,7 +36,7 @@ def load_msdm(path: Path, released: MSDMConfig | None = None) -> MSDM:
         CheckpointError: there is no model, or it is damaged or another network.
     """
     if path.is_dir():
-        config, weights = _read_config(path / CONFIG_FILE), _read_safetensors(path / WEIGHTS_FILE)
+        config, weights = read_config(path / CONFIG_FILE, MSDMConfig), read_safetensors(path / WEIGHTS_FILE)
     elif path.is_file():
         config, weights = released or MSDMConfig(), read_lightning(path)
     else:
@@ -107,21 +108,32 @@ def _same(one: Tensor | None, other: Tensor | None) -> bool:
     return one.data_ptr() == other.data_ptr() or torch.equal(one, other)
 
 
-def _read_safetensors(file: Path) -> dict[str, Tensor]:
+def read_safetensors(file: Path) -> dict[str, Tensor]:
+    """Read tensors as float32.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
     try:
         return {key: value.float() for key, value in safetensors.torch.load_file(file).items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{file}: missing or damaged ({error}); copy it again") from error
 
 
-def _read_config(file: Path) -> MSDMConfig:
+def read_config(file: Path, kind: type[_Config]) -> _Config:
+    """Read the configuration of a model with a U-Net, such as `MSDMConfig`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another model.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         unet = UNetConfig(**_tuples(content.pop("unet"), UNetConfig))
-        return MSDMConfig(**_tuples(content, MSDMConfig), unet=unet)
+        return kind(**_tuples(content, kind), unet=unet)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        name = kind.__name__.removesuffix("Config")
         raise CheckpointError(
-            f"{file}: no configuration of MSDM ({type(error).__name__}: {error}); copy the folder again"
+            f"{file}: no configuration of {name} ({type(error).__name__}: {error}); copy the folder again"
         ) from error
     except UsageError as error:
         raise CheckpointError(f"{file}: {error}") from error

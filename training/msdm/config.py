@@ -44,6 +44,11 @@ class MSDMTraining:
     bfloat16: bool = True
     seed: int = 0
 
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """Channels and samples of a window."""
+        return len(self.model.stems), self.model.length
+
 
 def load_msdm_config(path: Path, changes: Sequence[str] = ()) -> MSDMTraining:
     """Read a TOML file of differences from what is published, with tables ``[model]`` and ``[model.unet]``.

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from cocola_metric.errors import UsageError
 
+from .preconditioning import precondition
 from .unet import UNet, UNetConfig
 
 
@@ -51,9 +51,7 @@ class MSDM(nn.Module):
         self.unet = UNet(config.unet)
 
     def forward(self, x: Tensor, sigma: Tensor | float) -> Tensor:
-        """Estimate the stems without their noise, by the preconditioning of EDM (Karras et al. 2022, Eq. 7).
-
-        D(x; σ) = c_skip x + c_out F(c_in x; c_noise), clamped to [-1, 1] as MSDM does.
+        """Estimate the stems without their noise, by `precondition`.
 
         Args:
             x: stems with Gaussian noise.
@@ -68,9 +66,4 @@ class MSDM(nn.Module):
         stems, stride = len(self.config.stems), self.config.unet.stride
         if x.ndim != 3 or x.shape[1] != stems or x.shape[2] % stride:
             raise UsageError(f"x must have the shape (batch, {stems}, a multiple of {stride}); got {tuple(x.shape)}")
-        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
-        wide, variance = level[:, None, None], self.config.sigma_data**2
-        total = wide.square() + variance
-        predicted: Tensor = self.unet(x * total.rsqrt(), level.log() / 4)
-        scaled = predicted * (wide * self.config.sigma_data * total.rsqrt())
-        return torch.addcmul(scaled, x, variance / total).clamp(-1, 1)
+        return precondition(self.unet, x, sigma, self.config.sigma_data)

@@ -14,8 +14,9 @@ from ..corpora import StemBank
 from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .checkpoint import save_msdm
 from .config import MSDMTraining, load_msdm_config
-from .loss import Denoising, Noise, draw_noise
+from .loss import Denoising
 from .network import MSDM
+from .noise import Noise, draw_noise
 from .stems import Resampler, StemDraws, StemTrack, open_stems
 
 STEPS_BETWEEN_LINES = 50

@@ -94,17 +94,19 @@ class UNet(nn.Module):
         )
         self.to_out = _Patcher(ResNet(inner, config.stems, features, min(config.patch, config.stems)))
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor | None = None) -> Tensor:
         """Apply the network.
 
         Args:
             x: noisy stems, scaled.
             time: time of each item; for MSDM a quarter of the logarithm of its noise level.
+            condition: embedding that is added to that of the time, as GMSDI does for tags.
 
         Shape:
-            (B, N, L), (B,) -> (B, N, L), L a multiple of ``config.stride``.
+            (B, N, L), (B,), (B, 4 ``config.channels``) -> (B, N, L), L a multiple of ``config.stride``.
         """
-        mapping = self.to_mapping(self.to_time(time))
+        embedded = self.to_time(time)
+        mapping = self.to_mapping(embedded if condition is None else embedded + condition)
         patches = _fold(self.to_in(x, mapping), self.config.patch)  # (B, C, L / patch)
         h, skips = patches, []
         for down in self.downsamples:

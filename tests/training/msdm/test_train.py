@@ -26,8 +26,9 @@ from cocola_metric.training.msdm import commands, train
 from cocola_metric.training.msdm import stems as msdm_data
 from cocola_metric.training.msdm.checkpoint import load_msdm
 from cocola_metric.training.msdm.config import MSDMTraining, load_msdm_config
-from cocola_metric.training.msdm.loss import Denoising, Noise, draw_noise
+from cocola_metric.training.msdm.loss import Denoising
 from cocola_metric.training.msdm.network import MSDM, MSDMConfig
+from cocola_metric.training.msdm.noise import Noise, draw_noise
 from cocola_metric.training.msdm.stems import Resampler, StemDraws, StemTrack, channels_of, open_stems
 from cocola_metric.training.msdm.unet import UNetConfig
 from cocola_metric.training.runs.clock import Clock, scheduled_rate

@@ -1,0 +1,5 @@
+"""GMSDI: a diffusion model of sub-mixes given their tags, its checkpoints, and its training."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
