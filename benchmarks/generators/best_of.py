@@ -52,7 +52,7 @@ class BestOf:
         return Generated(best.samples, best.sample_rate, tuple(norms))
 
     def _norm(self, query: Query, answer: Generated, audio: ConditioningAudio) -> float:
-        part = fit_length(answer.samples, query, answer.sample_rate, f"{self.name}: the answer")
+        part = fit_length(answer.mix, query, answer.sample_rate, f"{self.name}: the answer")
         if self.content == "full_mix":
             part = accompaniment_of(part, audio.conditioning(query, answer.sample_rate), self.content)
         return float(np.linalg.norm(part.astype(np.float64)))

@@ -1,4 +1,4 @@
-"""CompoNet as a generator of Table 3: it is given the conditioning as one mix, and the tags of both sides."""
+"""CompoNet as a generator of all tasks: it is given the conditioning as one mix, and the tags of both sides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,12 +13,14 @@ from torch import Tensor
 
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.identity import file_sha256
+from cocola_metric.training.paper import Task
 
 from ..queries import ConditioningAudio, Query
-from .content import Content
+from .content import Content, content_of
 from .folder import Generated
 from .protocol import row_name
 
+Samples = NDArray[np.float32]
 OFFICIAL_STEPS = 150
 ADAPTER_FILE = "componet.safetensors"
 
@@ -59,14 +61,16 @@ class Answering:
 class CompoNetGenerator:
     """CompoNet on AudioLDM2, or on a small model of its shape.
 
+    It makes one sub-mix at a time. Where stems are asked for one by one, each is a question of its own: stems to be
+    separated are each asked of the mixture; where nothing is given, each stem is asked to fit those made before it.
+
     Attributes:
         base: pipeline and text encoders, on the device that computes.
         componet: network that predicts the noise.
         weights: hashes of base and adapter.
         answering: settings of the answers.
+        content: content of the answers, stems for tasks that need them.
     """
-
-    content: Content = "accompaniment"
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class CompoNetGenerator:
         answering: Answering,
         encoder: Any = None,
         name: str = "CompoNet",
+        task: Task = Task.AG,
     ) -> None:
         """Make a generator of loaded networks.
 
@@ -86,7 +91,9 @@ class CompoNetGenerator:
             answering: settings of the answers.
             encoder: `CocolaModel` for guidance; None without guidance.
             name: name of its row: "CompoNet" with released weights, "CompoNet, small, ours" with our small ones.
+            task: task of the queries.
         """
+        self.content: Content = content_of(task)
         self.base, self.componet, self.weights, self.answering = base, componet, dict(weights), answering
         self.encoder, self.name = encoder, name
 
@@ -114,22 +121,46 @@ class CompoNetGenerator:
         answers: dict[int, Generated] = {}
         for seconds, group in groupby(order, key=lambda place: self._seconds(queries[place])):
             places = list(group)
-            made = self._generate([queries[place] for place in places], audio, seconds, rng)
-            answers |= dict(zip(places, made, strict=True))
-        return [answers[place] for place in range(len(queries))]
+            asked = [queries[place] for place in places]
+            given = [_given(query, audio, seconds) for query in asked]
+            draw = self._draw_stems if self.content == "stems" else self._draw
+            answers |= zip(places, draw(asked, given, seconds, rng), strict=True)
+        return [Generated(answers[place], self._rate) for place in range(len(queries))]
+
+    @property
+    def _rate(self) -> int:
+        from cocola_metric.training.componet import SAMPLE_RATE
+
+        return SAMPLE_RATE
 
     def _seconds(self, query: Query) -> float:
         return self.answering.seconds or query.seconds
 
-    def _generate(
-        self, queries: Sequence[Query], audio: ConditioningAudio, seconds: float, rng: np.random.Generator
-    ) -> list[Generated]:
+    def _draw_stems(
+        self, queries: Sequence[Query], given: Sequence[Samples], seconds: float, rng: np.random.Generator
+    ) -> list[Samples]:
+        """Draw the stems of each query one by one, (N, L); the k-th stems of all queries together."""
+        made: list[list[Samples]] = [[] for _ in queries]
+        for place in range(max(len(query.accompaniment.parts) for query in queries)):
+            left = [number for number, query in enumerate(queries) if len(query.accompaniment.parts) > place]
+            alone = [_one_stem(queries[number], place) for number in left]
+            alone_given = [
+                np.sum([given[number], *(made[number] if queries[number].task is Task.UG else [])], axis=0)
+                for number in left
+            ]
+            for number, stem in zip(left, self._draw(alone, alone_given, seconds, rng), strict=True):
+                made[number].append(stem)
+        return [np.stack(stems) for stems in made]
+
+    def _draw(
+        self, queries: Sequence[Query], heard: Sequence[Samples], seconds: float, rng: np.random.Generator
+    ) -> list[Samples]:
+        """Draw one sub-mix for each query and its given mix, (L,) each."""
         from cocola_metric.training.componet import ROWS, SAMPLE_RATE, decode_audio, encode_audio, generate_latents
 
         vae, how = self.base.pipeline.vae, self.answering
         device = next(vae.parameters()).device
         length = round(seconds * SAMPLE_RATE)
-        heard = [_given(query, audio, SAMPLE_RATE, seconds) for query in queries]
         given = torch.from_numpy(np.stack(heard)).to(device) * how.gain  # (B, L)
         seeds = [int(seed) for seed in rng.integers(2**63, size=2)]
         drawn = torch.Generator(device).manual_seed(seeds[0]) if how.posterior else None
@@ -140,7 +171,7 @@ class CompoNetGenerator:
             predictor = self._predictor(given / how.gain)
             latents = generate_latents(self.base, predictor, prompts, condition, noise, steps=how.steps)
             waveforms = decode_audio(vae, self.base.pipeline.vocoder, latents.float(), samples=length)
-        return [Generated(samples, SAMPLE_RATE) for samples in (waveforms / how.gain).float().cpu().numpy()]
+        return list((waveforms / how.gain).float().cpu().numpy())
 
     def _predictor(self, given: Tensor) -> Any:
         """Return the network that predicts the noise, guided towards the given mixes (B, L) if guidance is on."""
@@ -151,7 +182,7 @@ class CompoNetGenerator:
         return Guided(self.componet, self.base.pipeline, self.encoder, given, self.answering.guidance)
 
 
-def make_componet(argument: str, device: str = "cpu") -> CompoNetGenerator:
+def make_componet(argument: str, device: str = "cpu", task: Task = Task.AG) -> CompoNetGenerator:
     """Make the generator from what follows the colon in "componet:BASE,adapter=FILE,steps=200".
 
     Args:
@@ -159,6 +190,7 @@ def make_componet(argument: str, device: str = "cpu") -> CompoNetGenerator:
             (``training/componet/small_files.py``), which holds its adapter; then ``adapter=FILE``, a released .ckpt or
             a file of the training command ``componet``, and fields of `Answering`.
         device: device, in torch's words.
+        task: task of the queries.
 
     Raises:
         CheckpointError: the weights cannot be loaded.
@@ -186,7 +218,7 @@ def make_componet(argument: str, device: str = "cpu") -> CompoNetGenerator:
         loaded = checkpoints.load(answering.encoder)
         encoder, weights["encoder"] = loaded.model.to(device).requires_grad_(False), loaded.sha256
     name = row_name("CompoNet", released=adapter.suffix != ".safetensors", small=base.tags is not None)
-    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, encoder, name)
+    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, encoder, name, task)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -209,8 +241,17 @@ def _identity(folder: Path, place: str) -> str:
     return " ".join(f"{file.relative_to(folder).as_posix()}:{file_sha256(file)[:16]}" for file in files)
 
 
-def _given(query: Query, audio: ConditioningAudio, rate: int, seconds: float) -> NDArray[np.float32]:
+def _given(query: Query, audio: ConditioningAudio, seconds: float) -> Samples:
     """Return m_Y; silence where Y is empty (unconditional generation)."""
-    if not query.conditioning.parts:
-        return np.zeros(round(seconds * rate), np.float32)
-    return audio.conditioning(query, rate, seconds=seconds)
+    from cocola_metric.training.componet import SAMPLE_RATE
+
+    return audio.conditioning(query, SAMPLE_RATE, seconds=seconds)
+
+
+def _one_stem(query: Query, place: int) -> Query:
+    """Return the question for one stem; where nothing is given, the stems before it are."""
+    parts = query.accompaniment.parts
+    given = query.conditioning
+    if query.task is Task.UG:
+        given = replace(given, parts=parts[:place])
+    return replace(query, conditioning=given, accompaniment=replace(query.accompaniment, parts=(parts[place],)))

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cocola_metric.errors import UsageError
+from cocola_metric.training.paper import Task
 
 from ..queries import ConditioningAudio, Query, QueryAudio, limit_band
-from .content import Content
+from .content import Content, content_of
 from .folder import Generated
+from .made_part import answer_with, real_part
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,17 @@ class Artefacts:
 
 @dataclass(frozen=True)
 class Degraded:
-    """The real accompaniment with `Artefacts`: perfectly coherent, but audibly damaged."""
+    """The real music of what has to be made (``made_part``) with `Artefacts`: perfectly coherent, audibly damaged."""
 
     audio: QueryAudio
     artefacts: Artefacts = Artefacts()
     name: str = "Degraded"
-    content: Content = "accompaniment"
+    task: Task = Task.AG
+
+    @property
+    def content(self) -> Content:
+        """Stems for tasks that need them."""
+        return content_of(self.task)
 
     def unsupported(self, query: Query) -> None:
         """Every query has an answer."""
@@ -54,7 +61,10 @@ class Degraded:
         answers = []
         for query in queries:
             rate = self.audio.target_rate(query)
-            answers.append(Generated(degrade(self.audio.target(query, rate), rate, self.artefacts, rng), rate))
+            made = real_part(query, self.audio, rate)
+            rows = [degrade(row, rate, self.artefacts, rng) for row in np.atleast_2d(made)]
+            made = np.stack(rows).reshape(made.shape)
+            answers.append(Generated(answer_with(made, query, self.audio, rate), rate))
         return answers
 
 
@@ -75,7 +85,7 @@ def _rms(samples: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def make_degraded(argument: str, audio: QueryAudio) -> Degraded:
+def make_degraded(argument: str, audio: QueryAudio, task: Task = Task.AG) -> Degraded:
     """Make the generator from what follows the colon in "degraded:band=4000,snr=0"; nothing means the defaults.
 
     Raises:
@@ -92,4 +102,4 @@ def make_degraded(argument: str, audio: QueryAudio) -> Degraded:
         except ValueError:
             raise UsageError(f"degraded: a setting must be band=HZ or snr=DB; got {text!r}") from None
     name = f"Degraded ({argument})" if argument else "Degraded"
-    return Degraded(audio, replace(Artefacts(), **settings), name)
+    return Degraded(audio, replace(Artefacts(), **settings), name, task)

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from cocola_metric.identity import file_sha256
@@ -21,7 +22,7 @@ from .folder import write_about, write_wav_whole
 def export_query(
     query: Query, audio: ConditioningAudio, out: Path, *, sample_rate: int | None = None, seconds: float | None = None
 ) -> Path:
-    """Write the folder of a query; of the real accompaniment it holds the tags only.
+    """Write the folder of a query; of what is asked for it holds the tags only. Where nothing is given, no audio is.
 
     Args:
         query: query of a manifest.
@@ -43,7 +44,8 @@ def export_query(
     stems = audio.conditioning_stems(query, rate, seconds=seconds)
     for tag, samples in stems.items():
         write_wav_whole(folder / "stems" / f"{tag}.wav", samples, rate)
-    write_wav_whole(folder / "conditioning.wav", sum(list(stems.values())[1:], next(iter(stems.values()))), rate)
+    if stems:
+        write_wav_whole(folder / "conditioning.wav", np.sum(list(stems.values()), axis=0), rate)
     write_text_whole(folder / "prompt.txt", query.prompt + "\n")
     write_text_whole(folder / "query.json", json.dumps(query_as_json(query), indent=2) + "\n")
     return folder

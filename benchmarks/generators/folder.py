@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
-from cocola_metric.audio import open_file
+from cocola_metric.audio import AudioFile, open_file
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.json_files import json_text, read_json
 from cocola_metric.whole_files import write_text_whole, written_whole
@@ -30,7 +31,7 @@ class Generated:
     """Audio that a generator made for a query.
 
     Attributes:
-        samples: mono audio, (L,).
+        samples: audio, (L,), or one row for each part that is asked for, (N, L).
         sample_rate: sample rate, in Hz.
         norms: L2 norms of all candidates among which it was chosen; empty where there was no choice.
     """
@@ -38,6 +39,11 @@ class Generated:
     samples: NDArray[np.float32]
     sample_rate: int
     norms: tuple[float, ...] = ()
+
+    @property
+    def mix(self) -> NDArray[np.float32]:
+        """All parts together, (L,)."""
+        return self.samples if self.samples.ndim == 1 else np.asarray(self.samples.sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -64,16 +70,16 @@ class GeneratedFolder:
         return [query for query in queries if self.path(query) is None]
 
     def read(self, query: Query) -> Generated:
-        """Read the answer to a query: mono, at the rate of its file, cut to the length of the query.
+        """Read the answer to a query at the rate of its file, cut to the length of the query.
 
         Raises:
-            AudioError: there is no file, or it is damaged or too short.
+            AudioError: there is no file, it is damaged or too short, or it has not one channel for each stem.
         """
         path = self.path(query)
         if path is None:
             raise AudioError(f"{self.root}: no {query.id}.wav; generate it")
         file = open_file(path)
-        samples = np.concatenate(list(file.blocks()))
+        samples = _read_channels(file, query) if self.content == "stems" else np.concatenate(list(file.blocks()))
         return Generated(fit_length(samples, query, file.rate, str(path)), file.rate)
 
 
@@ -118,18 +124,33 @@ def fit_length(samples: NDArray[np.float32], query: Query, sample_rate: int, nam
     """Cut audio to the length of its query; audio a little too short is padded with silence.
 
     Shape:
-        (L',) -> (L,), L = round(seconds * sample_rate).
+        (..., L') -> (..., L), L = round(seconds * sample_rate).
 
     Raises:
         AudioError: the audio is shorter than the query by more than 0.1 s.
     """
     length = round(query.seconds * sample_rate)
-    if length - len(samples) > SHORTFALL * sample_rate:
+    missing = length - samples.shape[-1]
+    if missing > SHORTFALL * sample_rate:
         raise AudioError(
-            f"{name} lasts {len(samples) / sample_rate:.3f} s, and the query {query.id} {query.seconds:g} s; "
+            f"{name} lasts {samples.shape[-1] / sample_rate:.3f} s, and the query {query.id} {query.seconds:g} s; "
             "generate at least as much"
         )
-    return np.pad(samples[:length], (0, max(0, length - len(samples))))
+    return np.pad(samples[..., :length], [(0, 0)] * (samples.ndim - 1) + [(0, max(0, missing))])
+
+
+def _read_channels(file: AudioFile, query: Query) -> NDArray[np.float32]:
+    """Read a file whose channels are the parts that are asked for: (N, L)."""
+    parts = query.accompaniment.tags
+    if file.channels != len(parts):
+        raise AudioError(
+            f"{file.path}: has {file.channels} channels, and the query asks for {len(parts)} stems "
+            f"({', '.join(parts)}); write one channel for each, in this order"
+        )
+    for _ in file.blocks():  # checks that all samples are there, and finite
+        pass
+    samples, _ = soundfile.read(file.path, dtype="float32", always_2d=True)
+    return np.ascontiguousarray(samples.T)
 
 
 def accompaniment_of(
@@ -156,7 +177,7 @@ def mix_of(generated: NDArray[np.float32], conditioning: NDArray[np.float32], co
 
 
 def write_wav_whole(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
-    """Write 32-bit float WAV, whole or not at all."""
+    """Write 32-bit float WAV, whole or not at all; rows of samples become channels."""
     with wav_written_whole(path, samples, sample_rate):
         pass
 
@@ -168,5 +189,5 @@ def wav_written_whole(path: Path, samples: NDArray[np.float32], sample_rate: int
     Nothing waits until the disk has the file: an incomplete answer is recognised by its checksum, and made again.
     """
     with written_whole(path, durable=False) as unfinished:
-        wavfile.write(unfinished, sample_rate, np.ascontiguousarray(samples, np.float32))  # soundfile adds the time
+        wavfile.write(unfinished, sample_rate, np.ascontiguousarray(samples.T, np.float32))  # soundfile adds the time
         yield unfinished

@@ -1,4 +1,4 @@
-"""MSDM as a generator of Table 3: it is given the stems of the conditioning; those it draws are summed."""
+"""MSDM as a generator: unconditional generation, accompaniments to given stems, and source separation (Table 1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,43 +11,56 @@ from torch import Tensor
 
 from cocola_metric.errors import UsageError
 from cocola_metric.training.msdm import MSDM, MSDMConfig, load_msdm, msdm_sha256
+from cocola_metric.training.paper import Task
 
 from ..queries import ConditioningAudio, Query, Submix
-from .content import Content
+from .content import Content, content_of
 from .folder import Generated
-from .msdm_sampler import PARTIAL, Sampling, generate_stems
+from .msdm_sampler import PARTIAL, SEPARATION, UNCONDITIONAL, Sampling, generate_stems, separate_stems
 from .protocol import row_name
+
+SCHEDULES = {Task.UG: UNCONDITIONAL, Task.AG: PARTIAL, Task.SS: SEPARATION}
+"""The tasks that MSDM claims, and their published schedules."""
 
 
 @dataclass(frozen=True)
 class MSDMGenerator:
-    """Partial generation by MSDM.
+    """MSDM, which draws all of its stems at once.
 
-    The model reads the stems of the conditioning one by one, from the query's start on, as long as the model's own
-    window, which is longer than the query. It also draws stems that are neither given nor asked for; they are left out
-    of the answer. The paper takes the best of 12 answers: wrap it in `BestOf`.
+    For accompaniments it is given the stems of the conditioning one by one; where nothing is given, it draws a whole
+    band; for separation it is given the mixture. It reads from the query's start on, as long as the model's own window,
+    which is longer than the query. Stems that it draws and nobody asked for are left out of the answer. The paper takes
+    the best of 12 accompaniments: wrap it in `BestOf`.
 
     Attributes:
         model: network in evaluation mode, on the device that computes.
         weights_sha256: hash of its weights.
         sampling: schedule of the sampler.
         name: name of its row: "MSDM" with the released weights, "MSDM, small, ours" with our small ones.
+        task: task of the queries.
     """
 
     model: MSDM
     weights_sha256: str
     sampling: Sampling = PARTIAL
     name: str = "MSDM"
-    content: Content = "accompaniment"
+    task: Task = Task.AG
+
+    @property
+    def content(self) -> Content:
+        """Stems for tasks that need them."""
+        return content_of(self.task)
 
     def unsupported(self, query: Query) -> str | None:
-        """Return a reason if a query is too long, names other stems, or asks for a stem that is given already."""
+        """Return a reason if MSDM does not claim the task, or a query is too long or names other or given stems."""
         config = self.model.config
+        if query.task not in SCHEDULES:
+            return f"MSDM does not claim {query.task}"
         given, wanted = _instruments(query.conditioning), _instruments(query.accompaniment)
         foreign = sorted((given | wanted) - set(config.stems))
         if foreign:
             return f"MSDM plays {', '.join(config.stems)}, not {', '.join(foreign)}"
-        if given & wanted:
+        if query.task is Task.AG and given & wanted:
             return f"MSDM plays one {sorted(given & wanted)[0]}, which is given"
         if round(query.seconds * config.sample_rate) > config.length:
             return f"MSDM plays {config.seconds:.3f} s, not {query.seconds:g} s"
@@ -67,16 +80,27 @@ class MSDMGenerator:
         config = self.model.config
         device = next(self.model.parameters()).device
         heard = [self._given(query, audio) for query in queries]
-        given = torch.stack([stems for stems, _ in heard])  # (B, N, L)
+        given = torch.stack([stems for stems, _ in heard]).to(device)  # (B, N, L)
         mask = torch.stack([known for _, known in heard])  # (B, N)
         noise = torch.Generator().manual_seed(int(rng.integers(2**63)))
         with torch.inference_mode():
-            drawn = generate_stems(self.model, given.to(device), mask, self.sampling, rng=noise).cpu()
-        answers = []
-        for query, stems in zip(queries, drawn, strict=True):
-            wanted = [config.stems.index(instrument) for instrument in sorted(_instruments(query.accompaniment))]
-            answers.append(Generated(stems[wanted].sum(dim=0).numpy(), config.sample_rate))
-        return answers
+            if self.task is Task.SS:
+                drawn = separate_stems(self.model, given.sum(dim=1), len(config.stems), self.sampling, rng=noise)
+            else:
+                drawn = generate_stems(self.model, given, mask, self.sampling, rng=noise)
+        return [
+            Generated(self._wanted(query, stems).numpy(), config.sample_rate)
+            for query, stems in zip(queries, drawn.cpu(), strict=True)
+        ]
+
+    def _wanted(self, query: Query, stems: Tensor) -> Tensor:
+        """Return the stems that are asked for, (N, L) or (L,); of several of one instrument, the first plays all."""
+        names = [_instrument(tag) for tag in query.accompaniment.tags]
+        if self.content != "stems":
+            return stems[sorted({self.model.config.stems.index(name) for name in names})].sum(dim=0)
+        rows = torch.stack([stems[self.model.config.stems.index(name)] for name in names])
+        rows[[place for place, name in enumerate(names) if name in names[:place]]] = 0
+        return rows
 
     def _given(self, query: Query, audio: ConditioningAudio) -> tuple[Tensor, Tensor]:
         """Return the given stems, (N, L), and which of the model's stems they are, (N,)."""
@@ -89,12 +113,13 @@ class MSDMGenerator:
         return stems, mask
 
 
-def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
+def make_msdm(argument: str, device: str = "cpu", task: Task = Task.AG) -> MSDMGenerator:
     """Make the generator from what follows the colon in "msdm:WEIGHTS,steps=64,resamples=4".
 
     Args:
         argument: released .ckpt file, or folder that ``training.msdm.save_msdm`` wrote; then fields of `Sampling`.
         device: device, in torch's words.
+        task: task of the queries, which has a published schedule.
 
     Raises:
         CheckpointError: the weights cannot be loaded.
@@ -103,11 +128,11 @@ def make_msdm(argument: str, device: str = "cpu") -> MSDMGenerator:
     place, *settings = argument.split(",")
     if not place:
         raise UsageError("the generator msdm needs weights; write msdm:FILE.ckpt or msdm:DIR")
-    sampling = replace(PARTIAL, **dict(_setting(text) for text in settings))
+    sampling = replace(SCHEDULES.get(task, PARTIAL), **dict(_setting(text) for text in settings))
     path = Path(place).expanduser()
     model = load_msdm(path).to(device)
     name = row_name("MSDM", released=path.is_file(), small=model.config != MSDMConfig())
-    return MSDMGenerator(model, msdm_sha256(path), sampling, name)
+    return MSDMGenerator(model, msdm_sha256(path), sampling, name, task)
 
 
 def _setting(text: str) -> tuple[str, Any]:

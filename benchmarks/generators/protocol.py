@@ -6,17 +6,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..queries import ConditioningAudio, Query, QueryAudio
+from cocola_metric.training.paper import Task
+
+from ..queries import ConditioningAudio, Query, QueryAudio, task_of_manifest
 from .content import Content
 from .folder import Generated
 
 
 class Generator(Protocol):
-    """A system that makes an accompaniment to given music.
+    """A system that answers queries of a task: an accompaniment to given music, its stems, an edited mix.
 
     Attributes:
         name: name of its row in Table 3.
-        content: content of its audio, "accompaniment" or "full_mix".
+        content: content of its audio, as `content_of` has it for the task of the queries.
     """
 
     @property
@@ -39,6 +41,9 @@ class Generator(Protocol):
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Answer queries, at any sample rate, each at least as long as its query.
+
+        The task is ``query.task``. Where the content is "stems", an answer has one row for each part of
+        ``query.accompaniment``, in the order of its tags, (N, L); otherwise it is the sum of all parts, (L,).
 
         Args:
             queries: queries of one batch, all supported.
@@ -71,3 +76,8 @@ class Setting:
     queries_sha256: str
     device: str = "cpu"
     queries: Sequence[Query] = ()
+
+    @property
+    def task(self) -> Task:
+        """The task of all queries."""
+        return task_of_manifest(self.queries)

@@ -13,31 +13,31 @@ if TYPE_CHECKING:  # --help lists the names
 def _ground_truth(argument: str, setting: "Setting") -> "Generator":
     from .real_music import GroundTruth
 
-    return GroundTruth(setting.audio)
+    return GroundTruth(setting.audio, setting.task)
 
 
 def _random(argument: str, setting: "Setting") -> "Generator":
     from .real_music import Random
 
-    return Random(setting.audio)
+    return Random(setting.audio, setting.task)
 
 
 def _degraded(argument: str, setting: "Setting") -> "Generator":
     from .degraded import make_degraded
 
-    return make_degraded(argument, setting.audio)
+    return make_degraded(argument, setting.audio, setting.task)
 
 
 def _noise(argument: str, setting: "Setting") -> "Generator":
     from .controls import Noise
 
-    return Noise(setting.audio)
+    return Noise(setting.audio, setting.task)
 
 
 def _echo(argument: str, setting: "Setting") -> "Generator":
     from .controls import Echo
 
-    return Echo()
+    return Echo(setting.audio, setting.task)
 
 
 def _folder(argument: str, setting: "Setting") -> "Generator":
@@ -59,13 +59,13 @@ def _swapped(argument: str, setting: "Setting") -> "Generator":
 def _msdm(argument: str, setting: "Setting") -> "Generator":
     from .msdm import make_msdm
 
-    return make_msdm(argument, setting.device)
+    return make_msdm(argument, setting.device, setting.task)
 
 
 def _componet(argument: str, setting: "Setting") -> "Generator":
     from .componet import make_componet
 
-    return make_componet(argument, setting.device)
+    return make_componet(argument, setting.device, setting.task)
 
 
 GENERATORS: dict[str, Callable[[str, "Setting"], "Generator"]] = {

@@ -47,15 +47,11 @@ class ConditioningAudio:
         self, query: Query, sample_rate: int, *, seconds: float | None = None
     ) -> dict[str, NDArray[np.float32]]:
         """Return the parts of m_Y one by one, by tag, for systems that want separate stems: (L,) each."""
-        given = query.conditioning
-        return {
-            part.tag: self._read(Submix(given.track, given.start, given.seconds, (part,)), sample_rate, seconds)
-            for part in given.parts
-        }
+        return self._stems(query.conditioning, sample_rate, seconds)
 
     def native_rate(self, query: Query) -> int:
-        """Return the highest sample rate of the conditioning's files, in Hz."""
-        return self._rate(query.conditioning)
+        """Return the highest sample rate of the conditioning's files, in Hz; of those asked for if nothing is given."""
+        return self._rate(query.conditioning if query.conditioning.parts else query.accompaniment)
 
     def fingerprint(self, query: Query, *, seconds: float | None = None) -> str:
         """Return a hash of the conditioning's samples in its files, over as many seconds as are read."""
@@ -65,6 +61,12 @@ class ConditioningAudio:
         length = submix.seconds if seconds is None else seconds
         mix = read_mix(self._find(submix), submix.start, length, sample_rate)
         return mix if self.band is None else limit_band(mix, sample_rate, self.band)
+
+    def _stems(self, submix: Submix, sample_rate: int, seconds: float | None = None) -> dict[str, NDArray[np.float32]]:
+        return {
+            part.tag: self._read(Submix(submix.track, submix.start, submix.seconds, (part,)), sample_rate, seconds)
+            for part in submix.parts
+        }
 
     def _rate(self, submix: Submix) -> int:
         return native_rate(self._find(submix))
@@ -87,6 +89,18 @@ class QueryAudio(ConditioningAudio):
     def target(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
         """Return the real sub-mix of the parts that are asked for, m_X: (L,)."""
         return self._read(query.accompaniment, sample_rate)
+
+    def target_stems(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
+        """Return the real parts that are asked for one by one, in the order of their tags: (N, L)."""
+        return np.stack(list(self._stems(query.accompaniment, sample_rate).values()))
+
+    def kept(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
+        """Return the real sub-mix of the parts that are given and asked for: (L,), silence if there are none."""
+        return self._read(query.kept, sample_rate)
+
+    def added(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
+        """Return the real sub-mix of the parts that are asked for and not given: (L,), silence if there are none."""
+        return self._read(query.added, sample_rate)
 
     def donor(self, query: Query, sample_rate: int) -> NDArray[np.float32]:
         """Return the sub-mix of another track: (L,)."""

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from cocola_metric.dispatch import new_parser, reporting
 from cocola_metric.training.corpora import CORPORA
+from cocola_metric.training.paper import Task
 
 from .manifest import COUNT
+
+TASKS = [task.name for task in Task if task is not Task.ID]
 
 
 def queries(arguments: Sequence[str] | None = None) -> None:
@@ -18,6 +21,9 @@ def queries(arguments: Sequence[str] | None = None) -> None:
     parser = new_parser("cocola_metric.benchmarks", "queries", queries.__doc__)
     parser.add_argument("corpus", help=f"reader:folder (readers: {', '.join(CORPORA)}), or a folder of stems")
     parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="the manifest to write")
+    parser.add_argument(
+        "--task", choices=TASKS, default="AG", help=f"task of all queries: {', '.join(TASKS)} (default: AG; Figure 3)"
+    )
     parser.add_argument("--split", default="test", help="split of the data set (default: test)")
     parser.add_argument("--name", help="name of the data set (default: its reader, or its folder's name)")
     parser.add_argument("--count", type=int, default=COUNT, help=f"queries (default: {COUNT})")

@@ -18,11 +18,13 @@ from tqdm import tqdm
 
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.training.corpora import Track, canonical_name, instrument_of, reader_of, stem_tags, tag_word
+from cocola_metric.training.paper import Task
 from cocola_metric.training.signal import SOUNDING_POWER
 
 from .audio import find_stems, note_corpus, open_tracks
 from .hashed_draws import HashedDraws
 from .manifest import COUNT, GAIN, Part, Query, Submix, make_query, write_queries
+from .sides import SIDES
 from .stem_windows import native_rate, read_mix
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ STARTS_PER_SECOND = 10
 """Windows start at tenths of a second: whole samples at every usual rate, and exact in JSON."""
 ATTEMPTS = 32
 """Windows of a track that are tried before it is given up."""
+NUMBERS = {2: "two", 3: "three"}
 MOST_OVERLAP = 0.5
 """Share that two windows of a track have in common at most, where the track is long enough."""
 
@@ -57,11 +60,12 @@ def draw_queries(
     seconds: float = 10.24,
     seed: int = 0,
     instruments: Sequence[str] | None = None,
+    task: Task = Task.AG,
 ) -> list[Query]:
     """Draw queries, spread evenly over the tracks; a larger count begins with the queries of a smaller one.
 
-    Y is a random non-empty subset of the parts that sound in a window (above -45 dBFS), and X is one of the rest
-    (section 5.2). The size of Y is uniform, then that of X among the parts that Y leaves.
+    Both sides are drawn from the parts that sound in a window (above -45 dBFS), as `SIDES` has it for the task. For
+    accompaniment generation, Y is a random non-empty subset of them, and X is one of the rest (section 5.2).
 
     Args:
         tracks: tracks of one split of one data set.
@@ -71,19 +75,24 @@ def draw_queries(
         seconds: length of the windows, in seconds.
         seed: seed of all draws.
         instruments: instruments to keep, the stems of each summed to one part; None keeps all stems.
+        task: task of all queries.
 
     Raises:
-        AudioError: fewer than two tracks have a window in which two parts sound.
-        UsageError: ``count`` is below 1, or ``seconds`` is not above 0.
+        AudioError: fewer than two tracks have a window in which enough parts sound.
+        UsageError: ``count`` is below 1, ``seconds`` is not above 0, or there are no queries of the task.
     """
+    if task not in SIDES:
+        raise UsageError(f"task must be one of {', '.join(one.name for one in SIDES)}; got {task.name}")
     if count < 1 or not seconds > 0:
         raise UsageError(f"count must be 1 or more and seconds above 0; got {count} queries of {seconds} s")
     seconds = float(seconds)  # 10 and 10.0 are one length, and have to be one in the manifest
     candidates = [Candidate(track, parts_of(track, instruments)) for track in tracks]
-    usable = [one for one in candidates if len(one.parts) >= 2 and one.track.seconds >= seconds]
+    least = SIDES[task].least
+    enough = f"{NUMBERS[least]} stems"
+    usable = [one for one in candidates if len(one.parts) >= least and one.track.seconds >= seconds]
     if len(usable) < len(candidates):
         gone = len(candidates) - len(usable)
-        logger.warning("%d of %d tracks left out: under %g s, or under two stems", gone, len(candidates), seconds)
+        logger.warning("%d of %d tracks left out: under %g s, or under %s", gone, len(candidates), seconds, enough)
     order = deque(sorted(usable, key=lambda one: HashedDraws(seed, "order", one.name).below(2**256)))
     queries: list[Query] = []
     starts: dict[str, list[float]] = {one.name: [] for one in usable}
@@ -92,25 +101,27 @@ def draw_queries(
             chosen = order.popleft()
             earlier = starts[chosen.name]
             draws = HashedDraws(seed, "query", chosen.name, len(earlier))
-            window = _draw_window(chosen, seconds, draws, earlier, least=2)
+            window = _draw_window(chosen, seconds, draws, earlier, least=least)
             if window is None:
-                logger.warning("%s left out: no window found in which two stems sound", chosen.name)
+                logger.warning("%s left out: no window found in which %s sound", chosen.name, enough)
                 continue
             earlier.append(window[0])
-            conditioning, accompaniment = _draw_sides(chosen, window, seconds, draws)
+            start, parts = window
+            sides = SIDES[task].draw(parts, draws)
+            given, wanted = (Submix(chosen.name, start, seconds, tuple(side)) for side in sides)
             donor = _draw_donor(order, seconds, draws)
             order.append(chosen)
             if donor is None:
                 order.clear()
                 break
             fields = {"dataset": dataset, "split": split, "seed": seed, "gain": GAIN}
-            fields |= {"conditioning": conditioning, "accompaniment": accompaniment, "donor": donor}
+            fields |= {"conditioning": given, "accompaniment": wanted, "donor": donor}
             fields |= {"genre": chosen.track.genre}
             queries.append(make_query(len(queries), fields))
             progress.update()
     if len(queries) < count:
         raise AudioError(
-            f"{dataset}: fewer than two of {len(tracks)} tracks have {seconds:g} s in which two stems sound: "
+            f"{dataset}: fewer than two of {len(tracks)} tracks have {seconds:g} s in which {enough} sound: "
             "give more music or shorter windows"
         )
     return queries
@@ -174,18 +185,6 @@ def _sounding(candidate: Candidate, start: float, seconds: float) -> list[Part]:
     return sounding
 
 
-def _draw_sides(candidate: Candidate, window: Window, seconds: float, draws: HashedDraws) -> tuple[Submix, Submix]:
-    start, parts = window
-    size = 1 + draws.below(len(parts) - 1)
-    given = draws.subset(parts, size)
-    rest = [part for part in parts if part not in given]
-    wanted = draws.subset(rest, 1 + draws.below(len(rest)))
-    return (
-        Submix(candidate.name, start, seconds, tuple(given)),
-        Submix(candidate.name, start, seconds, tuple(wanted)),
-    )
-
-
 def _draw_donor(others: Iterable[Candidate], seconds: float, draws: HashedDraws) -> Submix | None:
     left = sorted(others, key=lambda one: one.name)
     while left:
@@ -207,11 +206,18 @@ def run(options: argparse.Namespace) -> None:
         seconds=options.seconds,
         seed=options.seed,
         instruments=options.instruments,
+        task=Task[options.task],
     )
     sha256 = write_queries(options.out, queries)
     note_corpus(options.out, options.corpus)
     tracks_used = len({query.conditioning.track for query in queries})
-    report = {"queries": len(queries), "tracks": tracks_used, "sha256": sha256, "out": str(options.out)}
+    report = {
+        "queries": len(queries),
+        "task": options.task,
+        "tracks": tracks_used,
+        "sha256": sha256,
+        "out": str(options.out),
+    }
     json.dump(report, sys.stdout)
     print()
 

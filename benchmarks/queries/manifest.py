@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from cocola_metric.errors import UsageError
 from cocola_metric.json_files import parsed_json
 from cocola_metric.names import path_part
 from cocola_metric.training.componet import prompt
+from cocola_metric.training.paper import Task, task_of
 from cocola_metric.whole_files import make_folder, write_bytes_whole
 
 GAIN = "mean"
@@ -46,7 +47,7 @@ class Submix:
         track: name of the track in its corpus.
         start: start of the window, in seconds from the beginning of the track.
         seconds: length of the window, in seconds.
-        parts: parts that are summed, one or more.
+        parts: parts that are summed; none only where nothing is given (unconditional generation).
     """
 
     track: str
@@ -69,7 +70,7 @@ class Submix:
 
 @dataclass(frozen=True)
 class Query:
-    """A question to a generator: given ``conditioning``, play ``accompaniment``.
+    """A question to a generator: given ``conditioning``, play ``accompaniment``; which task that is follows from both.
 
     Attributes:
         id: number in the manifest, and a hash of everything else: two queries of one id are the same.
@@ -78,7 +79,7 @@ class Query:
         seed: seed of the draws.
         gain: convention of level, "mean".
         conditioning: Y, the sub-mix that the generator is given.
-        accompaniment: X, the real accompaniment, which shares no part with Y.
+        accompaniment: X, the real sub-mix that is asked for.
         donor: sub-mix of a window of another track, the answer of the row Random.
         genre: genre of the track, for the prompt; empty if the data set names none.
     """
@@ -101,6 +102,23 @@ class Query:
     def seconds(self) -> float:
         """Length of the window, in seconds."""
         return self.conditioning.seconds
+
+    @property
+    def task(self) -> Task:
+        """The task between the two sets of parts (Figure 3)."""
+        return task_of(self.conditioning.parts, self.accompaniment.parts)
+
+    @property
+    def kept(self) -> Submix:
+        """The parts that are given and asked for, which an edited mix has to keep."""
+        given = self.conditioning.parts
+        return replace(self.accompaniment, parts=tuple(part for part in self.accompaniment.parts if part in given))
+
+    @property
+    def added(self) -> Submix:
+        """The parts that are asked for and not given, which have to be made."""
+        given = self.conditioning.parts
+        return replace(self.accompaniment, parts=tuple(part for part in self.accompaniment.parts if part not in given))
 
     @property
     def prompt(self) -> str:
@@ -162,6 +180,18 @@ def read_queries(path: Path) -> list[Query]:
     if not lines:
         raise UsageError(f"{path}: no queries in it; draw them again")
     return [_read_query(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def task_of_manifest(queries: Sequence[Query]) -> Task:
+    """Return the task of all queries of a manifest.
+
+    Raises:
+        UsageError: the queries are of several tasks.
+    """
+    tasks = sorted({query.task.name for query in queries})
+    if len(tasks) > 1:
+        raise UsageError(f"a manifest is of one task; got queries of {', '.join(tasks)}; draw one manifest for each")
+    return Task[tasks[0]] if tasks else Task.AG
 
 
 def _read_query(line: str, place: str) -> Query:

@@ -98,6 +98,47 @@ def test_all_tasks_are_answered(small: Path, queries: list[Query], audio: QueryA
     assert len({answer.samples.tobytes() for answer in answers}) == len(SIDES)
 
 
+def test_stems_are_asked_for_one_by_one(
+    small: Path, queries: list[Query], audio: QueryAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the mixture, where they are separated; each of those before it, where nothing is given."""
+    calls: list[tuple[list[str], list[np.ndarray]]] = []
+
+    def draw(self: CompoNetGenerator, asked: list[Query], given: list[np.ndarray], *_: object) -> list[np.ndarray]:
+        calls.append(([query.prompt for query in asked], given))
+        return [np.full(round(SECONDS * RATE), len(calls), np.float32) for _ in asked]
+
+    monkeypatch.setattr(CompoNetGenerator, "_draw", draw)
+    unconditional = [ask(queries[0], (), STEMS), ask(queries[1], (), STEMS[:2])]
+    answers = make_componet(f"{small},steps=2", task=Task.UG).generate(unconditional, audio, np.random.default_rng(0))
+    assert [answer.samples[:, 0].tolist() for answer in answers] == [[1, 2, 3], [1, 2]]
+    assert [prompts for prompts, _ in calls] == [
+        ["in: ; out: bass_1"] * 2,
+        ["in: bass_1; out: drums_1"] * 2,
+        ["in: bass_1, drums_1; out: guitar_1"],
+    ]
+    assert [given[0][0] for _, given in calls] == [0, 1, 3]
+    calls.clear()
+    separated = ask(queries[0], STEMS, STEMS[:2])
+    make_componet(f"{small},steps=2", task=Task.SS).generate([separated], audio, np.random.default_rng(0))
+    assert [prompts for prompts, _ in calls] == [
+        [f"in: bass_1, drums_1, guitar_1; out: {stem}_1"] for stem in STEMS[:2]
+    ]
+    for _, given in calls:
+        np.testing.assert_array_equal(given[0], audio.conditioning(separated, RATE))
+
+
+@pytest.mark.parametrize("task", [Task.UG, Task.SS])
+def test_stems_are_written_and_kept(small: Path, audio: QueryAudio, task: Task, tmp_path: Path) -> None:
+    queries = draw_queries(audio.tracks, dataset="bands", count=2, seconds=SECONDS, task=task)
+    componet = open_generator(f"componet:{small},steps=1", Setting(audio, "0", queries=queries))
+    for generated in (2, 0):
+        counts = generate_answers(queries, audio, componet, tmp_path, queries_sha256="0", batch_size=2)
+        assert counts.generated == generated
+    for query in queries:
+        assert soundfile.info(tmp_path / f"{query.id}.wav").channels == len(query.accompaniment.parts)
+
+
 def test_the_seed_decides(small: Path, queries: list[Query], audio: QueryAudio) -> None:
     componet = generator(small, "steps=2,posterior=1")
     first, again, other = (

@@ -15,16 +15,18 @@ from cocola_metric.benchmarks.generators.best_of import BestOf
 from cocola_metric.benchmarks.generators.folder import fit_length
 from cocola_metric.benchmarks.generators.generate import generate_answers
 from cocola_metric.benchmarks.generators.msdm import MSDMGenerator, make_msdm
-from cocola_metric.benchmarks.generators.msdm_sampler import PARTIAL, Sampling
+from cocola_metric.benchmarks.generators.msdm_sampler import PARTIAL, SEPARATION, UNCONDITIONAL, Sampling
 from cocola_metric.benchmarks.generators.protocol import row_name
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.training.msdm.checkpoint import msdm_sha256, save_msdm
+from cocola_metric.training.paper import Task
 
 SECONDS, FILE_RATE = 0.5, 16_000
 QUICK = Sampling(steps=2)
+EVERY = tuple(Part(f"{stem}_1", (stem,)) for stem in STEMS)
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,50 @@ def test_a_model_that_knows_the_band_answers_with_the_truth(bench: Bench) -> Non
         assert (answer.sample_rate, len(answer.samples)) == (RATE, LENGTH)
         cropped = fit_length(answer.samples, query, RATE, "answer")
         np.testing.assert_allclose(cropped, bench.audio.target(query, RATE), atol=1e-6)
+
+
+@pytest.mark.parametrize("task", [Task.UG, Task.SS])
+def test_a_model_that_knows_the_band_answers_with_its_stems(bench: Bench, task: Task) -> None:
+    (query,) = draw_queries(bench.audio.tracks, dataset="bands", count=1, seconds=SECONDS, task=task)
+    if task is Task.SS:  # what it knows has to add up to the mixture
+        query = replace(query, conditioning=replace(query.conditioning, parts=EVERY))
+    model = Oracle(whole_band(query, bench.audio))
+    oracle = MSDMGenerator(model, "", replace(SEPARATION, steps=64, churn=0.0), task=task)  # type: ignore[arg-type]
+    (answer,) = oracle.generate([query], bench.audio, np.random.default_rng(0))
+    assert oracle.content == "stems" and answer.samples.shape == (len(query.accompaniment.parts), LENGTH)
+    cropped = fit_length(answer.samples, query, RATE, "answer")
+    np.testing.assert_allclose(cropped, bench.audio.target_stems(query, RATE), atol=1e-3)
+
+
+def test_separated_stems_add_up_to_the_mixture(bench: Bench) -> None:
+    query = replace(bench.queries[0], conditioning=replace(bench.queries[0].conditioning, parts=EVERY))
+    query = replace(query, accompaniment=replace(query.accompaniment, parts=EVERY))
+    separator = replace(generator(replace(SEPARATION, steps=2)), task=Task.SS)
+    (answer,) = separator.generate([query], bench.audio, np.random.default_rng(0))
+    mixture = bench.audio.conditioning(query, RATE, seconds=TINY.seconds)
+    np.testing.assert_allclose(answer.samples.sum(axis=0), mixture, atol=1e-5)
+
+
+def test_one_instrument_under_two_tags_is_not_doubled(bench: Bench) -> None:
+    query = asking(bench.queries[0], "bass_1", "guitar_1")
+    two = (Part("guitar_1", ("guitar",)), Part("guitar_2", ("piano",)))
+    query = replace(query, accompaniment=replace(query.accompaniment, parts=two))
+    stems = torch.ones(len(STEMS), LENGTH)
+    assert generator()._wanted(query, stems).sum() == LENGTH
+    assert replace(generator(), task=Task.UG)._wanted(query, stems).sum(dim=1).tolist() == [LENGTH, 0]
+
+
+@pytest.mark.parametrize("task", [Task.EA, Task.ER])
+def test_editing_is_not_claimed(bench: Bench, task: Task) -> None:
+    queries = draw_queries(bench.audio.tracks, dataset="bands", count=2, seconds=SECONDS, task=task)
+    assert {generator().unsupported(query) for query in queries} == {f"MSDM does not claim {task}"}
+
+
+@pytest.mark.parametrize(("task", "published"), [(Task.UG, UNCONDITIONAL), (Task.AG, PARTIAL), (Task.SS, SEPARATION)])
+def test_each_task_has_its_published_schedule(tmp_path: Path, task: Task, published: Sampling) -> None:
+    save_msdm(tiny_msdm(), tmp_path)
+    assert make_msdm(str(tmp_path), task=task).sampling == published
+    assert make_msdm(f"{tmp_path},steps=3", task=task).sampling == replace(published, steps=3)
 
 
 def test_the_conditioning_is_given_and_all_else_is_free(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
