@@ -80,3 +80,27 @@ def musdb18hq(root: Path, train: Sequence[str], test: Sequence[str]) -> Path:
             for name in ("bass", "drums", "mixture", "other", "vocals"):
                 write_noise(root / split / track / f"{name}.wav", rate=44_100, channels=2)
     return root
+
+
+def ensembleset(
+    root: Path, pieces: Sequence[str], mixes: Sequence[str] = ("Close", "Mix_1"), home: str = "BBCSO_Ensembles"
+) -> Path:
+    """Each piece: two violins and a cello in every mix, and a mixture that somebody has added, 44.1 kHz stereo."""
+    for piece in pieces:
+        for mix in mixes:
+            for name in ("Violin_1", "Violin_2", "Cello", "mix"):
+                write_noise(root / home / piece / mix / f"{name}.flac", rate=44_100, channels=2)
+    return root
+
+
+def separated(root: Path, songs: Sequence[str], stems: Sequence[str], suffix: str = "wav") -> Path:
+    """<root>/<song>/<stem>.<suffix>, 44.1 kHz stereo."""
+    return stem_folder_of(root, songs, [f"{stem}.{suffix}" for stem in stems])
+
+
+def stem_folder_of(root: Path, songs: Sequence[str], files: Sequence[str]) -> Path:
+    """<root>/<song>/<file>, 44.1 kHz stereo."""
+    for song in songs:
+        for file in files:
+            write_noise(root / song / file, rate=44_100, channels=2)
+    return root

@@ -9,8 +9,10 @@ from typing import Any
 from cocola_metric.errors import UsageError
 
 from .cocochorales import index_cocochorales
+from .ensembleset import index_ensembleset
 from .moisesdb import index_moisesdb
 from .musdb18hq import index_musdb18hq
+from .separated import index_separated
 from .slakh2100 import index_slakh2100
 from .stem_folders import GROUPS_FILE, index_rendered, index_stem_folder
 from .tracks import Stem, Track
@@ -24,6 +26,8 @@ CORPORA: dict[str, Callable[..., list[Track]]] = {
     "cocochorales": index_cocochorales,
     "cocochorales_random": partial(index_cocochorales, ensembles=("random",)),
     "musdb18hq": index_musdb18hq,
+    "ensembleset": index_ensembleset,
+    "separated": index_separated,
     "stem_folder": index_stem_folder,
     "rendered": index_rendered,
 }

@@ -1,7 +1,7 @@
 """The tracks of training, validation and test: by folder, or by a seeded draw if a data set has no splits."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cocola_metric.errors import AudioError, UsageError
@@ -49,6 +49,24 @@ def split_folder(home: Path, split: str) -> Path | None:
     return next((home / name for name in FOLDERS[split] if (home / name).is_dir()), None)
 
 
+def is_divided(root: Path) -> bool:
+    """Tell whether a folder holds the folder of a split."""
+    return any((root / name).is_dir() for name in ALL_FOLDERS)
+
+
+def existing_split(root: Path, split: str) -> Path:
+    """Return the folder of a split.
+
+    Raises:
+        AudioError: there is none.
+    """
+    folder = split_folder(root, split)
+    if folder is None:
+        names = " or ".join(FOLDERS[split])
+        raise AudioError(f"{root}: no folder {names} beside its other splits; put tracks of that split there")
+    return folder
+
+
 def draw_split(names: Iterable[str], split: str, seed: int = 0) -> set[str]:
     """Draw 80 % of the names for training, 10 % for validation and 10 % for test (section 4.1 for MoisesDB).
 
@@ -62,6 +80,30 @@ def draw_split(names: Iterable[str], split: str, seed: int = 0) -> set[str]:
     held_out = max(1, round(VALIDATION_SHARE * len(order))), max(1, round((1 - TRAIN_SHARE) / 2 * len(order)))
     ends = {"validation": (0, held_out[0]), "test": (held_out[0], sum(held_out)), "train": (sum(held_out), len(order))}
     return set(order[slice(*ends[split])])
+
+
+def draw_groups(groups: Mapping[str, str], split: str, seed: int = 0) -> set[str]:
+    """Draw groups of names as `draw_split` draws names, and return the names in them; no group is in two splits.
+
+    Args:
+        groups: group of each name.
+        split: name of the split: train, validation or test.
+        seed: seed of the draw.
+    """
+    drawn = draw_split(groups.values(), split, seed)
+    return {name for name, group in groups.items() if group in drawn}
+
+
+def group_by(names: Iterable[str], group_of: Callable[[str], str]) -> dict[str, str]:
+    """Return the group of each name; where fewer groups than splits would be left, each name is a group of its own.
+
+    >>> group_by(["a_1", "a_2", "b", "c"], lambda name: name[0])
+    {'a_1': 'a', 'a_2': 'a', 'b': 'b', 'c': 'c'}
+    >>> group_by(["track 1", "track 2", "track 3"], lambda name: name[:5])
+    {'track 1': 'track 1', 'track 2': 'track 2', 'track 3': 'track 3'}
+    """
+    groups = {name: group_of(name) or name for name in names}
+    return groups if len(set(groups.values())) >= len(SPLITS) else {name: name for name in groups}
 
 
 def in_hashed_order(names: Iterable[str], seed: int = 0) -> list[str]:

@@ -6,7 +6,7 @@ from cocola_metric.audio import is_mixture, list_audio
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.json_files import read_json
 
-from .splits import ALL_FOLDERS, FOLDERS, draw_split, split_folder
+from .splits import FOLDERS, draw_split, existing_split, is_divided, split_folder
 from .tracks import Stem, Track, keep_usable
 
 GROUPS_FILE = "GROUPS.json"
@@ -26,8 +26,8 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     """
     if not root.is_dir():
         raise AudioError(f"{root}: no such folder; give the folder that holds one folder per track")
-    if split is not None and _is_divided(root):
-        return index_stem_folder(_existing_split(root, split))
+    if split is not None and is_divided(root):
+        return index_stem_folder(existing_split(root, split))
     groups_file = root / GROUPS_FILE
     groups = _read_groups(groups_file) if groups_file.exists() else {}
     tracks = [
@@ -37,7 +37,10 @@ def index_stem_folder(root: Path, split: str | None = None) -> list[Track]:
     ]
     tracks = [track for track in tracks if len(track.stems) >= 2]
     if not tracks:
-        raise AudioError(f"{root}: no track with two stems; put the files at <track>/<stem>.<wav|flac|ogg|mp3|aiff>")
+        raise AudioError(
+            f"{root}: no track with two stems; put the files at <track>/<stem>.<wav|flac|ogg|mp3|aiff>; "
+            "the output folder of a separation program is given as separated:FOLDER"
+        )
     if split is not None:
         chosen = draw_split((track.name for track in tracks), split)
         count = len(tracks)
@@ -68,7 +71,7 @@ def index_rendered(root: Path, split: str) -> list[Track]:
     """
     if not root.is_dir():
         raise AudioError(f"{root}: no such folder; give the folder that the command render wrote")
-    if _is_divided(root):
+    if is_divided(root):
         return index_stem_folder(root, split)
     corpora = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and split_folder(folder, split)]
     if not corpora:
@@ -80,18 +83,6 @@ def index_rendered(root: Path, split: str) -> list[Track]:
         for corpus in corpora
         for track in index_stem_folder(corpus, split)
     ]
-
-
-def _is_divided(root: Path) -> bool:
-    return any((root / name).is_dir() for name in ALL_FOLDERS)
-
-
-def _existing_split(root: Path, split: str) -> Path:
-    folder = split_folder(root, split)
-    if folder is None:
-        names = " or ".join(FOLDERS[split])
-        raise AudioError(f"{root}: no folder {names} beside its other splits; put tracks of that split there")
-    return folder
 
 
 def _gather(folder: Path, groups: dict[str, str]) -> tuple[Stem, ...]:
