@@ -1,4 +1,5 @@
-from .card_results import CARD_FILE, CardAccuracy, note_accuracies, read_accuracies
+from .card_merge import note_accuracies
+from .card_results import CARD_FILE, CardAccuracy, read_accuracies
 from .config_file import read_config
 from .graph_export import write_graph
 from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE

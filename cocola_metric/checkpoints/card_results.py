@@ -1,7 +1,7 @@
 """Accuracies in a model card, in the form that the Hub shows and other programs read (``model-index``)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..errors import CheckpointError
-from ..whole_files import write_text_whole
 
 CARD_FILE = "README.md"
 TITLE = "COCOLA encoder"
@@ -19,7 +18,7 @@ TASK_NAME = "coherent sub-mix classification"
 METRIC = "accuracy"
 OTHERS = {"all": "among windows of all tracks", "other_track": "of other tracks", "same_track": "of the same track"}
 """Origin of the wrong accompaniments -> words in a card."""
-_HASH_LINE = re.compile(r"^SHA-256 of `model\.safetensors`: .*$", re.MULTILINE)
+HASH_LINE = re.compile(r"^SHA-256 of `model\.safetensors`: .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -95,48 +94,49 @@ def read_accuracies(folder: Path) -> list[CardAccuracy]:
     Raises:
         CheckpointError: the card cannot be read.
     """
-    if not (folder / CARD_FILE).is_file():
-        return []
-    found = map(CardAccuracy.of_result, _data(_read(folder)).eval_results or [])
+    found = map(
+        CardAccuracy.of_result,
+        card_data(parse_card(read_card(folder) or "", str(folder / CARD_FILE))).eval_results or [],
+    )
     return [accuracy for accuracy in found if accuracy]
 
 
-def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: str) -> None:
-    """Add accuracies to the card of a folder. Those of the same measure and set are replaced; the rest stays.
-
-    Args:
-        folder: folder with the card.
-        accuracies: accuracies to add.
-        sha256: SHA-256 of the weights that were measured, for the card.
-
-    Raises:
-        CheckpointError: the card cannot be read.
-        OutputError: the card cannot be written.
-    """
-    card = _read(folder)
-    new = {_key(result): result for result in (accuracy.as_result() for accuracy in accuracies)}
-    data = _data(card)
-    data.eval_results = [result for result in data.eval_results or [] if _key(result) not in new] + list(new.values())
-    data.model_name = data.model_name or TITLE
-    stated = f"SHA-256 of `model.safetensors`: `{sha256}`."
-    text = _HASH_LINE.sub(lambda line: line[0] if sha256 in line[0] else stated, str(card))
-    write_text_whole(folder / CARD_FILE, text)
-
-
-def _key(result: EvalResult) -> tuple[object, ...]:
+def result_key(result: EvalResult) -> tuple[object, ...]:
+    """Return what tells the results of a card apart: task, set, and measure."""
     return (*result.unique_identifier, result.metric_type, result.metric_name)
 
 
-def _data(card: ModelCard) -> ModelCardData:
+def card_data(card: ModelCard) -> ModelCardData:
+    """Return the metadata of a model's card."""
     data = card.data
     assert isinstance(data, ModelCardData), "a model's card has a model's data"
     return data
 
 
-def _read(folder: Path) -> ModelCard:
+def parse_card(text: str, place: str) -> ModelCard:
+    """Return a card from its text; a text of the user's own is a card without metadata.
+
+    Raises:
+        CheckpointError: the metadata cannot be read.
+    """
     try:
-        card: ModelCard = ModelCard.load(folder / CARD_FILE)
-        return card
+        card = ModelCard(text)
     except Exception as error:  # an error of the YAML parser, or a plain ValueError
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"{folder / CARD_FILE}: not a model card ({reason}); mend it or move it away") from error
+        raise CheckpointError(f"{place}: not a model card ({reason}); mend it or move it away") from error
+    return card
+
+
+def read_card(folder: Path) -> str | None:
+    """Return the text of the card of a folder; None if there is none.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    file = folder / CARD_FILE
+    if not file.is_file():
+        return None
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: not a model card ({error}); mend it or move it away") from error

@@ -23,6 +23,7 @@ from ..downloads import NOT_NOW
 from ..errors import CheckpointError
 from ..identity import file_sha256
 from ..version import VERSION
+from .card_results import CARD_FILE
 from .hub_errors import explain, in_short, status_of
 from .hub_limits import MOST_CONFIG_BYTES, limited, within
 from .known import CONFIG_FILE, LIBRARY, WEIGHTS_FILE
@@ -110,6 +111,23 @@ def open_snapshot(repo_id: str, revision: str | None = None, token: str | bool |
     return Snapshot(repo_id, path.parents[main_file.count("/")], main_file, token, tuple(files))
 
 
+def download_card(repo_id: str, branch: str, token: str | bool | None = None) -> tuple[str, str | None]:
+    """Return the commit of a branch, and the text of its model card; None where it has none.
+
+    Raises:
+        CheckpointError: the card cannot be downloaded, or is not text.
+    """
+    info = HfApi(library_name=LIBRARY, library_version=VERSION).model_info(repo_id, revision=branch, token=token)
+    commit = str(info.sha)
+    if all(sibling.rfilename != CARD_FILE for sibling in info.siblings or ()):
+        return commit, None
+    file = _download(repo_id, CARD_FILE, commit, token)
+    try:
+        return commit, file.read_bytes().decode("utf-8-sig")
+    except ValueError as error:
+        raise CheckpointError(f"{repo_id} ({branch}): {CARD_FILE} is no text ({error}); mend it first") from error
+
+
 def refuse_other_content(path: Path, sha256: str, place: str) -> None:
     """Delete a cached file whose SHA-256 is not the expected one.
 
@@ -168,7 +186,8 @@ def _main_file(files: Sequence[str], place: str) -> str:
 
 def _download(repo_id: str, file: str, revision: str, token: str | bool | None) -> Path:
     place = f"{repo_id} (revision {revision}): {file}"
-    most_bytes, seconds = (MOST_WEIGHTS_BYTES, None) if file != CONFIG_FILE else (MOST_CONFIG_BYTES, METADATA_SECONDS)
+    is_text = file in (CONFIG_FILE, CARD_FILE)
+    most_bytes, seconds = (MOST_CONFIG_BYTES, METADATA_SECONDS) if is_text else (MOST_WEIGHTS_BYTES, None)
     fetch: Callable[[], str] = partial(
         hf_hub_download,
         repo_id,

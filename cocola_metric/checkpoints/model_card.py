@@ -9,6 +9,7 @@ from huggingface_hub import ModelCardData
 from ..encoder import EncoderConfig
 from ..names import markdown_cell
 from ..signature import HASH_DIGITS
+from .card_merge import RESULT_COLUMNS, RESULTS, TRAINING_DATA, results_of
 from .card_results import TITLE, CardAccuracy
 from .known import LIBRARY
 
@@ -22,7 +23,8 @@ class CardFacts:
     Attributes:
         license: identifier of the Hub's list, such as "mit" or "cc-by-4.0".
         training_data: description in one sentence.
-        results: measure -> value, shown in this order.
+        results: measure -> value, shown in this order; numbers are in the ``model-index`` too, and a measure may name
+            the set that it was taken on: "COCOLA score: our songs (test)".
         accuracies: accuracies on named sets, which the Hub shows beside the model (``model-index``).
     """
 
@@ -42,12 +44,13 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
         repo_id: repository to load the weights from; None for a folder.
     """
     title = repo_id.rpartition("/")[2] if repo_id else TITLE
+    measured = [accuracy.as_result() for accuracy in facts.accuracies] + results_of(facts.results)
     front_matter = ModelCardData(
         library_name=LIBRARY,
         license=facts.license,
         tags=list(TAGS),
-        model_name=title if facts.accuracies else None,
-        eval_results=[accuracy.as_result() for accuracy in facts.accuracies] or None,
+        model_name=title if measured else None,
+        eval_results=measured or None,
     ).to_yaml()
     source = repo_id or "path/to/this/folder"
     parts = [
@@ -63,10 +66,10 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
         f"SHA-256 of `model.safetensors`: `{sha256}`. Signatures show it as `weights:{sha256[:HASH_DIGITS]}`.",
     ]
     if facts.training_data:
-        parts += ["## Training data", facts.training_data]
+        parts += [TRAINING_DATA, facts.training_data]
     if facts.results or facts.accuracies:
-        measured = {f"{one.measure}: {one.dataset} ({one.split})": f"{one.percent:.1f}" for one in facts.accuracies}
-        parts += ["## Results", _table("measure", "value", {**facts.results, **measured})]
+        rows = {f"{one.measure}: {one.dataset} ({one.split})": f"{one.percent:.1f}" for one in facts.accuracies}
+        parts += [RESULTS, _table(*RESULT_COLUMNS, {**facts.results, **rows})]
     return "\n\n".join(parts) + "\n"
 
 

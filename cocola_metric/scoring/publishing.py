@@ -32,18 +32,21 @@ class Publisher:
     ) -> Path:
         """Write ``config.json``, ``model.safetensors`` and a model card; `from_pretrained` loads the folder.
 
-        The weights are those this scorer was made from, bit for bit, before they were prepared for inference.
+        The weights are those this scorer was made from, bit for bit, before they were prepared for inference. A card
+        that is in the folder keeps all it states: the facts given here are added, a measure that is given again has
+        its new value, and older results of other weights are marked with the hash of those.
 
         Args:
             folder: folder to write; it is created if it is missing.
             dtype: type of the weights in the file; None keeps their stored type.
             license: licence on the card, an identifier of the Hub's list, such as "mit".
             training_data: description of the training data on the card, in one sentence.
-            results: results on the card, measure -> value.
+            results: results on the card, measure -> value; numbers are in its ``model-index`` too, and a measure may
+                name the set that it was taken on: "COCOLA score: our songs (test)".
             accuracies: accuracies on the card; `checkpoints.read_accuracies` reads those of a training run.
 
         Raises:
-            CheckpointError: the folder cannot be written.
+            CheckpointError: the folder cannot be written, or its card cannot be read or has another licence.
         """
         from ..checkpoints import CardFacts, save_with_card
 
@@ -67,6 +70,8 @@ class Publisher:
     ) -> str:
         """Publish what `save_pretrained` writes as one commit of a Hub repository, and return the commit.
 
+        The card of the branch keeps all it states, as for `save_pretrained`.
+
         Args:
             repo_id: repository "organisation/name"; it is created if it is missing.
             private: visibility of a new repository; None leaves it to the account's setting.
@@ -76,11 +81,13 @@ class Publisher:
             dtype: type of the weights in the file; None keeps their stored type.
             license: licence on the card, an identifier of the Hub's list, such as "mit".
             training_data: description of the training data on the card, in one sentence.
-            results: results on the card, measure -> value.
+            results: results on the card, measure -> value; numbers are in its ``model-index`` too, and a measure may
+                name the set that it was taken on: "COCOLA score: our songs (test)".
             accuracies: accuracies on the card; `checkpoints.read_accuracies` reads those of a training run.
 
         Raises:
-            CheckpointError: the Hub refuses the upload or does not answer.
+            CheckpointError: the Hub refuses the upload or does not answer, or the card that is there cannot be read or
+                has another licence.
         """
         from ..checkpoints import CardFacts, push
 

@@ -497,6 +497,38 @@ def test_pushing_to_a_branch_of_a_repository_that_exists(user: User, server: Hub
     assert user.load("lab/branches", revision="v2")["sha256"] == SHA256
 
 
+def test_pushing_again_keeps_what_the_card_states(user: User, server: HubServer) -> None:
+    files = {"README.md": b"---\nlicense: cc-by-4.0\ndatasets:\n- lab/songs\n---\n\n# Ours\n\nOur words.\n"}
+    server.add("lab/carded", files)
+    options = {"name": "embedded", "repo_id": "lab/carded", "token": TOKEN}
+    user.call("push", **options, training_data="Rendered music.", results={"songs": 12})
+    pushed = user.call("push", **options, results={"hours: ours (test)": 2.5})
+    card = server.repositories["lab/carded"].commits[pushed["result"]]["README.md"].decode()
+    for fact in ("license: cc-by-4.0", "- lab/songs", "# Ours\n\nOur words.", "Rendered music.", "| songs | 12 |"):
+        assert fact in card
+    assert "| hours: ours (test) | 2.5 |" in card and "model-index:" in card and card.count("value: 12") == 1
+    refused = user.call("push", **options, license="mit")
+    assert refused["kind"] == "CheckpointError" and "its card says license: cc-by-4.0; got mit" in refused["error"]
+    assert server.repositories["lab/carded"].refs["main"] == pushed["result"]
+
+
+def test_a_card_that_changed_during_a_push_is_not_overwritten(user: User, server: HubServer) -> None:
+    server.add("lab/raced", {"README.md": b"# Ours\n"})
+    repository = server.repositories["lab/raced"]
+    server.fail("preupload", before=lambda: repository.commit({"README.md": b"# Somebody else's\n"}))
+    with server.recorded():
+        answer = user.call("push", name="embedded", repo_id="lab/raced", token=TOKEN)
+    assert answer["kind"] == "CheckpointError" and "412" in answer["error"]
+    assert repository.at("main")[1] == {"README.md": b"# Somebody else's\n"}
+
+
+def test_a_card_that_cannot_be_read_stops_a_push(user: User, server: HubServer) -> None:
+    commit = server.add("lab/damaged", {"README.md": b"---\na: [1\n---\ntext\n"})
+    answer = user.call("push", name="embedded", repo_id="lab/damaged", token=TOKEN)
+    assert answer["kind"] == "CheckpointError" and "README.md: not a model card" in answer["error"]
+    assert server.repositories["lab/damaged"].refs["main"] == commit
+
+
 @pytest.mark.parametrize(
     ("repo_id", "token", "message"),
     [

@@ -341,11 +341,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def commit(self, repo_id: str, revision: str) -> None:
         self._check_token(required=True)
-        _, files = self._files(repo_id, revision)
+        head, files = self._files(repo_id, revision)
         files = dict(files)
         for line in self.body.splitlines():
             entry = json.loads(line)
             value = entry["value"]
+            if entry["key"] == "header" and value.get("parentCommit", head) != head:
+                raise _Answer(412, {"error": "A commit has happened since. Please refresh and try again."})
             if entry["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":
