@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What tests need beyond pip; a test whose package is absent is skipped and says so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
-.PHONY: demo test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
+.PHONY: demo docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
 	corpora table3 documents clean
 
 demo: $(VENV)/base
@@ -34,6 +34,12 @@ hostile: $(VENV)/test
 check: check-files check-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The documentation as a site in build/site, without a network. A broken link, a page without a place and a name that the API
+# reference does not find are errors; then what the pages say that code prints is compared with what it prints.
+docs: $(VENV)/test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/docs
 
 # Workflows, citation and shell scripts; nothing here needs a network.
 check-files: $(VENV)/test
