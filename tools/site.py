@@ -21,7 +21,7 @@ def outward(text: str, folder: Path) -> str:
     """Replace the links to files outside docs/ and to folders by addresses in the repository.
 
     Args:
-        text: Markdown without code.
+        text: text in Markdown, without code.
         folder: folder of the page.
     """
 
