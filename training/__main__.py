@@ -14,6 +14,7 @@ COMMANDS = {
     "judge-heads": Command("evaluation.commands", "encoders and heads on the validation windows of maps"),
     "evaluate": Command("evaluation.commands", "accuracy, validity and Table 2 of encoders"),
     "compare": Command("evaluation.commands", "encoders on the same windows, with paired differences"),
+    "bleed": Command("evaluation.commands", "encoders and heads on music whose stems were made to bleed"),
     "guards": Command("evaluation.commands", "how often real music looks like an echo or noise, and echoes do not"),
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),

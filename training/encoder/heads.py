@@ -113,7 +113,8 @@ def train_head(
 
     def loss(step: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-        embedded = embed_maps(_train(model), store, rows)
+        sides = SIDES if store.arrays["has_wrong"][rows].any() else SIDES - 1  # the third side of the others is empty
+        embedded = embed_maps(_train(model), store, rows, sides)
         similarities = _similarities(model, embedded, store, rows, config, generator)
         loss = functional.contrastive_loss(similarities, label_smoothing=config.label_smoothing)
         if noises is not None:
@@ -190,12 +191,13 @@ def _similarities(
     """Return the similarities of each conditioning with every accompaniment, then with its own n wrong ones.
 
     Shape:
-        (K, 3, D), (K,) -> (K, K + n).
+        (K, 2 or 3, D), (K,) -> (K, K + n).
     """
-    conditioning, accompaniment, wrong = embedded.unbind(1)
-    has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
-    own_wrong = model.similarity.pairs(conditioning, wrong).masked_fill(~has_wrong, float("-inf"))
-    columns = [model.similarity.matrix(conditioning, accompaniment), own_wrong[:, None]]
+    conditioning, accompaniment, *wrong = embedded.unbind(1)
+    columns = [model.similarity.matrix(conditioning, accompaniment)]
+    for one in wrong:
+        has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
+        columns.append(model.similarity.pairs(conditioning, one).masked_fill(~has_wrong, float("-inf"))[:, None])
     if config.itself:
         columns.append(model.similarity.pairs(conditioning, conditioning)[:, None])
     if config.turned:

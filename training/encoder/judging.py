@@ -1,5 +1,6 @@
 """The embeddings of kept maps, and the accuracies of a head on those of validation tracks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,29 +24,48 @@ MEASURES = (
 """Keys of the accuracies by which heads are judged."""
 
 
-def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64]) -> Tensor:
-    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D).
+def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64], sides: int = SIDES) -> Tensor:
+    """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D); of the pairs alone: (n, 2, D).
 
     A lean store holds what the encoder of the trunk read in it; the model has to read it alike.
     """
-    backbone = backbone_of(model)
-    images = store.images(rows).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows)))
+    backbone, chosen = backbone_of(model), slice(sides)
+    images = store.images(rows, chosen).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows, chosen)))
     if not store.is_lean:
         pooled = backbone.read(images, maps)
     else:
         phasors = backbone.phasors(images, maps.quarter) if isinstance(backbone, PhasorEfficientNet) else []
-        pooled = torch.cat([_kept_readings(backbone, store, rows, maps), *phasors], dim=1)
+        pooled = torch.cat([_kept_readings(backbone, store, rows, maps, chosen), *phasors], dim=1)
     embeddings: Tensor = model.encoder.project(pooled)
-    grouped: Tensor = embeddings.unflatten(0, (len(rows), SIDES))
+    grouped: Tensor = embeddings.unflatten(0, (len(rows), sides))
     return grouped
 
 
-def _kept_readings(backbone: PlacedEfficientNet, store: MapStore, rows: NDArray[np.int64], maps: TrunkMaps) -> Tensor:
+def _kept_readings(
+    backbone: PlacedEfficientNet, store: MapStore, rows: NDArray[np.int64], maps: TrunkMaps, sides: slice
+) -> Tensor:
     if isinstance(backbone, PhasorEfficientNet) and not backbone.places:
         normed: Tensor = backbone.norm(maps.average)
         return normed
-    return store.readings(rows).flatten(0, 1)
+    return store.readings(rows, sides).flatten(0, 1)
+
+
+@torch.inference_mode()
+def embed_on_trunk(models: Mapping[str, CocolaModel], trunk: CocolaModel, waveforms: Tensor) -> dict[str, Tensor]:
+    """Return the embeddings by several heads and encoders on one trunk, which computes its maps once.
+
+    Args:
+        models: heads and encoders by name, in evaluation mode.
+        trunk: encoder with their trunk.
+        waveforms: waveforms at 16 kHz.
+
+    Shape:
+        (B, L) -> (B, D) each.
+    """
+    images = trunk.encoder.front_end(waveforms)
+    maps = backbone_of(trunk).maps(images.contiguous(memory_format=torch.channels_last))
+    return {name: model.encoder.project(backbone_of(model).read(images, maps)) for name, model in models.items()}
 
 
 def judge(model: CocolaModel, maps: Path) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""The commands of this room: evaluate, compare, guards, ablation, figure4."""
+"""The commands of this room: evaluate, compare, guards, bleed, ablation, judge-heads, figure4."""
 
 import argparse
 from collections.abc import Sequence
@@ -145,6 +145,28 @@ def judge_heads(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with reporting(parser):
         from .judged_heads import run
+
+        run(options)
+
+
+def bleed(arguments: Sequence[str] | None = None) -> None:
+    """Measure encoders and heads on one trunk on music whose stems were made to bleed.
+
+    python -m cocola_metric.training bleed clean=runs/clean/head bled=runs/bled/head --test bands=corpora/bands/test
+    """
+    parser = new_parser(PACKAGE, "bleed", bleed.__doc__)
+    parser.add_argument("encoders", nargs="+", help="known names or folders, of heads too; label=name labels one")
+    parser.add_argument("--trunk", default="embedded", help="encoder with the trunk of all of them")
+    parser.add_argument(
+        "--test", nargs="+", action="extend", required=True, metavar="[NAME=]CORPUS", help="test sets; one name pools"
+    )
+    parser.add_argument("--max-tracks", type=int, help="read only the first so many tracks of a test set")
+    parser.add_argument("--max-windows", type=int, help="read at most so many windows of a track, evenly spread")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and the negatives")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    options = parser.parse_args(arguments)
+    with reporting(parser, files=[options.out]):
+        from .bleeding_report import run
 
         run(options)
 

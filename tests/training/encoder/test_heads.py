@@ -268,3 +268,11 @@ def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_
     commands.join_head([str(start), str(tmp_path / "head"), "--share", "2", "--out", str(tmp_path / "twice")])
     with pytest.raises(SystemExit):
         commands.join_head([str(start), str(tmp_path / "head"), "--out", str(tmp_path / "neither")])
+
+
+def test_pairs_without_a_wrong_accompaniment_are_embedded_alone(kept: Path) -> None:
+    """The third side of such a pair is empty; it must not reach the statistics of a norm."""
+    store, model = maps.MapStore(kept / "train"), CocolaModel(PHASORS).eval()
+    with torch.inference_mode():
+        both, three = (heads.embed_maps(model, store, np.arange(4), sides) for sides in (2, 3))
+    assert both.shape[1] == 2 and torch.allclose(both, three[:, :2], atol=1e-5)
