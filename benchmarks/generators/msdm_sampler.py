@@ -28,6 +28,8 @@ class Sampling:
         rho: curvature of the schedule.
         churn: noise that is added anew, in all steps together; S_churn of EDM.
         resamples: number of times that each step is made; with 1, the given stems are under-used (see docs/msdm.md).
+        likelihood: deviation of the mixture from the sum of separated stems, in noise levels (a Gaussian likelihood); 0
+            lets them sum to it exactly (a Dirac likelihood).
     """
 
     steps: int = 256
@@ -36,14 +38,16 @@ class Sampling:
     rho: float = 7.0
     churn: float = 10.0
     resamples: int = 1
+    likelihood: float = 0.0
 
     def __post_init__(self) -> None:
         if self.steps < 2 or self.resamples < 1:
             raise UsageError(f"steps must be 2 or more, resamples 1 or more; got {self.steps} and {self.resamples}")
-        if not 0 < self.sigma_min < self.sigma_max or self.rho <= 0 or self.churn < 0:
+        if not 0 < self.sigma_min < self.sigma_max or self.rho <= 0 or self.churn < 0 or self.likelihood < 0:
             raise UsageError(
-                "sigma_min must lie between 0 and sigma_max, rho be above 0, churn 0 or more; got "
-                f"sigma_min={self.sigma_min}, sigma_max={self.sigma_max}, rho={self.rho}, churn={self.churn}"
+                "sigma_min must lie between 0 and sigma_max, rho be above 0, churn and likelihood 0 or more; got "
+                f"sigma_min={self.sigma_min}, sigma_max={self.sigma_max}, rho={self.rho}, churn={self.churn}, "
+                f"likelihood={self.likelihood}"
             )
 
     @property
@@ -60,7 +64,9 @@ class Sampling:
 
 PARTIAL = Sampling()
 UNCONDITIONAL = Sampling(steps=150, churn=20.0)
-SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=20.0)
+SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=20.0, resamples=2)
+GAUSSIAN_SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=40.0, resamples=2, likelihood=0.75)
+"""The settings of MSDM's own evaluation: partial and unconditional generation, and separation by either likelihood."""
 
 
 def generate_stems(
@@ -109,20 +115,21 @@ def separate_stems(
     sampling: Sampling = SEPARATION,
     *,
     rng: torch.Generator,
-    dependent: int = -1,
+    dependent: int = 0,
 ) -> Tensor:
-    """Separate a mixture into stems that sum to it exactly: MSDM's sampler with a Dirac likelihood.
+    """Separate a mixture into stems: MSDM's sampler with a Dirac or a Gaussian likelihood.
 
-    One stem, the dependent one, is the mixture minus all others. The slope of every other stem is its own, minus the
-    slope of the dependent one.
+    With a Dirac likelihood, one stem, the dependent one, is the mixture minus all others; the slope of every other stem
+    is its own, minus the slope of the dependent one. With a Gaussian likelihood, the slope of every stem is its own,
+    plus that of the log-likelihood of the mixture.
 
     Args:
         denoise: denoiser of all stems.
         mixture: sum of all stems.
         stems: number of stems.
-        sampling: schedule.
+        sampling: schedule and likelihood.
         rng: generator of all noise, on the CPU.
-        dependent: index of the stem that is the mixture minus all others.
+        dependent: index of the stem that is the mixture minus all others; MSDM's is the bass.
 
     Shape:
         (B, L) -> (B, N, L).
@@ -135,11 +142,19 @@ def separate_stems(
     shares = mixture[:, None].expand(-1, stems, -1)
 
     def close(free: Tensor) -> Tensor:
-        """Set the dependent stem to the rest."""
+        """Set the dependent stem to the rest, if there is one."""
+        if sampling.likelihood:
+            return free
         closed = free.clone()
         closed[:, dependent] = 0
         closed[:, dependent] = mixture - closed.sum(dim=1)
         return closed
+
+    def slope(x: Tensor, sigma: float) -> Tensor:
+        own = (x - denoise(x, sigma)) / sigma
+        if not sampling.likelihood:
+            return own - own[:, dependent, None]
+        return own - sigma / (2 * (sampling.likelihood * sigma) ** 2) * (mixture - x.sum(dim=1))[:, None]
 
     sigmas = sampling.sigmas()
     x = close(sigmas[0] * _noise(shares, rng))
@@ -149,8 +164,7 @@ def separate_stems(
                 x = close(x + math.sqrt(sigma**2 - following**2) * _noise(x, rng))
             raised = (1 + sampling.gamma) * sigma
             x = close(x + math.sqrt(raised**2 - sigma**2) * _noise(x, rng))
-            slope = (x - denoise(x, raised)) / raised
-            x = close(x + (following - raised) * (slope - slope[:, dependent, None]))
+            x = close(x + (following - raised) * slope(x, raised))
     return x
 
 
