@@ -26,7 +26,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"scoring"},
     {"scorer"},
     {"fad", "metric"},
-    {"plot"},
+    {"plot", "adapters"},
     {"cli"},
     {"training.signal", "training.runs", "training.paper"},
     {"training.corpora"},
@@ -51,6 +51,8 @@ ONLY_IN = {
     "music21": {"training.rendering"},
     "requests": {"downloads"},
     "pooch": {"downloads"},
+    "evaluate": {"adapters"},
+    "versa": {"adapters"},
     "ray": {"benchmarks.table3"},
 }
 MOST_LINES = 300

@@ -1,0 +1,1 @@
+"""The score inside other toolkits for evaluation: Hugging Face evaluate, and VERSA."""
