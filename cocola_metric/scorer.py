@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import checkpoints
 from .audio import HOP, SAMPLE_RATE, WINDOW, WindowPlan
 from .embedding_store import open_store
-from .encoder import MODES, ArrayEncoder, Mode
+from .encoder import MODES, ArrayEncoder, Mode, real_width
 from .errors import UsageError
 from .scoring import (
     Embeddings,
@@ -47,6 +47,9 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
 
     On a CPU an encoder with a graph (encoder.onnx) runs without torch. Results are NumPy arrays for every kind of
     input.
+
+    Attributes:
+        real_width: how many numbers of an embedding, the first ones, are neither phasors nor a verdict on noise.
     """
 
     @with_own_torch_state
@@ -83,6 +86,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         if isinstance(model, ArrayEncoder):
             self.device, encoder = "cpu", model
             self._front_end, self._backbone, self._kind = model.name, model.backbone, model.similarity
+            self.real_width = model.real_width
         else:
             from .encoder import TensorEncoder
 
@@ -90,6 +94,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             config, state = model.config, model.state_dict()  # folding makes new tensors and leaves these alone
             self._stored = functools.partial(_pair, config, state)
             self._front_end, self._backbone, self._kind = config.front_end, config.backbone, config.similarity
+            self.real_width = real_width(config.similarity, config.embedding_dim)
             encoder = TensorEncoder(model, self.device)
         self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
         store = open_store(cache)

@@ -11,6 +11,7 @@ COMMANDS = {
     "maps": Command("encoder.commands", "what a frozen trunk makes of drawn windows, for heads"),
     "train-head": Command("encoder.commands", "train what follows a frozen trunk, on its maps"),
     "join-head": Command("encoder.commands", "an encoder as it is, with the phasors of a head trained beside it"),
+    "hear-noise": Command("encoder.commands", "a verdict on noise, for an encoder with phasors"),
     "judge-heads": Command("evaluation.commands", "encoders and heads on the validation windows of maps"),
     "evaluate": Command("evaluation.commands", "accuracy, validity and Table 2 of encoders"),
     "compare": Command("evaluation.commands", "encoders on the same windows, with paired differences"),

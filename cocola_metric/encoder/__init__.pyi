@@ -5,7 +5,8 @@ from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
-from .phasors import PhasorSizes, turn_embeddings
+from .phasor_sizes import PhasorSizes, real_width
+from .phasors import turn_embeddings
 from .similarity import Similarity
 from .tensor_encoder import TensorEncoder, one_thread_per_operation
 
@@ -32,6 +33,7 @@ __all__ = [
     "constant_q_kernels",
     "fold_batch_norm",
     "one_thread_per_operation",
+    "real_width",
     "select_mode",
     "turn_embeddings",
 ]

@@ -10,6 +10,7 @@ from ..arrays import FloatArray
 from ..errors import CheckpointError
 from .front_ends import ArrayFrontEnd, select_mode
 from .modes import Mode
+from .phasor_sizes import real_width
 
 INPUT = "features"
 OUTPUTS = ("embedding", "left", "right")
@@ -54,6 +55,7 @@ class ArrayEncoder:
         self.name = front_end
         self.backbone = str(config.get("backbone", "efficientnet_b0"))
         self.similarity = str(config.get("similarity", "bilinear"))
+        self.real_width = real_width(self.similarity, int(config.get("embedding_dim", 512)))
         self.kind, self.device = self.front_end.kind, "cpu"
         self._session, self._outputs, self._values = _session(graph, tensors, source)
         self._made_of = graph, front_end, source, dict(config)

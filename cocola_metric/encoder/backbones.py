@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from .axial import LAST_WIDTH, AxialNetwork
-from .phasors import NARROW, WIDE, PhasorSizes, PitchPhasors, TimePhasors
+from .noise_verdict import NoiseVerdict
+from .phasor_sizes import NARROW, VERDICT_WIDTH, WIDE, PhasorSizes
+from .phasors import PitchPhasors, TimePhasors
 
 
 class StaticPadConv2d(nn.Conv2d):
@@ -119,15 +121,24 @@ class PhasorEfficientNet(PlacedEfficientNet):
     """EfficientNet-B0 whose output ends in phasors over time and pitch; see `phasors.py`.
 
     Shape:
-        (B, C, 128, F) -> (B, W + P): W numbers for the projection, then P numbers of phasors, which it leaves as they
-        are.
+        (B, C, 128, F) -> (B, W + P): W numbers for the projection, then P numbers of phasors, before them two of a
+        verdict on noise if there is one; the projection leaves these as they are.
 
     Attributes:
-        phasor_width: P, the number of real numbers of the phasors.
+        phasor_width: P, the number of real numbers that the projection leaves.
         sizes: numbers of channels of the phasors.
+        verdict: verdict on noise, or None.
     """
 
-    def __init__(self, network: Any, *, places: bool = False, pitch: bool = True, sizes: PhasorSizes = NARROW) -> None:
+    def __init__(
+        self,
+        network: Any,
+        *,
+        places: bool = False,
+        pitch: bool = True,
+        sizes: PhasorSizes = NARROW,
+        noise: bool = False,
+    ) -> None:
         """Take a timm EfficientNet-B0.
 
         Args:
@@ -135,6 +146,7 @@ class PhasorEfficientNet(PlacedEfficientNet):
             places: True adds the readings of `PlacedEfficientNet`.
             pitch: True adds phasors over pitch.
             sizes: numbers of channels of the phasors.
+            noise: True adds a verdict on noise.
         """
         super().__init__(network)
         self.places = places
@@ -145,19 +157,27 @@ class PhasorEfficientNet(PlacedEfficientNet):
         self.sizes = sizes
         self.time_phasors = TimePhasors(sizes)
         self.pitch_phasors = PitchPhasors(sizes) if pitch else None
-        self.phasor_width = sizes.time.width + (sizes.pitch.width if pitch else 0)
+        self.verdict = NoiseVerdict(self.width) if noise else None
+        self.phasor_width = sizes.time.width + (sizes.pitch.width if pitch else 0) + (VERDICT_WIDTH if noise else 0)
 
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
-        """Return the average, readings if there are any, and phasors, from images and their maps."""
-        real = super().read(images, maps) if self.places else self.norm(maps.average.float())
-        return torch.cat([real, *self.phasors(images, maps.quarter)], dim=1)
+        """Return the average, readings if there are any, verdict and phasors, from images and their maps."""
+        return self.complete(self.readings(images, maps), images, maps.quarter)
 
-    def phasors(self, images: Tensor, quarter: Tensor) -> list[Tensor]:
-        """Return phasors over time, then over pitch where there are any, of images and their map at 1/4."""
-        parts: list[Tensor] = [self.time_phasors(images, quarter)]
+    def readings(self, images: Tensor, maps: TrunkMaps) -> Tensor:
+        """Return the average, and the readings if there are any, from images and their maps: (B, W)."""
+        normed: Tensor = super().read(images, maps) if self.places else self.norm(maps.average.float())
+        return normed
+
+    def complete(self, readings: Tensor, images: Tensor, quarter: Tensor) -> Tensor:
+        """Return readings, the verdict on noise if there is one, phasors over time, and over pitch if there are any."""
+        parts = [readings]
+        if self.verdict is not None:
+            parts.append(self.verdict(readings))
+        parts.append(self.time_phasors(images, quarter))
         if self.pitch_phasors is not None:
             parts.append(self.pitch_phasors(images))
-        return parts
+        return torch.cat(parts, dim=1)
 
 
 def _reading(channels: int, kept: int, kernel: tuple[int, int]) -> nn.Sequential:
@@ -187,10 +207,8 @@ def _placed_efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Modu
     return network, network.width
 
 
-def _phasor_efficientnet_b0(
-    channels: int, drop_connect: float, *, places: bool = False, pitch: bool = True, sizes: PhasorSizes = NARROW
-) -> tuple[nn.Module, int]:
-    network = PhasorEfficientNet(_create(channels, drop_connect), places=places, pitch=pitch, sizes=sizes)
+def _phasor_efficientnet_b0(channels: int, drop_connect: float, **choices: Any) -> tuple[nn.Module, int]:
+    network = PhasorEfficientNet(_create(channels, drop_connect), **choices)
     return network, network.width
 
 
@@ -206,11 +224,12 @@ BACKBONES: dict[str, Callable[[int, float], tuple[nn.Module, int]]] = {
     "placed_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True),
     "wide_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, sizes=WIDE),
     "placed_wide_phasor_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True, sizes=WIDE),
+    "placed_wide_phasor_noise_efficientnet_b0": partial(_phasor_efficientnet_b0, places=True, sizes=WIDE, noise=True),
     "axial": _axial,
 }
 """Name -> function of a number of channels that returns a network and the width of its output for the projection.
 
-A network whose output ends in phasors has their number in ``phasor_width``.
+A network whose output ends in phasors has their number, with that of a verdict on noise, in ``phasor_width``.
 """
 IMAGES: dict[str, tuple[int, float]] = {
     name: (PlacedEfficientNet.rows, PlacedEfficientNet.seconds_per_frame)

@@ -17,7 +17,8 @@ from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, select_mode
 from .heads import MagnitudeMlp, complex_mlp, mlp
 from .modes import MODES, Mode
-from .phasors import NARROW, WIDE, PhasorSimilarity
+from .phasor_sizes import PHASOR_GROUPS, real_width
+from .phasors import PhasorSimilarity
 from .poolings import AveragePooling, SpectralPooling
 from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
 
@@ -59,15 +60,13 @@ class EncoderConfig:
                 f"backbone {self.backbone!r} takes images of {needed[0]} rows and {needed[1]:g} s a frame, which front "
                 f"end {self.front_end!r} does not make; choose {', '.join(fit)}, or backbone 'efficientnet_b0'"
             )
-        if any(
-            (kind in self.backbone) != (kind in self.similarity) for kind in ("phasor", "time_phasor", "wide_phasor")
-        ):
+        if any((kind in self.backbone) != (kind in self.similarity) for kind in PHASOR_KINDS):
             raise CheckpointError(
                 f"backbone {self.backbone!r} and similarity {self.similarity!r} cannot be combined: phasors need a "
                 "backbone and a similarity of phasors of one kind; choose both or neither"
             )
-        phasors = PHASOR_GROUPS.get(self.similarity, ())
-        if phasors and self.embedding_dim <= (width := sum(group.width for group in phasors)):
+        width = self.embedding_dim - real_width(self.similarity, self.embedding_dim)
+        if self.similarity in PHASOR_GROUPS and self.embedding_dim <= width:
             raise CheckpointError(
                 f"embedding_dim must be more than {width}, the numbers of the phasors of similarity "
                 f"{self.similarity!r}; got {self.embedding_dim}; pass {width + 64}"
@@ -162,12 +161,8 @@ class CocolaEncoder(nn.Module):
         return torch.cat([projected, pooled[..., phasors:]], dim=-1) if self.phasor_width else projected
 
 
-PHASOR_GROUPS = {
-    "phasors": (NARROW.time, NARROW.pitch),
-    "time_phasors": (NARROW.time,),
-    "mixed_phasors": (NARROW.time, NARROW.pitch),
-    "wide_phasors": (WIDE.time, WIDE.pitch),
-}
+PHASOR_KINDS = ("phasor", "time_phasor", "wide_phasor", "noise")
+"""What names of backbones and similarities have in common if their phasors are of one kind."""
 SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "bilinear": BilinearSimilarity,
     "cosine": CosineSimilarity,
@@ -175,7 +170,7 @@ SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "hermitian": HermitianSimilarity,
     "semidefinite": SemidefiniteSimilarity,
     **{
-        name: partial(PhasorSimilarity, groups=groups, mixed=name == "mixed_phasors")
+        name: partial(PhasorSimilarity, groups=groups, mixed=name == "mixed_phasors", noise=name.endswith("_noise"))
         for name, groups in PHASOR_GROUPS.items()
     },
 }

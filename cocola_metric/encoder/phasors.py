@@ -8,22 +8,25 @@ complex number.
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from .mel import DYNAMIC_RANGE_DB
+from .noise_verdict import NoiseForm
+from .phasor_sizes import (
+    HARMONY_FREQUENCIES,
+    NARROW,
+    PITCH_FREQUENCIES,
+    TIME_FREQUENCIES,
+    VERDICT_WIDTH,
+    PhasorGroup,
+    PhasorSizes,
+)
 from .pitch_onset import ROWS_PER_OCTAVE
 from .similarity import Similarity
 
 HERTZ_STEP = 0.2
-TIME_FREQUENCIES = 30
-"""Number of frequencies over time: 0.2 to 6 Hz, from a beat at 12 bpm to a sixteenth note at 90 bpm."""
-PITCH_FREQUENCIES = 12
-"""Number of frequencies over pitch: 1 to 12 periods per octave, which tell semitones apart in any octave."""
-HARMONY_FREQUENCIES = 5
-"""Number of frequencies over time in the series over pitch, in both directions; chords may change once a second."""
 WHOLE_OCTAVES = 120
 """Rows of the 128 that make whole octaves; a constant over all of them vanishes in the series."""
 SECONDS_PER_FRAME = 0.02
@@ -31,57 +34,6 @@ FRAMES_PER_STEP, FRAMES_PER_ONSET = 4, 2
 FRAMES_PER_CHORD = 8
 SMALLEST_NORM = 1e-6
 TEMPERATURE = 10.0  # factor of a similarity of unit vectors before training
-
-
-@dataclass(frozen=True)
-class PhasorGroup:
-    """The phasors of one kind within an embedding: all real parts, then all imaginary parts, frequency by frequency.
-
-    Attributes:
-        frequencies: number of Fourier frequencies.
-        channels: number of learned channels, each with one phasor per frequency.
-    """
-
-    frequencies: int
-    channels: int
-
-    @property
-    def width(self) -> int:
-        """Number of real numbers of the group."""
-        return 2 * self.frequencies * self.channels
-
-
-@dataclass(frozen=True)
-class PhasorSizes:
-    """Numbers of learned channels.
-
-    Attributes:
-        trunk: channels over time of the trunk's map.
-        image: channels over time of the images.
-        saliences: channels over pitch.
-        hidden: channels between the trunk's map and its channels over time; 0 stands for none between.
-        hidden_saliences: channels between the images and the saliences.
-    """
-
-    trunk: int = 8
-    image: int = 4
-    saliences: int = 2
-    hidden: int = 0
-    hidden_saliences: int = 8
-
-    @property
-    def time(self) -> PhasorGroup:
-        """Phasors over time."""
-        return PhasorGroup(TIME_FREQUENCIES, self.trunk + self.image)
-
-    @property
-    def pitch(self) -> PhasorGroup:
-        """Phasors over pitch."""
-        return PhasorGroup(PITCH_FREQUENCIES * (2 * HARMONY_FREQUENCIES + 1), self.saliences)
-
-
-NARROW, WIDE = PhasorSizes(), PhasorSizes(24, 8, 4, hidden=48, hidden_saliences=16)
-TIME, PITCH = NARROW.time, NARROW.pitch
 
 
 def waves(count: int, spacing: float, frequencies: Tensor) -> tuple[Tensor, Tensor]:
@@ -267,18 +219,21 @@ def _times(rows: Tensor, matrices: Tensor) -> Tensor:
 class PhasorSimilarity(Similarity):
     """A bilinear form (Eq. 2) of a real part and of phasors, each kind with its own matrices and temperature."""
 
-    def __init__(self, dim: int, groups: Sequence[PhasorGroup], *, mixed: bool = False) -> None:
-        """Take the width of the whole embedding and the phasors at its end."""
+    def __init__(self, dim: int, groups: Sequence[PhasorGroup], *, mixed: bool = False, noise: bool = False) -> None:
+        """Take the width of the whole embedding and the phasors at its end, before them a verdict if there is one."""
         super().__init__()
-        width = dim - sum(group.width for group in groups)
-        self.places = [0, *itertools.accumulate([width, *(group.width for group in groups)])]
+        widths = [*([VERDICT_WIDTH] if noise else []), *(group.width for group in groups)]
+        width = dim - sum(widths)
+        self.places = [0, *itertools.accumulate([width, *widths])]
         self.weight = nn.Parameter(torch.eye(width) / width**0.5)
+        self.noise = NoiseForm() if noise else None
         self.forms = nn.ModuleList(PhasorForm(group, mixed=mixed) for group in groups)
 
     def left(self, conditioning: Tensor) -> Tensor:
         """Return the conditioning's side: each part times its matrices and its temperature."""
-        real, *phasors = (conditioning[..., start:end] for start, end in itertools.pairwise(self.places))
-        sides = [form(part) for form, part in zip(self.forms, phasors, strict=True)]
+        real, *others = (conditioning[..., start:end] for start, end in itertools.pairwise(self.places))
+        forms = [*([self.noise] if self.noise is not None else []), *self.forms]
+        sides = [form(part) for form, part in zip(forms, others, strict=True)]
         return torch.cat([real @ self.weight, *sides], dim=-1)
 
     def right(self, accompaniment: Tensor) -> Tensor:

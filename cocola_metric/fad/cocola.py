@@ -14,6 +14,12 @@ from .frechet import Array
 class CocolaEmbedder:
     """The COCOLA encoder: one embedding for every window, silent ones included. It is offline by default.
 
+    Of an encoder with phasors, the real part alone is taken: phasors say where a window begins, and are too many for a
+    Gaussian.
+
+    Attributes:
+        width: number of an embedding's first numbers that are taken, also of stored ones.
+
     Args:
         model: encoder, as for `CocolaScorer.from_pretrained`.
         options: options of `CocolaScorer.from_pretrained`: mode, device, window, hop, batch_size, revision, token.
@@ -26,7 +32,8 @@ class CocolaEmbedder:
     def __init__(self, model: str = "embedded", **options: Any) -> None:
         self._scorer = CocolaScorer.from_pretrained(model, **options)
         self.recipe = embedder_recipe(self._scorer.signature)
+        self.width = self._scorer.real_width
 
     def embed(self, waveform: AnyArray) -> Array:
         """Embed one clip at 16 kHz, (L,) -> (windows, D)."""
-        return self._scorer.embed(waveform, sample_rate=self.sample_rate).astype(np.float64)
+        return self._scorer.embed(waveform, sample_rate=self.sample_rate)[:, : self.width].astype(np.float64)

@@ -161,7 +161,7 @@ class FrechetMetric:
         try:
             place = self._place(mix, sample_rate)
             if self._store and place and (kept := self._store.read(place)) is not None:
-                return kept[EMBEDDINGS].astype(np.float64)
+                return kept[EMBEDDINGS][:, : getattr(self.embedder, "width", None)].astype(np.float64)
             embeddings = self.embedder.embed(mix_clips(mix, self.embedder.sample_rate, sample_rate=sample_rate))
         except AudioError as error:
             return error

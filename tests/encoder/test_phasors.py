@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
+from cocola_metric.encoder.noise_verdict import PENALTY
+from cocola_metric.encoder.phasor_sizes import NARROW, WIDE
 from cocola_metric.encoder.phasors import (
-    PITCH,
-    TIME,
-    WIDE,
     PhasorForm,
     PhasorSimilarity,
     PitchPhasors,
@@ -23,6 +22,7 @@ from cocola_metric.errors import CheckpointError
 MOVING_TOLERANCE = 1e-4
 FOLDING_TOLERANCE = 2e-4
 REAL_WIDTH = 64
+TIME, PITCH = NARROW.time, NARROW.pitch
 PHASORS = EncoderConfig(
     front_end="pitch_onset",
     backbone="phasor_efficientnet_b0",
@@ -212,10 +212,24 @@ def test_wide_phasors_turn_like_all_others() -> None:
         assert model.encoder(0.1 * torch.randn(2, 32_000)).isfinite().all()
 
 
+def test_a_side_that_is_noise_takes_the_penalty_off() -> None:
+    plain = PhasorSimilarity(REAL_WIDTH + TIME.width, [TIME])
+    heard = PhasorSimilarity(REAL_WIDTH + 2 + TIME.width, [TIME], noise=True)
+    heard.load_state_dict(heard.state_dict() | plain.state_dict())
+    torch.manual_seed(0)
+    sides = torch.randn(2, 3, REAL_WIDTH + TIME.width)
+    verdicts = torch.stack([torch.ones(2, 3), torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])], dim=-1)
+    judged = torch.cat([sides[..., :REAL_WIDTH], verdicts, sides[..., REAL_WIDTH:]], dim=-1)
+    taken = plain.pairs(*sides) - heard.pairs(*judged)
+    assert torch.allclose(taken, torch.tensor([0.0, 1.0, 2.0]) * PENALTY, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("backbone", "similarity"),
     [
         ("phasor_efficientnet_b0", "bilinear"),
+        ("placed_wide_phasor_noise_efficientnet_b0", "wide_phasors"),
+        ("placed_wide_phasor_efficientnet_b0", "wide_phasors_noise"),
         ("placed_efficientnet_b0", "phasors"),
         ("wide_phasor_efficientnet_b0", "phasors"),
         ("time_phasor_efficientnet_b0", "phasors"),

@@ -1,4 +1,4 @@
-"""The commands of this room: train, maps, train-head, join-head."""
+"""The commands of this room: train, maps, train-head, join-head, hear-noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,5 +77,21 @@ def join_head(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with reporting(parser, folders=[options.out]):
         from .joining import run
+
+        run(options)
+
+
+def hear_noise(arguments: Sequence[str] | None = None) -> None:
+    """Add a verdict on noise to an encoder with phasors: noise then scores below music, whatever it is compared with.
+
+    python -m cocola_metric.training hear-noise CONFIG --encoder JOINED --out DIR
+    """
+    parser = new_parser(PACKAGE, "hear-noise", hear_noise.__doc__)
+    add_run_options(parser)
+    parser.add_argument("--encoder", required=True, help="encoder that join-head wrote: folder or file")
+    parser.add_argument("--batches", type=int, default=20, help="batches of music, of the config's size")
+    options = parser.parse_args(arguments)
+    with reporting(parser, folders=[options.out, options.cache]):
+        from .verdicts import run
 
         run(options)

@@ -35,8 +35,9 @@ def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64], sid
     if not store.is_lean:
         pooled = backbone.read(images, maps)
     else:
-        phasors = backbone.phasors(images, maps.quarter) if isinstance(backbone, PhasorEfficientNet) else []
-        pooled = torch.cat([_kept_readings(backbone, store, rows, maps, chosen), *phasors], dim=1)
+        pooled = _kept_readings(backbone, store, rows, maps, chosen)
+        if isinstance(backbone, PhasorEfficientNet):
+            pooled = backbone.complete(pooled, images, maps.quarter)
     embeddings: Tensor = model.encoder.project(pooled)
     grouped: Tensor = embeddings.unflatten(0, (len(rows), sides))
     return grouped
