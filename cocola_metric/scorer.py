@@ -49,7 +49,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
     input.
 
     Attributes:
-        real_width: how many numbers of an embedding, the first ones, are neither phasors nor a verdict on noise.
+        real_width: number of an embedding's first numbers, those that are neither phasors nor a verdict on noise.
     """
 
     @with_own_torch_state
