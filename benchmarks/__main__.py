@@ -8,6 +8,7 @@ COMMANDS = {
     "queries": Command("queries.commands", "draw what every generator is asked"),
     "export": Command("generators.commands", "write queries as audio for a system outside"),
     "generate": Command("generators.commands", "let one generator answer the queries"),
+    "samplers": Command("generators.commands", "MSDM's and GMSDI's samplers where the truth is known"),
     "table3": Command("table3.commands", "answers, scores, sub-FAD and a page of them all"),
     "table1": Command("table3.commands", "the paper's Table 1 and how each system is evaluated here"),
     "listening": Command("listening.commands", "how well scores agree with people who listened"),

@@ -56,3 +56,13 @@ def generate(arguments: Sequence[str] | None = None) -> None:
         from .generate import run
 
         run(options)
+
+
+def samplers(arguments: Sequence[str] | None = None) -> None:
+    """Compare the samplers of MSDM and GMSDI with Gaussian sources, whose posteriors are known, and print tables."""
+    parser = new_parser(PACKAGE, "samplers", samplers.__doc__)
+    parser.parse_args(arguments)
+    with reporting(parser, folders=[]):
+        from .gaussian import run
+
+        run()

@@ -1,7 +1,7 @@
 """MSDM as a generator: unconditional generation, accompaniments to given stems, and source separation (Table 1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from .content import Content, content_of
 from .folder import Generated
 from .msdm_sampler import PARTIAL, SEPARATION, UNCONDITIONAL, Sampling, generate_stems, separate_stems
 from .protocol import row_name
+from .settings import with_settings
 
 SCHEDULES = {Task.UG: UNCONDITIONAL, Task.AG: PARTIAL, Task.SS: SEPARATION}
 """The tasks that MSDM claims, and their published schedules."""
@@ -128,21 +129,11 @@ def make_msdm(argument: str, device: str = "cpu", task: Task = Task.AG) -> MSDMG
     place, *settings = argument.split(",")
     if not place:
         raise UsageError("the generator msdm needs weights; write msdm:FILE.ckpt or msdm:DIR")
-    sampling = replace(SCHEDULES.get(task, PARTIAL), **dict(_setting(text) for text in settings))
+    sampling = with_settings(SCHEDULES.get(task, PARTIAL), settings, "msdm")
     path = Path(place).expanduser()
     model = load_msdm(path).to(device)
     name = row_name("MSDM", released=path.is_file(), small=model.config != MSDMConfig())
     return MSDMGenerator(model, msdm_sha256(path), sampling, name, task)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, _, value = text.partition("=")
-    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Sampling)}
-    try:
-        return name, kinds[name](value)
-    except (KeyError, ValueError):
-        known = ", ".join(f"{name}=…" for name in kinds)
-        raise UsageError(f"msdm: a setting must be one of {known}; got {text!r}") from None
 
 
 def _instruments(submix: Submix) -> set[str]:

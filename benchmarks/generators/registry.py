@@ -62,6 +62,12 @@ def _msdm(argument: str, setting: "Setting") -> "Generator":
     return make_msdm(argument, setting.device, setting.task)
 
 
+def _gmsdi(argument: str, setting: "Setting") -> "Generator":
+    from .gmsdi import make_gmsdi
+
+    return make_gmsdi(argument, setting.device, setting.task)
+
+
 def _componet(argument: str, setting: "Setting") -> "Generator":
     from .componet import make_componet
 
@@ -77,6 +83,7 @@ GENERATORS: dict[str, Callable[[str, "Setting"], "Generator"]] = {
     "folder": _folder,
     "swapped": _swapped,
     "msdm": _msdm,
+    "gmsdi": _gmsdi,
     "componet": _componet,
 }
 """Constructors by name, called with argument and setting; the argument follows the colon in "folder:DIR"."""

@@ -1,7 +1,7 @@
 """Weights of the model behind GMSDI: a folder of ``config.json`` and ``model.safetensors``."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -45,12 +45,12 @@ def save_gmsdi(model: GMSDI, folder: Path, *, dtype: torch.dtype | None = None) 
 
 
 def load_weights_of(model: GMSDI, folder: Path) -> None:
-    """Give a model the weights of another one of the same configuration.
+    """Give a model the weights of another one of the same configuration; their powers may differ.
 
     Raises:
         CheckpointError: there is no model, or its configuration is another one.
     """
     other = load_gmsdi(folder)
-    if other.config != model.config:
+    if replace(other.config, powers=()) != replace(model.config, powers=()):
         raise CheckpointError(f"{folder}: a model of other sizes, tags or rate; start from one of {model.config}")
     model.load_state_dict(other.state_dict())

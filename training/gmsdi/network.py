@@ -20,6 +20,7 @@ class GMSDIConfig:
         sample_rate: sample rate, in Hz.
         length: length of the training windows, in samples.
         sigma_data: standard deviation of the music that the preconditioning assumes.
+        powers: mean square of each instrument where it sounds, for inference; () stands for equal ones.
         unet: sizes of the network, which has one channel of audio.
     """
 
@@ -27,11 +28,14 @@ class GMSDIConfig:
     sample_rate: int = 8_000
     length: int = 40_960
     sigma_data: float = 0.1
+    powers: tuple[float, ...] = ()
     unet: UNetConfig = field(default_factory=lambda: UNetConfig(stems=1))
 
     def __post_init__(self) -> None:
         if not self.tags or len(set(self.tags)) != len(self.tags):
             raise UsageError(f"tags must be one or more different words; got {self.tags}")
+        if self.powers and (len(self.powers) != len(self.tags) or min(self.powers) <= 0):
+            raise UsageError(f"powers must be {len(self.tags)} numbers above 0, one per tag; got {self.powers}")
         if self.unet.stems != 1:
             raise UsageError(f"unet.stems must be 1, for one sub-mix; got {self.unet.stems}")
         if self.length < 1 or self.length % self.unet.stride:

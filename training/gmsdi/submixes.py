@@ -19,6 +19,25 @@ from ..signal import SOUNDING_POWER
 DRAWS_PER_WINDOW = 50
 
 
+def measure_powers(tracks: Sequence[StemTrack], tags: int) -> tuple[float, ...]:
+    """Return the mean square of each instrument over the tenths of a second in which it sounds.
+
+    Args:
+        tracks: tracks of one bank.
+        tags: number of tags of the model. One that never sounds gets the mean of the others.
+    """
+    sums, counts = np.zeros(tags), np.zeros(tags)
+    for track in tracks:
+        for channel, powers in zip(track.channels, track.place.powers, strict=True):
+            sounding = powers[powers > SOUNDING_POWER]
+            sums[channel] += sounding.sum(dtype=np.float64)
+            counts[channel] += len(sounding)
+    heard = counts > 0
+    means = np.full(tags, sums.sum() / max(counts.sum(), 1))
+    means[heard] = sums[heard] / counts[heard]
+    return tuple(float(f"{mean:.3g}") for mean in means)
+
+
 class Submixes(NamedTuple):
     """A batch of sub-mixes.
 

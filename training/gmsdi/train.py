@@ -15,8 +15,8 @@ from ..msdm import Noise, Resampler, StemTrack, denoising_losses, draw_noise, op
 from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .checkpoint import load_weights_of, save_gmsdi
 from .config import GMSDITraining, load_gmsdi_config
-from .network import GMSDI
-from .submixes import SubmixDraws, Submixes
+from .network import GMSDI, GMSDIConfig
+from .submixes import SubmixDraws, Submixes, measure_powers
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_CHECKPOINTS = 500
@@ -74,17 +74,17 @@ def train_gmsdi(
     settings = dataclasses.asdict(config)
     note_settings(out, settings)
     share = rows_of_process(config.batch_size, accelerator)
-    torch.manual_seed(config.seed)
-    model = GMSDI(config.model)
-    if start_from is not None:
-        load_weights_of(model, start_from)
-    model.to(device)
     resampler = Resampler(config.model.sample_rate, config.model.length)
     with accelerator.main_process_first():
         (bank, tracks), watched = (
             open_stems(config.corpora, split, cache or out / "bank", config.model.tags, workers=workers, device=device)
             for split in ("train", "validation")
         )
+    torch.manual_seed(config.seed)
+    model = GMSDI(with_powers(config.model, tracks))
+    if start_from is not None:
+        load_weights_of(model, start_from)
+    model.to(device)
     optimizer = torch.optim.Adam(
         model.parameters(), config.learning_rate, betas=config.betas, fused=device.type == "cuda"
     )
@@ -120,6 +120,11 @@ def train_gmsdi(
         save_gmsdi(model, out, dtype=torch.float16)
     accelerator.wait_for_everyone()
     return model.eval()
+
+
+def with_powers(model: GMSDIConfig, tracks: list[StemTrack]) -> GMSDIConfig:
+    """Return a model's configuration with the powers of its tags in some tracks, unless it has powers already."""
+    return dataclasses.replace(model, powers=model.powers or measure_powers(tracks, len(model.tags)))
 
 
 class Watch:

@@ -95,7 +95,7 @@ def test_a_model_that_knows_the_band_answers_with_its_stems(bench: Bench, task: 
     if task is Task.SS:  # what it knows has to add up to the mixture
         query = replace(query, conditioning=replace(query.conditioning, parts=EVERY))
     model = Oracle(whole_band(query, bench.audio))
-    oracle = MSDMGenerator(model, "", replace(SEPARATION, steps=64, churn=0.0), task=task)  # type: ignore[arg-type]
+    oracle = MSDMGenerator(model, "", replace(SEPARATION, steps=64, churn=0.0, resamples=1), task=task)  # type: ignore[arg-type]
     (answer,) = oracle.generate([query], bench.audio, np.random.default_rng(0))
     assert oracle.content == "stems" and answer.samples.shape == (len(query.accompaniment.parts), LENGTH)
     cropped = fit_length(answer.samples, query, RATE, "answer")
@@ -108,7 +108,7 @@ def test_separated_stems_add_up_to_the_mixture(bench: Bench) -> None:
     separator = replace(generator(replace(SEPARATION, steps=2)), task=Task.SS)
     (answer,) = separator.generate([query], bench.audio, np.random.default_rng(0))
     mixture = bench.audio.conditioning(query, RATE, seconds=TINY.seconds)
-    np.testing.assert_allclose(answer.samples.sum(axis=0), mixture, atol=1e-5)
+    np.testing.assert_allclose(answer.samples.sum(axis=0), mixture, atol=1e-4)  # two steps from noise of level 1
 
 
 def test_one_instrument_under_two_tags_is_not_doubled(bench: Bench) -> None:

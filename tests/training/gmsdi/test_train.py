@@ -16,7 +16,7 @@ from cocola_metric.training.gmsdi import commands, train
 from cocola_metric.training.gmsdi.checkpoint import load_gmsdi, save_gmsdi
 from cocola_metric.training.gmsdi.config import GMSDITraining, load_gmsdi_config
 from cocola_metric.training.gmsdi.network import GMSDI
-from cocola_metric.training.gmsdi.submixes import SubmixDraws
+from cocola_metric.training.gmsdi.submixes import SubmixDraws, measure_powers
 from cocola_metric.training.msdm.stems import StemTrack
 
 RATE = 16_000
@@ -125,6 +125,7 @@ def test_the_loss_falls_and_the_tags_help(corpus: Path, cache: Path, tmp_path: P
     assert len(losses) == 4 and losses[-1] < 0.9 * losses[0]
     assert losses[-1] < float(watched[-1]["untagged_loss"])
     loaded = load_gmsdi(tmp_path)
+    assert loaded.config == trained.config and len(loaded.config.powers) == 4 and min(loaded.config.powers) > 1e-4
     for key, value in trained.state_dict().items():
         assert torch.allclose(value, loaded.state_dict()[key], rtol=1e-3, atol=1e-6), key
 
@@ -178,3 +179,12 @@ def test_the_command_trains(corpus: Path, cache: Path, tmp_path: Path, capsys) -
     commands.train_gmsdi([str(CONFIG), "--set", *settings, *where, "--workers", "0", "--cpu", "--minutes", "1"])
     assert str(tmp_path / "run") in capsys.readouterr().out
     assert load_gmsdi(tmp_path / "run").config.length == 2304
+
+
+def test_powers_are_measured_where_an_instrument_sounds() -> None:
+    powers = np.zeros((3, 40), np.float32)
+    powers[0, :10], powers[1, 5:15], powers[2] = 0.01, 0.03, 0.002
+    track = StemTrack(BankTrack("a", 1000, 4 * RATE, powers, beat=0.5), (2, 2, 0))
+    bass, drums, guitar, piano = measure_powers([track], 4)
+    assert (bass, guitar) == (pytest.approx(0.002), pytest.approx(0.02))
+    assert drums == piano == pytest.approx((10 * 0.01 + 10 * 0.03 + 40 * 0.002) / 60)
