@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
 .PHONY: demo docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
-	corpora table3 documents clean
+	corpora table3 reference documents clean
 
 demo: $(VENV)/base
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -125,8 +125,16 @@ TESTS := chorus=corpora/chorus/test bands=corpora/bands/test desk=corpora/desk/t
 EVALUATE := $(BIN)/python -m cocola_metric.training evaluate
 BEHAVIOUR := $(BIN)/python -m cocola_metric.benchmarks fad-behaviour $(SONGS)
 ENCODERS ?= embedded
-documents: $(VENV)/test
+# By which scores are read: made of validation music, and measured on the tests. Signatures name it, so it comes first.
+KNOWN := chorus=corpora/chorus/validation bands=corpora/bands/validation desk=corpora/desk/validation
+reference: $(VENV)/test
 	mkdir -p $(RESULTS)
+	$(BIN)/python -m cocola_metric.training reference embedded $(KNOWN) --test $(TESTS) \
+		--json $(RESULTS)/calibration.json --plot docs/calibration.png >$(RESULTS)/calibration.md
+	{ echo '```text' && $(BIN)/cocola-score -c examples/harbour/drums.flac examples/harbour/bass.flac \
+		-a examples/harbour/keys.flac --format text && echo '```'; } >$(RESULTS)/first_minute.md
+
+documents: reference
 	$(EVALUATE) $(TESTS) --plot docs/score-distributions.png >$(RESULTS)/accuracy.json
 	$(EVALUATE) --validity embedded --max-windows 6 --test $(TESTS) --json $(RESULTS)/validity.json >$(RESULTS)/validity.md
 	$(EVALUATE) --table2 $(ENCODERS) --test $(TESTS) --json $(RESULTS)/table2.json >$(RESULTS)/table2.md

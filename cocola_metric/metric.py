@@ -23,6 +23,7 @@ from .audio import (
 from .blame import warn_caller
 from .encoder import CocolaModel, Mode, fold_batch_norm, one_thread_per_operation
 from .errors import AudioError, MissingExtraError, UsageError
+from .reading import find_reference
 from .scorer import CocolaScorer
 from .scoring import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
 
@@ -46,6 +47,7 @@ class CocolaMetric(Metric):
         silent_pairs: number of pairs left out, in this process.
         unfit_pairs: number of pairs left out because their score is NaN or infinite, in this process.
         signature: recipe of the score, to be cited with it.
+        reference: reference by which scores are read, as ``reference.anchored(metric.compute())``; None without one.
     """
 
     higher_is_better = True
@@ -93,7 +95,8 @@ class CocolaMetric(Metric):
         super().__init__(**settings)
         if sample_rate < MIN_SAMPLE_RATE or not float(sample_rate).is_integer():
             raise UsageError(f"sample_rate must be a whole number of Hz, {MIN_SAMPLE_RATE} or more; got {sample_rate}")
-        checkpoint = checkpoints.load(name, revision=revision, token=token)
+        found = checkpoints.find_encoder(name, revision=revision, token=token)
+        checkpoint = checkpoints.load_found(found)
         model = fold_batch_norm(checkpoint.model)
         scorer = CocolaScorer(
             model,
@@ -105,8 +108,9 @@ class CocolaMetric(Metric):
             hop=hop,
             batch_size=batch_size,
             symmetric=symmetric,
+            reference=find_reference(found.path, checkpoint.sha256),
         )
-        self.signature = scorer.signature
+        self.signature, self.reference = scorer.signature, scorer.reference
         self.sample_rate, self.mode, self.plan, self.batch_size = sample_rate, scorer.mode, scorer.plan, batch_size
         self.symmetric = symmetric
         self._models = (model,)  # inside a tuple, where torch does not register it as a submodule

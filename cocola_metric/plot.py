@@ -80,14 +80,14 @@ def _format(file: Path) -> str:
     return file.suffix.lower().removeprefix(".")
 
 
-def new_figure(*, rows: int, height: float, heights: tuple[float, ...]) -> tuple[Any, Any]:
-    """Return a figure outside matplotlib's global state, and its axes from top to bottom."""
+def new_figure(*, rows: int, height: float, heights: tuple[float, ...], columns: int = 1) -> tuple[Any, Any]:
+    """Return a figure outside matplotlib's global state, and its axes from top to bottom, row by row."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("drawing needs matplotlib; run pip install 'cocola-metric[plot]'") from error
     figure = Figure(figsize=(8, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, 1, height_ratios=heights))
+    axes = np.atleast_1d(figure.subplots(rows, columns, height_ratios=heights)).ravel()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import checkpoints
@@ -9,6 +10,7 @@ from .audio import HOP, SAMPLE_RATE, WINDOW, WindowPlan
 from .embedding_store import open_store
 from .encoder import MODES, ArrayEncoder, Mode, real_width
 from .errors import UsageError
+from .reading import Lengths, ScoreReference, find_reference, read_reference
 from .scoring import (
     Embeddings,
     MatrixScorer,
@@ -66,6 +68,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         batch_size: int | None = None,
         symmetric: bool = False,
         cache: str | os.PathLike[str] | None = None,
+        reference: ScoreReference | None = None,
     ) -> None:
         """Wrap a model, which the scorer then owns. `from_pretrained` is the usual way to make a scorer."""
         if mode not in MODES:
@@ -97,6 +100,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             self.real_width = real_width(config.similarity, config.embedding_dim)
             encoder = TensorEncoder(model, self.device)
         self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
+        self._reference = reference
         store = open_store(cache)
         self._stored_embedder = None if store is None else StoredEmbedder(self._embedder, store)
 
@@ -115,6 +119,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         batch_size: int | None = None,
         symmetric: bool = False,
         cache: str | os.PathLike[str] | None = None,
+        reference: str | os.PathLike[str] | None = "own",
     ) -> "CocolaScorer":
         """Load an encoder, and return its scorer.
 
@@ -132,6 +137,8 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             symmetric: True scores the mean of both directions, so that the order of the two sides does not matter.
             cache: folder in which embeddings are kept by content and signature, so that an audio is embedded once for
                 all calls and processes, and for the FAD of this encoder; "default" is the user's own, None keeps none.
+            reference: reference by which scores are read as percentile, likelihood and anchored score: "own" is the one
+                in the encoder's folder, if it has one; a path is that of another file; None reads none.
 
         Raises:
             CheckpointError: the weights cannot be found, downloaded or matched to their configuration.
@@ -145,24 +152,35 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             "cache": cache,
         }
         on = chosen_device(device)
-        if on == "cpu":
-            found = checkpoints.find_encoder(name, revision=revision, token=token)
-            graph = checkpoints.open_graph(found)
-            if graph is not None:
-                scorer = cls(graph.encoder, name=graph.name, weights_sha256=graph.sha256, **options)
-                scorer._stored = functools.partial(_loaded, found)
-                return scorer
-            checkpoint = checkpoints.load_found(found)
-        else:
-            checkpoint = checkpoints.load(name, revision=revision, token=token)
+        found = checkpoints.find_encoder(name, revision=revision, token=token)
+
+        def read(sha256: str) -> ScoreReference | None:
+            if reference in ("own", None):
+                return find_reference(found.path, sha256) if reference else None
+            return read_reference(Path(str(reference)), sha256)
+
+        graph = checkpoints.open_graph(found) if on == "cpu" else None
+        if graph is not None:
+            sha256 = graph.sha256
+            scorer = cls(graph.encoder, name=graph.name, weights_sha256=sha256, reference=read(sha256), **options)
+            scorer._stored = functools.partial(_loaded, found)
+            return scorer
+        checkpoint = checkpoints.load_found(found)
         model, sha256 = checkpoint.model, checkpoint.sha256
-        scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, **options)
+        scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, reference=read(sha256), **options)
         scorer._stored = functools.partial(_pair, model.config, checkpoint.state)
         return scorer
 
     def __repr__(self) -> str:
         """Return the signature, which names everything that changes a score."""
         return self.signature
+
+    @property
+    def reference(self) -> Lengths | None:
+        """The reference of this scorer's mode and direction; None if there is none for windows of this plan."""
+        if self._reference is None or not self._reference.fits(self.plan.window, self.plan.hop):
+            return None
+        return self._reference.of(self.mode, symmetric=self.symmetric)
 
     @property
     def signature(self) -> str:
@@ -177,6 +195,9 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             front_end="" if self._backbone.endswith("_efficientnet_b0") else self._front_end,
             similarity=self._kind if self._kind in UNUSUAL_SIMILARITIES else "",
             symmetric=self.symmetric,
+            reference_sha256=self._reference.sha256
+            if self._reference is not None and self.reference is not None
+            else "",
         )
 
 

@@ -19,6 +19,7 @@ from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.audio.windows import split_windows
 from cocola_metric.checkpoints.loading import EMBEDDED_FOLDER, WEIGHTS_FILE, file_sha256, load
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
+from cocola_metric.signature import score_recipe
 
 TOLERANCE = 1e-4  # of scores, between batch sizes and ways of asking
 ROUNDING = 1e-5  # of the same computation: where memory lies decides how vectors are cut
@@ -251,8 +252,11 @@ def test_modes_hear_different_things(scorer, clips) -> None:
 
 def test_the_signature_says_what_changes_the_score(scorer) -> None:
     digest = file_sha256(EMBEDDED_FOLDER / WEIGHTS_FILE)[:8]
-    expected = f"COCOLA|model:embedded|weights:{digest}|mode:both|win:5.0|hop:2.5|sr:16000|v:{__version__}"
-    assert scorer.signature == expected
+    reference = file_sha256(EMBEDDED_FOLDER / "reference.json")[:8]
+    recipe = f"COCOLA|model:embedded|weights:{digest}|mode:both|win:5.0|hop:2.5|sr:16000"
+    assert scorer.signature == f"{recipe}|ref:{reference}|v:{__version__}"
+    assert score_recipe(scorer.signature) == f"{recipe}|v:{__version__}"
+    assert CocolaScorer.from_pretrained(reference=None).signature == f"{recipe}|v:{__version__}"
     other = CocolaScorer.from_pretrained(device="cpu", mode="harmonic", window=4.0, hop=1.0, batch_size=2)
     assert "|mode:harmonic|win:4.0|hop:1.0|" in other.signature
 

@@ -30,6 +30,7 @@ STANDS_FOR = {"chorus": "CocoChorales", "bands": "Slakh2100", "desk": "MoisesDB"
 KINDS = {"shift": "half a beat late or early", "transpose": "a semitone off", "stretch": "5 % too fast or slow"}
 BLOCK = re.compile(r"^(?P<indent> *)<!-- (?P<name>\w+) -->\n.*?^ *<!-- end -->$", re.DOTALL | re.MULTILINE)
 SIGNED = re.compile(r"(?<=model:embedded\|weights:)[0-9a-f]+")
+REFERRED = re.compile(r"(?<=\|sr:16000\|ref:)[0-9a-f]+")
 
 Results = Mapping[str, Any]
 
@@ -129,6 +130,8 @@ BLOCKS: dict[str, tuple[str, Callable[[Results], str]]] = {
     "short_table_2": ("table2.json", short_table_2),
 }
 PRINTED = {
+    "first_minute": "first_minute.md",
+    "calibration": "calibration.md",
     "table_2": "table2.md",
     "whole_validity": "validity.md",
     "behaviour": "behaviour.md",
@@ -138,7 +141,7 @@ KEEPING = ("table_2",)  # blocks of several encoders, of which few are at hand
 TABLE_3 = {"bands": "docs/table3/table3.md", "recorded": "docs/table3/recorded.md"}
 
 
-def fill(text: str, written: Mapping[str, str], weights: str) -> str:
+def fill(text: str, written: Mapping[str, str], weights: str, reference: str = "") -> str:
     """Return a document with its blocks replaced, indented as their first lines are.
 
     Rows of encoders that were not computed this time stay (blocks in ``KEEPING``).
@@ -147,6 +150,7 @@ def fill(text: str, written: Mapping[str, str], weights: str) -> str:
         text: text of the document.
         written: content of each block, by name.
         weights: SHA-256 of the embedded weights.
+        reference: SHA-256 of their reference; empty to leave what is there.
 
     Raises:
         UsageError: a block that nothing was written for, or rows that have no table to stay in.
@@ -160,7 +164,8 @@ def fill(text: str, written: Mapping[str, str], weights: str) -> str:
         lines = (f"{indent}{line}".rstrip() for line in content.strip().splitlines())
         return "\n".join([f"{indent}<!-- {name} -->", *lines, f"{indent}<!-- end -->"])
 
-    return SIGNED.sub(weights[:HASH_DIGITS], BLOCK.sub(replaced, text))
+    signed = SIGNED.sub(weights[:HASH_DIGITS], BLOCK.sub(replaced, text))
+    return REFERRED.sub(reference[:HASH_DIGITS], signed) if reference else signed
 
 
 def write_blocks(results: Path, root: Path) -> dict[str, str]:
@@ -216,8 +221,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         written = write_blocks(options.results, options.root)
         weights = json.loads((options.results / "accuracy.json").read_text("utf-8"))["weights"]
+        reference = json.loads((options.results / "calibration.json").read_text("utf-8"))["reference"]
         documents = [file for pattern in DOCUMENTS for file in sorted(options.root.glob(pattern))]
-        filled = {file: fill(file.read_text("utf-8"), written, weights) for file in documents}
+        filled = {file: fill(file.read_text("utf-8"), written, weights, reference) for file in documents}
     except CocolaError as error:
         parser.exit(1, f"documents: {error}\n")
     for file, text in filled.items():

@@ -17,6 +17,9 @@ COMMANDS = {
     "compare": Command("evaluation.commands", "encoders on the same windows, with paired differences"),
     "bleed": Command("evaluation.commands", "encoders and heads on music whose stems were made to bleed"),
     "guards": Command("evaluation.commands", "how often real music looks like an echo or noise, and echoes do not"),
+    "reference": Command(
+        "calibration.commands", "by which scores of an encoder are read: made, and its calibration measured"
+    ),
     "ablation": Command("evaluation.commands", "the table of training runs that each lack a part"),
     "figure4": Command("evaluation.commands", "the paper's Figure 4 from the logs of two runs"),
     "train-msdm": Command("msdm.commands", "train an MSDM"),

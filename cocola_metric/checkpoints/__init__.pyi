@@ -2,7 +2,7 @@ from .card_merge import note_accuracies
 from .card_results import CARD_FILE, CardAccuracy, read_accuracies
 from .config_file import read_config
 from .graph_export import write_graph
-from .known import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
+from .known import CHECKPOINTS, CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 from .loading import load, load_found, save, save_state
 from .mismatch import list_problems, refuse_mismatch, tensor_problems
 from .model_card import CardFacts
@@ -12,6 +12,7 @@ from .publish import push, save_with_card
 
 __all__ = [
     "CARD_FILE",
+    "CHECKPOINTS",
     "CONFIG_FILE",
     "GRAPH_FILE",
     "WEIGHTS_FILE",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CheckpointError, CocolaError
+from ..reading import REFERENCE_FILE
 from .known import CHECKPOINTS, CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE, PublishedFile
 
 
@@ -126,6 +127,7 @@ def _download(
         weights = snapshot.path(WEIGHTS_FILE)
     if sha256 is not None:
         refuse_other_content(weights, sha256, f"{repo_id} (revision {snapshot.folder.name})")
-    if ours and GRAPH_FILE in snapshot.files:
-        snapshot.path(GRAPH_FILE)
+    for companion in (GRAPH_FILE, REFERENCE_FILE):
+        if ours and companion in snapshot.files:
+            snapshot.path(companion)
     return weights.parent if ours else weights

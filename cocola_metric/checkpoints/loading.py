@@ -14,6 +14,7 @@ from torch import Tensor
 from ..encoder import CocolaModel, EncoderConfig
 from ..errors import CheckpointError, OutputError
 from ..identity import file_sha256
+from ..reading import drop_reference
 from ..whole_files import make_folder, write_bytes_whole
 from .config_file import read_config, refuse_other_weights, write_config
 from .finding import Found, find, unreadable_named
@@ -106,6 +107,7 @@ def save_state(
         make_folder(folder)
         write_bytes_whole(weights, content)
         write_config(config, weights)  # if interrupted here, the old configuration names the old weights and is refused
+        drop_reference(folder, file_sha256(weights))
     except OutputError as error:
         raise CheckpointError(str(error)) from error
     return weights

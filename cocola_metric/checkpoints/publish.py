@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError, OutputError
+from ..reading import ScoreReference, copy_reference
 from ..version import VERSION
 from ..whole_files import write_text_whole
 from .card_merge import merged_card
@@ -29,6 +30,7 @@ def save_with_card(
     facts: CardFacts,
     *,
     dtype: torch.dtype | None = None,
+    reference: ScoreReference | None = None,
 ) -> str:
     """Write configuration, weights, graph and model card into a folder; return the SHA-256 of the weights file.
 
@@ -40,13 +42,14 @@ def save_with_card(
         folder: folder to write; it is created if it is missing.
         facts: facts for the card.
         dtype: type of the floating-point tensors in the file; None keeps the type of each.
+        reference: reference of these weights, written beside them if their type is kept; None for none.
 
     Raises:
         CheckpointError: the folder cannot be written, or its card cannot be read or has another licence.
     """
     before = read_card(folder)
     _card(config, "0" * 64, facts, before, str(folder))  # refuses what cannot be merged before anything is written
-    sha256 = _write_weights(config, state, folder, dtype)
+    sha256 = _write_weights(config, state, folder, dtype, reference)
     _write_card(folder, _card(config, sha256, facts, before, str(folder)))
     return sha256
 
@@ -62,6 +65,7 @@ def push(
     revision: str | None = None,
     commit_message: str | None = None,
     dtype: torch.dtype | None = None,
+    reference: ScoreReference | None = None,
 ) -> str:
     """Write configuration, weights, graph and model card to a Hub repository in one commit; return the commit.
 
@@ -78,6 +82,7 @@ def push(
         revision: branch, created if it is missing; by default the main one.
         commit_message: message in the repository's history.
         dtype: type of the floating-point tensors in the file; None keeps the type of each.
+        reference: reference of these weights, as for `save_with_card`.
 
     Raises:
         CheckpointError: the Hub refuses the upload or does not answer, or the card that is there cannot be read or has
@@ -88,7 +93,7 @@ def push(
     api = HfApi(token=token, library_name=LIBRARY, library_version=VERSION)
     branch = revision or DEFAULT_BRANCH
     with tempfile.TemporaryDirectory() as folder:
-        sha256 = _write_weights(config, state, Path(folder), dtype)
+        sha256 = _write_weights(config, state, Path(folder), dtype, reference)
         try:
             api.create_repo(repo_id, private=private, exist_ok=True)
             if branch != DEFAULT_BRANCH:
@@ -109,9 +114,20 @@ def push(
     return pushed.oid
 
 
-def _write_weights(config: EncoderConfig, state: Mapping[str, Tensor], folder: Path, dtype: torch.dtype | None) -> str:
+def _write_weights(
+    config: EncoderConfig,
+    state: Mapping[str, Tensor],
+    folder: Path,
+    dtype: torch.dtype | None,
+    reference: ScoreReference | None,
+) -> str:
     sha256 = file_sha256(save_state(config, state, folder, dtype=dtype))
     write_graph(config, folder)
+    if reference is not None and dtype is None:
+        try:
+            copy_reference(reference, folder, sha256)
+        except OutputError as error:
+            raise CheckpointError(str(error)) from error
     return sha256
 
 

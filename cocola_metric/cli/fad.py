@@ -1,4 +1,4 @@
-"""`cocola-fad`: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
+"""`cocola-fad`: results on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from ..encoder import MODES
 from ..errors import AudioError
 from ..fad import CLAP_FILES, EMBEDDERS
 from . import program
+from .answers import Answer, add_output_options
 
 EXAMPLES = """examples:
   cocola-fad --conditioning mixes/ --generated ours/ --reference real/           sub-FAD, files matched by name
@@ -23,13 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``cocola-fad`` and return its exit code."""
     options = _parser().parse_args(arguments)
 
-    def command() -> program.Result:
+    def command() -> Answer:
         from .fad_commands import fad
 
         return fad(options)
 
     unfinished = "nothing was kept" if options.no_cache else "the same command goes on from here"
-    return program.run("cocola-fad", command, bad_input=AudioError, unfinished=unfinished)
+    return program.run("cocola-fad", command, bad_input=AudioError, unfinished=unfinished, options=options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--per-song", action="store_true", help="print the FAD of every generated file, too")
     parser.add_argument("--resamples", type=int, default=200, metavar="N", help="draws behind the interval (200)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every draw (0)")
+    add_output_options(parser)
     cache = parser.add_argument_group("embeddings already made", "a stopped run goes on from those it has made")
     cache.add_argument("--cache", type=Path, metavar="DIR", help="(default: ~/.cache/cocola-metric/embeddings)")
     cache.add_argument("--no-cache", action="store_true", help="keep none, use none")

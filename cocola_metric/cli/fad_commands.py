@@ -1,7 +1,7 @@
 """The work of `cocola-fad`: embed the clips of folders, report and leave out bad ones, compare the others."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,15 @@ from tqdm import tqdm
 
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
+from .answers import Answer, prints_text, rounded, rounded_all, shown
 from .pairs import audio_of, match_folders
-from .program import Result, say
+from .program import say
 
 Named = tuple[str, Mix]
 
 
-def fad(options: argparse.Namespace) -> Result:
-    """Compare folders by one embedder or by all; return the result to print, and the exit code."""
+def fad(options: argparse.Namespace) -> Answer:
+    """Compare folders by one embedder or by all; return the result to print."""
     if options.save_reference is not None:
         Reference.check_place(options.save_reference)
     names = list(EMBEDDERS) if options.embedder == "all" else [options.embedder]
@@ -26,16 +27,30 @@ def fad(options: argparse.Namespace) -> Result:
     sides = _sides(options, with_reference=stored is None)
     if options.embedder != "all":
         return _compare(options.embedder, options, sides, stored)
-    results: dict[str, Any] = {}
-    codes = []
+    results: dict[str, Answer] = {}
     for name in names:
         try:
-            results[name], code = _compare(name, options, sides, stored)
+            answer = _compare(name, options, sides, stored)
         except (CheckpointError, MissingExtraError) as error:
             say("cocola-fad", f"{name}: {error}")
-            results[name], code = {"error": str(error)}, 2
-        codes.append(code)
-    return results, max(codes)
+            answer = Answer({"error": str(error)}, 2)
+        results[name] = answer
+    return _together(results)
+
+
+def _together(answers: Mapping[str, Answer]) -> Answer:
+    """Return the answers of several embedders as one."""
+    return Answer(
+        {name: answer.values for name, answer in answers.items()},
+        max(answer.code for answer in answers.values()),
+        lines=[
+            (f"{name} {line}", text)
+            for name, answer in answers.items()
+            for line, text in answer.lines or [("error", str(answer.values["error"]))]
+        ],
+        rows=[{"embedder": name, **row} for name, answer in answers.items() for row in answer.rows],
+        scores=[score for answer in answers.values() for score in answer.scores],
+    )
 
 
 def _sides(options: argparse.Namespace, *, with_reference: bool) -> list[list[Named]]:
@@ -54,7 +69,7 @@ def _listed(folder: Path) -> list[Named]:
     return [(str(path), (path,)) for path in audio_of(folder)]
 
 
-def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Result:
+def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Answer:
     kind: type[FAD] | type[SubFAD] = FAD if options.conditioning is None else SubFAD
     metric = kind(
         name,
@@ -75,7 +90,7 @@ def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], s
         metric.reference_of(sets[1]).save(options.save_reference)
     result = metric.compare(sets[0], stored or sets[1])
     kept_names = [named[0] for named, entry in zip(sides[0], embedded[0], strict=True) if entry is not None]
-    return _printed(result, kept_names, options.per_song) | {"failed": failed}, int(failed > 0)
+    return _answer(result, kept_names, failed, options)
 
 
 def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -105,7 +120,26 @@ def _embedded(metric: FAD | SubFAD, side: Sequence[Named], strict: bool) -> list
     return embedded
 
 
-def _printed(result: FadResult, names: list[str], with_songs: bool) -> dict[str, Any]:
-    printed = result.as_json()
-    songs = dict(zip(names, printed.pop("per_song"), strict=True))
-    return printed | ({"per_song": songs} if with_songs else {})
+def _answer(result: FadResult, names: list[str], failed: int, options: argparse.Namespace) -> Answer:
+    """Return what is printed of one comparison; remarks are messages, except in a table for people."""
+    values = result.as_json()
+    songs = dict(zip(names, values.pop("per_song"), strict=True))
+    values = rounded_all(values | ({"per_song": songs} if options.per_song else {}) | {"failed": failed})
+    low, high = result.interval
+    limit = f"R squared {shown(result.infinity_r_squared)}" if values["infinity"] is not None else ""
+    lines = [
+        ("FAD", f"{shown(result.fad)}  95 % interval {shown(low)} to {shown(high)}"),
+        ("infinity", f"{shown(result.infinity)}  {limit}"),
+        ("floor", shown(result.floor)),
+        ("clips", f"{result.tracks} generated, {result.tracks_reference} reference, {failed} failed"),
+        ("n, D", f"{result.n} and {result.n_reference} embeddings of {result.dimension} dimensions"),
+        *(("warning", remark) for remark in result.remarks),
+        *((name, shown(value)) for name, value in songs.items() if options.per_song),
+        ("signature", result.signature),
+    ]
+    if not prints_text(options):
+        for remark in result.remarks:
+            say("cocola-fad", remark)
+    row = {name: value for name, value in values.items() if name not in ("interval", "per_song")}
+    row |= {"interval_low": rounded(low), "interval_high": rounded(high)}
+    return Answer(values, int(failed > 0), lines=lines, rows=[row], scores=[result.fad])

@@ -1,19 +1,17 @@
-"""The common part of the commands: JSON on stdout, messages on stderr, exit codes, and --help without torch."""
+"""The common part of the commands: results on stdout, messages on stderr, exit codes, and --help without torch."""
 
 import argparse
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO
 
 from ..dispatch import discard_stdout, missing_extra, system_problem
 from ..errors import CocolaError, MissingExtraError
-from ..json_files import json_text
 from ..names import printable
-
-Result = tuple[dict[str, Any], int]  # result to print, and exit code
+from .answers import Answer, as_text
 
 
 def new_parser(program: str, description: str, epilog: str | None) -> argparse.ArgumentParser:
@@ -25,7 +23,14 @@ def new_parser(program: str, description: str, epilog: str | None) -> argparse.A
     return parser
 
 
-def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaError], unfinished: str) -> int:
+def run(
+    program: str,
+    command: Callable[[], Answer],
+    *,
+    bad_input: type[CocolaError],
+    unfinished: str,
+    options: argparse.Namespace | None = None,
+) -> int:
     """Run a command, print its result, and return the exit code: 0 done, 1 bad input, 2 wrong usage, 130 interrupted.
 
     A missing extra is named, and its exit code is 1.
@@ -35,12 +40,13 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
         command: function that does the work, and imports torch and others only when called.
         bad_input: type of the errors with exit code 1; other errors of this package have 2.
         unfinished: message about the state that an interrupted run leaves behind.
+        options: options of `answers.add_output_options`; None prints JSON.
     """
     if sys.stderr is None:  # closed by the caller; messages would be written to another file
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
-        with _silent_libraries(), _own_warnings_only(program):
-            result, code = command()
+        with _silent_libraries(), _own_warnings_only(program), _quiet(getattr(options, "quiet", False)):
+            answer = command()
     except CocolaError as error:
         say(program, error)
         return 1 if isinstance(error, (bad_input, MissingExtraError)) else 2
@@ -59,8 +65,7 @@ def run(program: str, command: Callable[[], Result], *, bad_input: type[CocolaEr
     except KeyboardInterrupt:
         say(program, f"interrupted; {unfinished}")
         return 130
-    lines = [f"  {json_text(key)}: {json_text(value)}" for key, value in result.items()]
-    return code if printed(program, "{\n" + ",\n".join(lines) + "\n}") else 2
+    return answer.code if printed(program, as_text(answer, options)) else 2
 
 
 def say(program: str, message: object) -> None:
@@ -109,6 +114,16 @@ def _silent_libraries() -> Iterator[None]:
         sys.stderr = own
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """Discard messages and progress; an error that ends the command is reported outside."""
+    if not quiet:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # noqa: PTH123
+        yield
 
 
 def _is_descriptor(file: TextIO, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: JSON on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
+"""The command line: results on stdout, messages on stderr; exit code 0 for done, 1 for bad input, 2 for wrong usage."""
 
 import argparse
 import sys
@@ -8,14 +8,23 @@ from pathlib import Path
 from ..encoder import MODES
 from ..errors import AudioError, CheckpointError
 from . import program
+from .answers import Answer, add_output_options
 
 EXAMPLES = """examples:
   cocola-score mix.wav guitar.wav                        one pair
   cocola-score -c drums.wav bass.wav -a guitar.wav       stems of one side are summed
   cocola-score --pairs pairs.csv --out scores.csv        columns conditioning, accompaniment (or a JSONL file)
   cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
-  cocola-score rank mix.wav loops/*.wav                  the best-fitting candidate first
+  cocola-score --pairs real.csv --out real.csv --anchor  scores from shuffled pairs (0) to true ones (1)
+  cocola-score rank mix.wav loops/ --top 10              the best-fitting candidates first
+  cocola-score rank -c drums.wav bass.wav -a loops/      for stems
   cocola-score compare baseline.csv ours.csv             is the difference of two systems more than chance?
+"""
+RANKING_EXAMPLES = """examples:
+  cocola-score rank mix.wav loops/                              all audio files of a folder
+  cocola-score rank mix.wav loops/*.wav --top 10 --format csv
+  cocola-score rank -c drums.wav bass.wav -a loops/             stems of the conditioning are summed
+  cocola-score rank mix.wav "keys1.wav;pad1.wav" "keys2.wav;pad2.wav"    so are those of a candidate
 """
 CONVERSION = """example:
   cocola-convert COCOLA_HP_v1.ckpt cocola-hp/ && cocola-score --model cocola-hp/ mix.wav guitar.wav
@@ -34,23 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ranking = given[:1] == ["rank"]
     options = _rank_parser().parse_args(given[1:]) if ranking else _score_parser().parse_args(given)
 
-    def command() -> program.Result:
-        from . import score_commands
+    def command() -> Answer:
+        if ranking:
+            from .rank_command import rank as work
+        else:
+            from .score_commands import score as work
+        return work(options)
 
-        return (score_commands.rank if ranking else score_commands.score)(options)
-
-    unfinished = "the same command with the same --out goes on from here"
-    return program.run("cocola-score", command, bad_input=AudioError, unfinished=unfinished)
+    unfinished = "nothing was written" if ranking else "the same command with the same --out goes on from here"
+    return program.run("cocola-score", command, bad_input=AudioError, unfinished=unfinished, options=options)
 
 
 def convert(arguments: Sequence[str] | None = None) -> int:
     """Run ``cocola-convert`` and return its exit code."""
     options = _convert_parser().parse_args(arguments)
 
-    def command() -> program.Result:
-        from . import score_commands
+    def command() -> Answer:
+        from .score_commands import convert as work
 
-        return score_commands.convert(options)
+        return work(options)
 
     return program.run("cocola-convert", command, bad_input=CheckpointError, unfinished="nothing was written")
 
@@ -72,16 +83,33 @@ def _score_parser() -> argparse.ArgumentParser:
     many.add_argument("--group", metavar="COLUMN", help="column, such as track, that the interval of the mean redraws")
     many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
     many.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    reading = parser.add_argument_group("anchored scores")
+    anchor = reading.add_mutually_exclusive_group()
+    anchor.add_argument(
+        "--anchor", action="store_true", help="0: mean of these pairs shuffled, 1: mean of them as given"
+    )
+    anchor.add_argument("--anchor-pairs", type=Path, metavar="FILE", help="the same, of a list of pairs that fit")
+    parser.add_argument("--citation", action="store_true", help="print BibTeX of paper, package and encoder")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    add_output_options(parser)
     _add_encoder_options(parser)
     return parser
 
 
 def _rank_parser() -> argparse.ArgumentParser:
-    parser = program.new_parser("cocola-score rank", "Rank candidates by how well they fit a piece of music.", None)
-    parser.add_argument("conditioning", type=Path, metavar="CONDITIONING", help="audio file")
-    parser.add_argument("candidates", nargs="+", type=Path, metavar="CANDIDATE", help="audio files")
+    parser = program.new_parser(
+        "cocola-score rank", "Rank candidates by how well they fit a piece of music.", RANKING_EXAMPLES
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="conditioning, then candidates: files, or folders of them"
+    )
+    stems = parser.add_argument_group("several stems a side")
+    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=Path, metavar="STEM")
+    stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", metavar="CANDIDATE")
+    parser.add_argument("--top", type=int, metavar="N", help="print only the first N")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="write the whole ranking to a file, too")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
+    add_output_options(parser)
     _add_encoder_options(parser)
     return parser
 
@@ -105,6 +133,12 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=MODES, default="both", help="part of the sound that is scored (default: both)"
     )
     encoder.add_argument("--device", help="such as cpu or cuda:0 (default: a GPU if there is one)")
+    encoder.add_argument(
+        "--reference",
+        default="own",
+        metavar="FILE",
+        help="file by which scores are read (default: that in the encoder's folder)",
+    )
     encoder.add_argument("--symmetric", action="store_true", help="mean of both directions, whatever the order")
     encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
     encoder.add_argument(

@@ -1,87 +1,48 @@
-"""The work of the commands: score one pair, score many, rank candidates, convert a checkpoint."""
+"""The work of `cocola-score` with one pair, and of `cocola-convert`."""
 
 import argparse
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
+from typing import Any
 
 from .. import checkpoints
-from ..audio import AudioInput, cancelling_channels
-from ..errors import AudioError, CheckpointError, CocolaError, UsageError
-from ..scorer import CocolaScorer
+from ..audio import AudioInput
+from ..errors import CheckpointError, CocolaError, UsageError
+from ..reading import READINGS, Anchors, Reading, sentence
 from ..scoring import WindowScores
+from ..signature import anchored_signature
+from .answers import Answer, prints_text, rounded, shown
+from .opening import open_scorer, say_reused
 from .pairs import Pair, is_folder, match_folders, read_pairs
-from .program import Result, say
-from .score_file import ScoreFile, check_place
-
-DECIMALS = 4  # of a printed score; more would show rounding of float32
+from .program import say
 
 
-def score(options: argparse.Namespace) -> Result:
-    """Score one pair, or the pairs of a manifest or of two folders; return the result to print, and the exit code."""
+def score(options: argparse.Namespace) -> Answer:
+    """Score one pair, or the pairs of a manifest or of two folders."""
+    if options.citation:
+        from .citation import citation
+
+        return citation(options)
     if options.pairs is not None:
         if options.conditioning or options.conditioning_stems or options.accompaniment_stems:
             raise UsageError("--pairs names all files; leave out the other inputs")
         return _score_many(options, read_pairs(options.pairs))
-    conditioning = _side("conditioning", options.conditioning, options.conditioning_stems)
-    accompaniment = _side("accompaniment", options.accompaniment, options.accompaniment_stems)
+    conditioning = side("conditioning", options.conditioning, options.conditioning_stems)
+    accompaniment = side("accompaniment", options.accompaniment, options.accompaniment_stems)
     if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and is_folder(conditioning):
         return _score_many(options, match_folders(conditioning, accompaniment))
     if options.out is not None or options.windows:
         raise UsageError(
             "--out and --windows need many pairs (--pairs or two folders); leave them out, one pair is printed whole"
         )
-    if options.plot is not None:
-        from ..plot import check_picture
-
-        check_picture(options.plot)
-    scorer = _scorer(options)
-    scores = scorer.score_windows(conditioning, accompaniment)
-    _say_reused(scorer)
-    for suspicion in scores.suspicions:
-        say("cocola-score", suspicion)
-    drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
-    return {
-        "score": round(scores.mean, DECIMALS),
-        "windows": _windows(scores),
-        "silent_windows": scores.silent_windows,
-        "echo": round(scores.mean_echo, DECIMALS),
-        "noise": round(scores.mean_noise, DECIMALS),
-        "signature": scorer.signature,
-    }, 0 if drawn else 2
+    if options.anchor:
+        raise UsageError("--anchor shuffles many pairs; for one pair, name a list of pairs with --anchor-pairs")
+    return _score_pair(options, conditioning, accompaniment)
 
 
-def rank(options: argparse.Namespace) -> Result:
-    """Rank candidates for one piece of music; return the result to print, and the exit code."""
-    scorer = _scorer(options)
-    pairs = ((options.conditioning, candidate) for candidate in options.candidates)
-    results = scorer.iter_scores(pairs, guards=False)
-    scored: list[tuple[float, str]] = []
-    failures = 0
-    progress = tqdm(results, total=len(options.candidates), unit="file", disable=None, leave=False)
-    for candidate, result in zip(options.candidates, progress, strict=True):
-        reason = _reason(result, options.conditioning, candidate)
-        if reason is None and isinstance(result, WindowScores):
-            scored.append((result.mean, str(candidate)))
-            continue
-        failures += 1
-        _report(reason, candidate, options.strict)
-    _say_reused(scorer)
-    scored.sort(key=lambda entry: -entry[0])
-    return {
-        "conditioning": str(options.conditioning),
-        "ranking": [{"candidate": candidate, "score": value} for value, candidate in scored],
-        "failed": failures,
-        "signature": scorer.signature,
-    }, int(failures > 0)
-
-
-def convert(options: argparse.Namespace) -> Result:
-    """Convert a checkpoint of the original authors to a folder; return the result to print, and the exit code."""
+def convert(options: argparse.Namespace) -> Answer:
+    """Convert a checkpoint of the original authors to a folder."""
     source: Path = options.checkpoint
     if not source.exists():
         raise CheckpointError(f"{source}: no such file; pass the .ckpt file that the authors publish, or a folder")
@@ -95,85 +56,96 @@ def convert(options: argparse.Namespace) -> Result:
         )
         model = checkpoint.model
         sha256 = save_with_card(model.config, model.state_dict(), folder, CardFacts(training_data=origin))
-    return {
-        "folder": str(options.folder),
-        "sha256": sha256,
-        "front_end": model.config.front_end,
-        "tensors": len(model.state_dict()),
-    }, 0
-
-
-def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Result:
-    if options.out is None:
-        raise UsageError("many pairs need --out FILE.csv or FILE.jsonl to write their scores to")
-    if options.plot is not None:
-        raise UsageError("--plot draws one pair; leave it out, or score that pair alone")
-    check_place(options.out, options.pairs, with_windows=options.windows)
-    scorer = _scorer(options)
-    failures = 0
-    with ScoreFile(options.out, scorer.signature, pairs, with_windows=options.windows) as file:
-        for message in file.damaged:
-            say("cocola-score", message)
-        todo = file.todo
-        results = scorer.iter_scores((pair.conditioning, pair.accompaniment) for pair in todo)
-        progress = tqdm(results, total=len(pairs), initial=file.reused, unit="pair", disable=None)
-        for index, (pair, result) in enumerate(zip(todo, progress, strict=True)):
-            reason = file.write(index, str(result) if isinstance(result, AudioError) else result)
-            if reason is not None:
-                failures += 1
-                _report(reason, pair.name, options.strict)
-            elif isinstance(result, WindowScores):
-                silence = _reason(result, pair.conditioning, pair.accompaniment)
-                for remark in [silence] if silence else result.suspicions:
-                    say("cocola-score", f"{pair.name}: {remark}")
-        means, silent, suspects = np.asarray(file.scores()), file.silent(), file.suspects()
-        groups = file.groups(options.group) if options.group else list(map(str, range(len(means))))
-    _say_reused(scorer)
-    return {
-        "pairs": len(pairs),
-        "scored": len(means),
-        "reused": file.reused,
-        "failed": failures,
-        "silent": silent,
-        "suspect": suspects,
-        "mean": float(means.mean()) if len(means) else None,
-        "interval": _interval(means, groups),
-        "standard_deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
-        "out": str(options.out),
-        "signature": scorer.signature,
-    }, int(failures > 0)
-
-
-def _interval(scores: NDArray[np.float64], groups: Sequence[str]) -> list[float] | None:
-    """Return the 95 % interval of a mean; None where there is only one group."""
-    from ..intervals import clustered_interval
-
-    interval = clustered_interval(scores, groups) if len(set(groups)) > 1 else (math.nan, math.nan)
-    return None if math.isnan(interval[0]) else list(interval)
-
-
-def _scorer(options: argparse.Namespace) -> CocolaScorer:
-    return CocolaScorer.from_pretrained(
-        options.model,
-        mode=options.mode,
-        device=options.device,
-        window=options.window,
-        hop=options.hop,
-        batch_size=options.batch_size,
-        symmetric=options.symmetric,
-        cache=options.cache,
+    return Answer(
+        {
+            "folder": str(options.folder),
+            "sha256": sha256,
+            "front_end": model.config.front_end,
+            "tensors": len(model.state_dict()),
+        }
     )
 
 
-def _say_reused(scorer: CocolaScorer) -> None:
-    if scorer.reused:
-        say("cocola-score", f"{scorer.reused} of {scorer.requested} audios were in the cache")
+def side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:
+    """Return the input of one side, named by one file or by its stems.
 
-
-def _side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:
+    Raises:
+        UsageError: it is named twice, or not at all.
+    """
     if (single is None) == (stems is None):
         raise UsageError(f"the {name} must be named once; pass one file, or several stems after --{name}")
     return single if single is not None else list(stems or [])
+
+
+def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
+    from .score_many import score_many  # here: a score of one pair needs none of it
+
+    return score_many(options, pairs)
+
+
+def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompaniment: AudioInput) -> Answer:
+    if options.plot is not None:
+        from ..plot import check_picture
+
+        check_picture(options.plot)
+    scorer = open_scorer(options)
+    scores = scorer.score_windows(conditioning, accompaniment)
+    anchors, signature = None, scorer.signature
+    if options.anchor_pairs is not None:
+        from .anchoring import anchor_name, measured_anchors
+
+        anchors = measured_anchors(scorer, options.anchor_pairs, options.group)
+        signature = anchored_signature(signature, anchor_name(options.anchor_pairs))
+    say_reused(scorer)
+    if not prints_text(options):
+        for suspicion in scores.suspicions:
+            say("cocola-score", suspicion)
+    drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
+    readings: dict[str, float | None] = {name: rounded(getattr(scores, name)) for name in READINGS}
+    if anchors is not None:
+        readings["anchored"] = rounded(anchors.anchored(scores.mean))
+    values: dict[str, Any] = {
+        "score": rounded(scores.mean),
+        **readings,
+        "windows": [
+            {"start": start, "score": rounded(value)} for start, value in zip(scores.starts, scores.scores, strict=True)
+        ],
+        "silent_windows": scores.silent_windows,
+        "echo": rounded(scores.mean_echo),
+        "noise": rounded(scores.mean_noise),
+        "signature": signature,
+    }
+    row = {name: len(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Answer(
+        values,
+        0 if drawn else 2,
+        lines=[
+            ("score", shown(scores.mean)),
+            ("reading", reading_line(scores.reading, scores.mean, anchors)),
+            ("windows", _windows_line(scores)),
+            *(("warning", suspicion) for suspicion in scores.suspicions),
+            ("signature", signature),
+        ],
+        rows=[row],
+        scores=[scores.mean],
+    )
+
+
+def reading_line(reading: Reading | None, score: float, anchors: Anchors | None) -> str:
+    """Return one line about where a score lies; empty if nothing is known about that."""
+    if anchors is None:
+        return "" if reading is None else sentence(reading)
+    own = anchors.anchored(score)
+    if reading is None:
+        return f"at {own:.2f} from your shuffled (0) to your true (1) pairs"
+    return f"{sentence(replace(reading, anchored=own))} of your own"
+
+
+def _windows_line(scores: WindowScores) -> str:
+    heard = [(value, start) for value, start in zip(scores.scores, scores.starts, strict=True) if not math.isnan(value)]
+    (least, early), (most, late) = min(heard), max(heard)
+    silent = f", {scores.silent_windows} silent" if scores.silent_windows else ""
+    return f"{len(scores.scores)}{silent}; lowest {shown(least)} at {early:g} s, highest {shown(most)} at {late:g} s"
 
 
 def _draw(file: Path, conditioning: AudioInput, accompaniment: AudioInput, scores: WindowScores, window: float) -> bool:
@@ -186,26 +158,3 @@ def _draw(file: Path, conditioning: AudioInput, accompaniment: AudioInput, score
         say("cocola-score", error)
         return False
     return True
-
-
-def _windows(scores: WindowScores) -> list[dict[str, float | None]]:
-    return [
-        {"start": start, "score": None if math.isnan(value) else round(value, DECIMALS)}
-        for start, value in zip(scores.starts, scores.scores, strict=True)
-    ]
-
-
-def _reason(result: WindowScores | AudioError, *sides: AudioInput) -> str | None:
-    """Return the reason why there is no score, or None if there is one."""
-    if isinstance(result, AudioError):
-        return str(result)
-    if not math.isnan(result.mean):
-        return None
-    hint = cancelling_channels(*sides)
-    return "in every window one side is silent" + (f"; {hint}" if hint else "")
-
-
-def _report(reason: str | None, subject: object, strict: bool) -> None:
-    if strict:
-        raise AudioError(f"{subject}: {reason}; stopped because of --strict")
-    say("cocola-score", f"{subject}: {reason}")

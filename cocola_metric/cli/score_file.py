@@ -15,10 +15,12 @@ from typing import BinaryIO
 from ..audio import AudioInput, content_sha256
 from ..errors import UsageError
 from ..identity import Marks, file_marks
+from ..reading import Anchors, Lengths
 from ..scoring import WindowScores
 from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
+from .answers import rounded
 from .pairs import Pair
-from .score_rows import CONTENT_DIGITS, Row, header, other_columns, read_rows, row_of
+from .score_rows import CONTENT_DIGITS, Row, header, other_columns, read_rows, row_of, with_reading
 
 
 def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
@@ -51,8 +53,18 @@ class ScoreFile:
         reused: number of pairs whose score the file had.
     """
 
-    def __init__(self, path: Path, signature: str, pairs: Sequence[Pair], *, with_windows: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        signature: str,
+        pairs: Sequence[Pair],
+        *,
+        with_windows: bool = False,
+        reference: Lengths | None = None,
+        anchored_later: bool = False,
+    ) -> None:
         self.path, self.signature, self.with_windows = path, signature, with_windows
+        self._reference, self._anchored_later = reference, anchored_later
         self.damaged: list[str] = []
         self._pairs = pairs
         self._rows: list[Row | None] = [None] * len(pairs)
@@ -118,6 +130,7 @@ class ScoreFile:
             if any(_marks(file) != self._marks[file] for file in _files(pair)):
                 result = "a file was changed while it was scored; score the pair again"
         row = row_of(pair.cells, result, content, self.signature, self.with_windows, other_columns(pair.others))
+        row = self._read(row)
         self._rows[number] = row
         self._append(row.line(self.path.suffix, self._columns))
         return row.error or None
@@ -125,6 +138,17 @@ class ScoreFile:
     def scores(self) -> list[float]:
         """Return the scores of the requested pairs that have one."""
         return [row.score for row in self._rows if row is not None and row.score is not None]
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the requested pairs that have a score."""
+        return [row for row in self._rows if row is not None and row.score is not None]
+
+    def anchor(self, anchors: Anchors) -> None:
+        """Set the anchored scores of the requested pairs, which are written at the end."""
+        self._rows = [
+            row if row is None or row.score is None else replace(row, anchored=rounded(anchors.anchored(row.score)))
+            for row in self._rows
+        ]
 
     def groups(self, column: str) -> list[str]:
         """Return the text of a column for each of the requested pairs that have a score.
@@ -167,7 +191,8 @@ class ScoreFile:
                 found = known[content][0]
                 used[content] += 1
                 self._rows[number] = replace(
-                    found,
+                    self._read(found),
+                    signature=self.signature,
                     conditioning=pair.cells[0],
                     accompaniment=pair.cells[1],
                     others=other_columns(pair.others),
@@ -175,6 +200,15 @@ class ScoreFile:
             else:
                 self._waiting.append(number)
         self._others = [row for content, found in known.items() for row in found[used[content] :]]
+
+    def _read(self, row: Row) -> Row:
+        """Return a row whose score, as it is written, is read by the reference of now."""
+        counted = (row.windows or 0) - (row.silent_windows or 0)
+        if self._reference is None or row.score is None:
+            row = with_reading(row, None)
+        else:
+            row = with_reading(row, self._reference.read(row.score, counted))
+        return replace(row, anchored=None) if self._anchored_later else row
 
     def _content(self, pair: Pair) -> str:
         """Return the identity of a pair's content; empty if it cannot be read."""

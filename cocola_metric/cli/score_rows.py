@@ -12,7 +12,10 @@ from typing import Any
 from ..errors import UsageError
 from ..json_files import json_text, parsed_json
 from ..names import csv_text, is_plain
+from ..reading import READINGS, Reading
 from ..scoring import ECHO_THRESHOLD, NOISE_THRESHOLD, WindowScores
+from ..signature import score_recipe
+from .answers import rounded
 
 COLUMNS = (
     "conditioning",
@@ -22,12 +25,14 @@ COLUMNS = (
     "silent_windows",
     "echo",
     "noise",
+    "percentile",
+    "likelihood",
+    "anchored",
     "error",
     "content",
     "signature",
 )
-GUARD_DECIMALS = 4
-NUMBERS = ("score", "echo", "noise")
+NUMBERS = ("score", "echo", "noise", *READINGS)
 CONTENT_DIGITS = 32
 _CONTENT = re.compile(f"[0-9a-f]{{{CONTENT_DIGITS}}}")
 _SIGNATURE = re.compile(r"COCOLA\|.*\|v:[^|]+")
@@ -48,6 +53,9 @@ class Row:
         silent_windows: number of windows left out.
         echo: mean echo over windows; None without a score.
         noise: mean likeness of the accompaniment to noise; None without a score.
+        percentile: share of coherent pairs of the reference that score lower, in per cent; None without a reference.
+        likelihood: probability that the pair is coherent; None without a reference.
+        anchored: score on the scale from mismatched to coherent pairs; None without a reference.
         error: reason for having no score; empty with a score.
         starts: start time of each window, in seconds, if windows were asked for.
         scores: score of each window, None for a silent one, if windows were asked for.
@@ -63,6 +71,9 @@ class Row:
     silent_windows: int | None = None
     echo: float | None = None
     noise: float | None = None
+    percentile: float | None = None
+    likelihood: float | None = None
+    anchored: float | None = None
     error: str = ""
     starts: tuple[float, ...] | None = None
     scores: tuple[float | None, ...] | None = None
@@ -120,15 +131,16 @@ def row_of(
         return Row(*cells, signature, error=result, others=others)
     if math.isnan(result.mean):
         return Row(*cells, signature, content, None, len(result.scores), result.silent_windows, others=others)
-    echo, noise = (
-        None if math.isnan(value) else round(value, GUARD_DECIMALS) for value in (result.mean_echo, result.mean_noise)
-    )
+    guards = map(rounded, (result.mean_echo, result.mean_noise))
     counts = len(result.scores), result.silent_windows
-    row = Row(*cells, signature, content, result.mean, *counts, echo, noise, others=others)
-    if not windows:
-        return row
-    scores = tuple(None if math.isnan(value) else value for value in result.scores)
-    return replace(row, starts=result.starts, scores=scores)
+    row = Row(*cells, signature, content, rounded(result.mean), *counts, *guards, others=others)
+    return replace(row, starts=result.starts, scores=tuple(map(rounded, result.scores))) if windows else row
+
+
+def with_reading(row: Row, reading: Reading | None) -> Row:
+    """Return a row with another reading of its score; None for none."""
+    readings = {name: None if reading is None else rounded(getattr(reading, name)) for name in READINGS}
+    return replace(row, **readings)
 
 
 def header(suffix: str, others: Sequence[str]) -> bytes:
@@ -242,8 +254,8 @@ def _checked(values: dict[str, Any], file: Path, signature: str) -> Row:
     if wrong:
         raise ValueError(f"no proper {wrong}")
     found = values["signature"]
-    if found != signature:
-        if signature.startswith(found) or not _SIGNATURE.fullmatch(found):
+    if score_recipe(found) != score_recipe(signature):
+        if score_recipe(signature).startswith(score_recipe(found)) or not _SIGNATURE.fullmatch(found):
             raise ValueError("its signature is cut off")
         raise UsageError(
             f"{file} holds scores of another recipe ({found}, now {signature}); {_WAY_OUT}, or remove that file"

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..intervals import LEVEL
 from ..json_files import json_text, parsed_json
 from ..names import csv_text, printable
+from ..signature import score_recipe
 
 Row = dict[str, Any]
 COLUMNS = {
@@ -61,7 +62,7 @@ def compare_files(options: argparse.Namespace) -> SystemTable:
         raise UsageError(f"--resamples must be at least 100; got {options.resamples}")
     tables = [_read_scores(file) for file in options.files]
     names = _short_names(options.files)
-    signatures = {row["signature"] for table in tables for row in table}
+    signatures = {score_recipe(row["signature"]) for table in tables for row in table}
     if len(signatures) > 1:
         raise UsageError(f"scores of several recipes cannot be compared ({'; '.join(sorted(signatures))}); score again")
     keyed = [_by_key(table, options.key, file) for table, file in zip(tables, options.files, strict=True)]

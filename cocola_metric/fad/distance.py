@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,47 +17,11 @@ from .embedders import Embedder, new_embedder
 from .estimates import TrackSet, bootstrap_interval, infinity, per_song, split_half_floor
 from .frechet import Array, Statistics
 from .reference import Reference
+from .result import FadResult
 
 REDRAWN_DISTANCES = 200
 Mix: TypeAlias = tuple[AudioInput, ...]
 """Clips that play together: one for FAD, conditioning and accompaniment for sub-FAD."""
-
-
-@dataclass(frozen=True)
-class FadResult:
-    """A Fréchet audio distance with its circumstances; lower is nearer. NaN marks estimates that need more clips.
-
-    Attributes:
-        fad: Fréchet audio distance.
-        interval: 95 % bootstrap interval over tracks of a FAD at this n (`fad_estimates.bootstrap_interval`).
-        infinity: FAD-infinity, the extrapolation to many tracks, without replacement; noise can make it negative.
-        infinity_r_squared: R squared of the line behind `infinity`; far below 1, that value is not reliable.
-        floor: mean FAD between halves of the reference set; a FAD of this size shows no difference.
-        n: number of embeddings of the generated set.
-        n_reference: number of embeddings of the reference set.
-        tracks: number of clips of the generated set.
-        tracks_reference: number of clips of the reference set.
-        dimension: dimension of the embeddings, D; with n below D, a large part of a FAD is bias.
-        per_song: FAD of every generated clip alone, in order.
-        signature: recipe, to be cited with the number.
-    """
-
-    fad: float
-    interval: tuple[float, float]
-    infinity: float
-    infinity_r_squared: float
-    floor: float
-    n: int
-    n_reference: int
-    tracks: int
-    tracks_reference: int
-    dimension: int
-    per_song: tuple[float, ...]
-    signature: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the result as a dictionary for JSON, with None in place of NaN."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 class FrechetMetric:
@@ -287,9 +250,3 @@ def _together(conditionings: Sequence[AudioInput], parts: Sequence[AudioInput]) 
     if len(conditionings) != len(parts):
         raise UsageError(f"parts must be one for each of {len(conditionings)} conditionings; got {len(parts)}")
     return list(zip(conditionings, parts, strict=True))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [_plain(entry) for entry in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

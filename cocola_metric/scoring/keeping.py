@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..audio import AudioInput, WindowPlan
 from ..errors import AudioError
+from ..reading import Lengths
 from ..signature import embedder_recipe
 from .checks import raised
 from .embedded import Embedded, Request
@@ -29,6 +30,11 @@ class Keeper(ABC):
     @abstractmethod
     def signature(self) -> str:
         """The recipe of this scorer's scores in one line, to be cited with them."""
+
+    @property
+    @abstractmethod
+    def reference(self) -> Lengths | None:
+        """The reference by which scores are read; None if there is none."""
 
     @property
     def reused(self) -> int:

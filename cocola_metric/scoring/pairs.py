@@ -123,10 +123,12 @@ class PairScorer(Keeper):
         if left.phases is not None and right.phases is not None and right.noise is not None:
             found = echo(left.phases, right.phases), right.noise
             guards = [np.where(silent, np.float32(np.nan), each) for each in found]
+        read = None if self.reference is None or silent.all() else self.reference.read(mean, int((~silent).sum()))
         return WindowScores(
             self.plan.starts(len(scores)),
             tuple(scores.tolist()),
             mean,
             int(silent.sum()),
             *(tuple(guard.tolist()) for guard in guards),
+            reading=read,
         )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from ..checkpoints import CardAccuracy
     from ..encoder import EncoderConfig
+    from ..reading import ScoreReference
 
     Stored = tuple[EncoderConfig, Mapping[str, torch.Tensor]]
 
@@ -19,6 +20,8 @@ class Publisher:
 
     _stored: "Callable[[], Stored]"
     """Function that returns configuration and tensors as they were stored; it needs torch, and scoring does not."""
+    _reference: "ScoreReference | None"
+    """Reference that goes with the weights."""
 
     def save_pretrained(
         self,
@@ -34,7 +37,8 @@ class Publisher:
 
         The weights are those this scorer was made from, bit for bit, before they were prepared for inference. A card
         that is in the folder keeps all it states: the facts given here are added, a measure that is given again has
-        its new value, and older results of other weights are marked with the hash of those.
+        its new value, and older results of other weights are marked with the hash of those. The reference goes with
+        the weights, unless ``dtype`` changes them.
 
         Args:
             folder: folder to write; it is created if it is missing.
@@ -51,7 +55,7 @@ class Publisher:
         from ..checkpoints import CardFacts, save_with_card
 
         facts = CardFacts(license, training_data, results or {}, accuracies)
-        save_with_card(*self._stored(), Path(folder), facts, dtype=dtype)
+        save_with_card(*self._stored(), Path(folder), facts, dtype=dtype, reference=self._reference)
         return Path(folder)
 
     def push_to_hub(
@@ -100,4 +104,5 @@ class Publisher:
             revision=revision,
             commit_message=commit_message,
             dtype=dtype,
+            reference=self._reference,
         )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..errors import UsageError
+from ..reading import Reading
 from .embedded import Windows
 from .guards import ECHO_THRESHOLD, NOISE_THRESHOLD
 
@@ -25,6 +26,7 @@ class WindowScores:
             Empty if it was not asked for.
         noise: likeness of the accompaniment to noise in each window, about 0 to 1; NaN where a side is silent. Empty
             if it was not asked for.
+        reading: meaning of the mean by the reference of the encoder; None if there is none, or no score.
     """
 
     starts: tuple[float, ...]
@@ -33,6 +35,22 @@ class WindowScores:
     silent_windows: int
     echo: tuple[float, ...] = ()
     noise: tuple[float, ...] = ()
+    reading: Reading | None = None
+
+    @property
+    def percentile(self) -> float:
+        """Share of coherent pairs of the reference that score lower, in per cent; NaN without a reference."""
+        return math.nan if self.reading is None else self.reading.percentile
+
+    @property
+    def likelihood(self) -> float:
+        """Probability that a pair with this score is coherent, 0 to 1; NaN without a reference."""
+        return math.nan if self.reading is None else self.reading.likelihood
+
+    @property
+    def anchored(self) -> float:
+        """Score on the scale where mismatched pairs have 0, coherent pairs 1; NaN without a reference."""
+        return math.nan if self.reading is None else self.reading.anchored
 
     @property
     def mean_echo(self) -> float:

@@ -59,7 +59,7 @@ def test_every_recorded_stem_can_be_scored(shared) -> None:
 def test_the_weights_are_small_and_whole() -> None:
     folder = loading.EMBEDDED_FOLDER
     assert (folder / loading.WEIGHTS_FILE).stat().st_size < 13e6
-    names = ["README.md", "config.json", "encoder.onnx", "model.safetensors"]
+    names = ["README.md", "config.json", "encoder.onnx", "model.safetensors", "reference.json"]
     assert sorted(file.name for file in folder.iterdir()) == names
     state = loading.load("embedded").model.state_dict()
     assert all(tensor.isfinite().all() for tensor in state.values() if tensor.is_floating_point())

@@ -11,12 +11,13 @@ import pytest
 PRINT = """
 import sys
 from cocola_metric.cli import program
+from cocola_metric.cli.answers import Answer
 from cocola_metric.errors import UsageError
 def command():
     {body}
 sys.exit(program.run("cocola-x", command, bad_input=UsageError, unfinished="nothing"))
 """
-RESULT = 'return {"score": float("nan"), "windows": [float("inf"), 1.5]}, 0'
+RESULT = 'return Answer({"score": float("nan"), "windows": [float("inf"), 1.5]})'
 posix = pytest.mark.skipif(os.name != "posix", reason="redirections of a POSIX shell")
 
 

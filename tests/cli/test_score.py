@@ -50,7 +50,8 @@ def test_one_pair(data: Path, capsys) -> None:
     scorer = CocolaScorer.from_pretrained()
     expected = scorer.score_windows(data / "conditioning.flac", data / "accompaniment.mp3")
     assert code == 0 and messages == ""
-    assert list(result) == ["score", "windows", "silent_windows", "echo", "noise", "signature"]
+    readings = ["percentile", "likelihood", "anchored"]
+    assert list(result) == ["score", *readings, "windows", "silent_windows", "echo", "noise", "signature"]
     assert result["score"] == pytest.approx(expected.mean, abs=TOLERANCE)
     assert [window["start"] for window in result["windows"]] == list(expected.starts)
     assert result["signature"] == scorer.signature

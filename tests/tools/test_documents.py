@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from cocola_metric.checkpoints import loading
+from cocola_metric.checkpoints.known import EMBEDDED_FOLDER
 from cocola_metric.errors import UsageError
+from cocola_metric.identity import file_sha256
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training.evaluation.validity import CUES
 from tools import documents
@@ -66,7 +68,12 @@ def results(tmp_path: Path) -> Path:
         for kind in ("other_track", "same_track")
         for partition in ("track", "window")
     ]
-    for name, data in (("accuracy", measured), ("validity", {"results": judged}), ("table2", {"results": heard})):
+    for name, data in (
+        ("accuracy", measured),
+        ("calibration", {"reference": "fedcba9876543210"}),
+        ("validity", {"results": judged}),
+        ("table2", {"results": heard}),
+    ):
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
     for file in documents.PRINTED.values():
         (tmp_path / file).write_text(f"| printed in {file} |\n")
@@ -89,7 +96,9 @@ def test_every_document_is_filled(results: Path, tmp_path: Path) -> None:
     assert "half a beat late or early in 70 to 72 % (73 %)" in readme
     assert "90 to 92 % (93 %) of windows of rendered music" in metric and "in turn, in 51 to 52 % (53 %)." in metric
     assert "where one is not, in 51 to 52 % (53 %)." in metric
-    assert "weights:01234567|" in readme and "weights:01234567|" in metric
+    assert "weights:01234567|" in metric and "|ref:fedcba98|" in metric
+    assert "| printed in first_minute.md |" in readme
+    assert "| printed in calibration.md |" in metric
     assert "| 60.0 / 60.0 | 60.0 / 60.0 |" in (root / "docs" / "training.md").read_text()
     assert "| printed in behaviour.md |" in (root / "docs" / "fad.md").read_text()
     again = {file: file.read_text() for file in root.rglob("*.md")}
@@ -134,6 +143,8 @@ def test_the_documents_are_about_the_weights_at_hand() -> None:
     texts = [file.read_text("utf-8") for file in [*FILES, *(ROOT / "docs" / "table3").glob("*.md")]]
     signed = {found for text in texts for found in documents.SIGNED.findall(text)}
     assert signed == {weights}
+    reference = file_sha256(EMBEDDED_FOLDER / "reference.json")[:HASH_DIGITS]
+    assert {found for text in texts for found in documents.REFERRED.findall(text)} == {reference}
     blocks = [block["name"] for text in texts for block in documents.BLOCK.finditer(text)]
     assert set(blocks) == KNOWN
     assert len(blocks) == sum(len(re.findall("<!-- end -->", text)) for text in texts)

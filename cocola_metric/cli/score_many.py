@@ -1,0 +1,169 @@
+"""The work of `cocola-score` with many pairs: scores in a file, and their mean with its interval and its reading."""
+
+import argparse
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..audio import AudioInput
+from ..errors import AudioError, UsageError
+from ..reading import READINGS, Anchors, percent
+from ..scorer import CocolaScorer
+from ..scoring import WindowScores
+from ..signature import anchored_signature
+from .anchoring import anchor_name, anchors_of, measured_anchors, scores_in, shuffled_pairs
+from .answers import Answer, rounded, shown
+from .opening import missing_score, open_scorer, report_failure, say_reused
+from .pairs import Pair
+from .program import say
+from .score_file import ScoreFile, check_place
+
+Results = Iterator[WindowScores | AudioError]
+
+
+def score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
+    """Score pairs into a file, and summarise them."""
+    if options.out is None:
+        raise UsageError("many pairs need --out FILE.csv or FILE.jsonl to write their scores to")
+    if options.plot is not None:
+        raise UsageError("--plot draws one pair; leave it out, or score that pair alone")
+    check_place(options.out, options.pairs, with_windows=options.windows)
+    anchoring = options.anchor or options.anchor_pairs is not None
+    shuffled = shuffled_pairs(pairs, options.group) if anchoring and options.anchor_pairs is None else []
+    scorer = open_scorer(options)
+    signature = scorer.signature
+    if anchoring:
+        signature = anchored_signature(signature, anchor_name(options.anchor_pairs))
+    anchors = None
+    file = ScoreFile(
+        options.out,
+        signature,
+        pairs,
+        with_windows=options.windows,
+        reference=scorer.reference,
+        anchored_later=anchoring,
+    )
+    with file:
+        for message in file.damaged:
+            say("cocola-score", message)
+        asked = [(pair.conditioning, pair.accompaniment) for pair in file.todo]
+        results = _guarded(scorer, asked, shuffled)
+        failures = _write(file, results, options.strict)
+        if anchoring:
+            anchors = _anchors(options, scorer, file, results)
+            file.anchor(anchors)
+        answer = _summary(options, file, anchors, failures)
+    say_reused(scorer)
+    return answer
+
+
+def _guarded(
+    scorer: CocolaScorer,
+    asked: Sequence[tuple[AudioInput, AudioInput]],
+    shuffled: Sequence[tuple[AudioInput, AudioInput]],
+) -> Results:
+    """Score the pairs that are asked for, then shuffled ones of the same audios, each of which is embedded once."""
+    return scorer.iter_scores(itertools.chain(asked, shuffled))
+
+
+def _write(file: ScoreFile, results: Results, strict: bool) -> int:
+    """Write the scores of the pairs without one; return the number of failures."""
+    todo = file.todo
+    failures = 0
+    progress = tqdm(todo, total=len(todo) + file.reused, initial=file.reused, unit="pair", disable=None)
+    for index, pair in enumerate(progress):
+        result = next(results)
+        reason = file.write(index, str(result) if isinstance(result, AudioError) else result)
+        if reason is not None:
+            failures += 1
+            report_failure(reason, pair.name, strict)
+        elif isinstance(result, WindowScores):
+            silence = missing_score(result, pair.conditioning, pair.accompaniment)
+            for remark in [silence] if silence else result.suspicions:
+                say("cocola-score", f"{pair.name}: {remark}")
+    return failures
+
+
+def _anchors(options: argparse.Namespace, scorer: CocolaScorer, file: ScoreFile, shuffled: Results) -> Anchors:
+    if options.anchor_pairs is not None:
+        return measured_anchors(scorer, options.anchor_pairs, options.group)
+    return anchors_of(file.scores(), scores_in(shuffled))
+
+
+def _summary(options: argparse.Namespace, file: ScoreFile, anchors: Anchors | None, failures: int) -> Answer:
+    means, silent, suspects = np.asarray(file.scores()), file.silent(), file.suspects()
+    groups = file.groups(options.group) if options.group else list(map(str, range(len(means))))
+    interval = _interval(means, groups)
+    readings = {name: _mean([getattr(row, name) for row in file.rows()]) for name in READINGS}
+    values: dict[str, Any] = {
+        "pairs": len(file.todo) + file.reused,
+        "scored": len(means),
+        "reused": file.reused,
+        "failed": failures,
+        "silent": silent,
+        "suspect": suspects,
+        "mean": rounded(float(means.mean())) if len(means) else None,
+        "interval": interval,
+        "standard_deviation": rounded(float(means.std(ddof=1))) if len(means) > 1 else None,
+        **readings,
+        "out": str(options.out),
+        "signature": file.signature,
+    }
+    if anchors is not None:
+        values["anchors"] = {
+            "mismatched": rounded(anchors.mismatched),
+            "coherent": rounded(anchors.coherent),
+            "pairs": anchors.pairs,
+            "shuffled": anchors.shuffled,
+        }
+    counts = [f"{values[name]} {name}" for name in ("scored", "reused", "silent", "failed") if values[name]]
+    lines = [
+        ("pairs", f"{values['pairs']}: {', '.join(counts)}"),
+        (
+            "mean",
+            shown(values["mean"])
+            + (f"  95 % interval {shown(interval[0])} to {shown(interval[1])}" if interval else ""),
+        ),
+        ("reading", _reading_line(readings, anchors)),
+        ("warning", f"{suspects} pairs whose answer is an echo of its conditioning, or noise" if suspects else ""),
+        ("out", values["out"]),
+        ("signature", file.signature),
+    ]
+    plain = {name: value for name, value in values.items() if name not in ("interval", "anchors")}
+    row = plain | {"interval_low": interval and interval[0], "interval_high": interval and interval[1]}
+    return Answer(
+        values, int(failures > 0), lines=lines, rows=[row], scores=[math.nan if not len(means) else float(means.mean())]
+    )
+
+
+def _reading_line(readings: dict[str, float | None], anchors: Anchors | None) -> str:
+    """Return one line about where the scores lie on average; empty if nothing is known about that."""
+    percentile, likelihood, anchored = readings.values()
+    parts = []
+    if likelihood is not None and percentile is not None:
+        parts.append(
+            f"on average {percent(likelihood)} likely to belong together, "
+            f"higher than {percentile:.0f} of 100 pairs that do"
+        )
+    if anchored is not None:
+        scale = "your shuffled (0) to your true (1) pairs" if anchors else "wrong (0) to right (1) pairs"
+        parts.append(f"at {anchored:.2f} from {scale}")
+    return "; ".join(parts)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return rounded(sum(known) / len(known)) if known else None
+
+
+def _interval(scores: NDArray[np.float64], groups: Sequence[str]) -> list[float] | None:
+    """Return the 95 % interval of a mean; None where there is only one group."""
+    from ..intervals import clustered_interval
+
+    interval = clustered_interval(scores, groups) if len(set(groups)) > 1 else (math.nan, math.nan)
+    return None if math.isnan(interval[0]) else [round(limit, 4) for limit in interval]

@@ -1,0 +1,3 @@
+from .measuring import BINS, Calibration
+
+__all__ = ["BINS", "Calibration"]
