@@ -10,7 +10,7 @@ COMMANDS = {
     "generate": Command("generators.commands", "let one generator answer the queries"),
     "samplers": Command("generators.commands", "MSDM's and GMSDI's samplers where the truth is known"),
     "table3": Command("table3.commands", "answers, scores, sub-FAD and a page of them all"),
-    "table1": Command("table3.commands", "the paper's Table 1 and how each system is evaluated here"),
+    "table1": Command("table1.commands", "the paper's Table 1, and every task of it as measured"),
     "listening": Command("listening.commands", "how well scores agree with people who listened"),
     "fad-bias": Command("fad.commands", "how biased a FAD is at small counts"),
     "fad-behaviour": Command("fad.commands", "what sub-FAD and the score say of damaged answers"),

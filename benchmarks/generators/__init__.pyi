@@ -1,10 +1,11 @@
-from .folder import GeneratedFolder, accompaniment_of, mix_of, open_generated
+from .folder import Generated, GeneratedFolder, accompaniment_of, mix_of, open_generated
 from .generate import generate_answers
 from .protocol import Setting
 from .registry import GENERATORS, open_generator
 
 __all__ = [
     "GENERATORS",
+    "Generated",
     "GeneratedFolder",
     "Setting",
     "accompaniment_of",

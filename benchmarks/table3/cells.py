@@ -14,11 +14,12 @@ from cocola_metric.json_files import json_text, read_json
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.whole_files import make_folder, write_text_whole
 
+from .answers import Answers, RealMusic
 from .data import IS_REFERENCE, NOT_RELEASED, SILENT, Cell, Column, system_without_weights, why_missing
 from .embedding import embed_mixes
 from .manifests import Answered, Manifest
 from .metrics import Metric
-from .scoring import Answers, Engine, RealMusic, by_track, score_answers
+from .scoring import Engine, by_track, score_answers
 from .statistics import summarize
 
 

@@ -1,4 +1,4 @@
-"""The commands of this room: table3, table1."""
+"""The command of this room: table3."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from cocola_metric.dispatch import new_parser, reporting
 from cocola_metric.fad import EMBEDDERS
 
 from ..generators import GENERATORS
-from .systems import SYSTEMS, table_1_markdown
+from .systems import SYSTEMS
 
 PACKAGE = "cocola_metric.benchmarks"
 STAGES = ("generate", "score", "table")
@@ -64,11 +64,3 @@ def table3(arguments: Sequence[str] | None = None) -> None:
         from .table3 import run
 
         run(options)
-
-
-def table1(arguments: Sequence[str] | None = None) -> None:
-    """Print the paper's Table 1: the tasks between stems of one window (Figure 3), and who can do them."""
-    parser = new_parser(PACKAGE, "table1", table1.__doc__)
-    parser.parse_args(arguments)
-    with reporting(parser):
-        print(table_1_markdown())

@@ -11,7 +11,7 @@ from cocola_metric.errors import AudioError
 from cocola_metric.fad import Array, Embedder
 
 from ..queries import Query
-from .scoring import Accompaniments
+from .answers import Accompaniments
 
 
 def embed_mixes(

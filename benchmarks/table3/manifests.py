@@ -11,7 +11,7 @@ from cocola_metric.identity import file_sha256
 
 from ..generators import GeneratedFolder
 from ..queries import Query, find_tracks, read_queries
-from .scoring import RememberingAudio
+from .answers import RememberingAudio
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,22 @@ class Answered:
     unsupported: Mapping[str, str]
 
 
+def open_manifest(file: Path, corpus: str | None, out: Path, band: float | None = None) -> Manifest:
+    """Open a manifest with its music; the folder of its results is named after its data set.
+
+    Raises:
+        AudioError: there is no music.
+        UsageError: the manifest cannot be used.
+    """
+    queries = read_queries(file)
+    tracks = find_tracks(file, queries, corpus)
+    first = queries[0]
+    root = out / f"{first.dataset}-{first.split}-{first.seconds:g}s-seed{first.seed}"
+    whole = RememberingAudio(tracks)
+    heard = whole if band is None else RememberingAudio(tracks, band=band)
+    return Manifest(queries, file_sha256(file), whole, heard, root)
+
+
 def open_manifests(
     files: Sequence[Path], corpora: Sequence[str | None], out: Path, band: float | None
 ) -> list[Manifest]:
@@ -69,15 +85,7 @@ def open_manifests(
         AudioError: there is no music.
         UsageError: two manifests have one name, or a manifest cannot be used.
     """
-    manifests = []
-    for file, corpus in zip(files, corpora, strict=True):
-        queries = read_queries(file)
-        tracks = find_tracks(file, queries, corpus)
-        first = queries[0]
-        root = out / f"{first.dataset}-{first.split}-{first.seconds:g}s-seed{first.seed}"
-        whole = RememberingAudio(tracks)
-        heard = whole if band is None else RememberingAudio(tracks, band=band)
-        manifests.append(Manifest(queries, file_sha256(file), whole, heard, root))
+    manifests = [open_manifest(file, corpus, out, band) for file, corpus in zip(files, corpora, strict=True)]
     for one, other in pairwise(sorted(manifests, key=lambda manifest: manifest.root)):
         if one.root == other.root:
             raise UsageError(

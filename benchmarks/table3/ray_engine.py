@@ -16,7 +16,8 @@ from cocola_metric.errors import AudioError, MissingExtraError, UsageError
 from cocola_metric.scorer import CocolaScorer
 
 from ..queries import Query
-from .scoring import Accompaniments, score_in_process
+from .answers import Accompaniments
+from .scoring import score_in_process
 
 AT_ONCE = 4
 """Queries sent to a worker together; they are scored again if it dies."""

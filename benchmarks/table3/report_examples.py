@@ -14,9 +14,9 @@ import soundfile
 from cocola_metric.audio import without_serial_number
 
 from ..queries import Query
+from .answers import Answers, Samples
 from .data import Table
 from .manifests import Answered, Manifest
-from .scoring import Answers, Samples
 
 RATE = 22_050
 """Sample rate of the audio in a page, in Hz."""

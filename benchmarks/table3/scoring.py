@@ -4,136 +4,30 @@ A row of numbers is kept with a key of everything it depends on: the samples of 
 the band, and the recipe of the encoder. A row is computed again only if its key has changed.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.errors import AudioError
 from cocola_metric.fad import Array
-from cocola_metric.identity import file_sha256
 from cocola_metric.json_files import json_text, parsed_json
 from cocola_metric.scorer import CocolaScorer
 from cocola_metric.scoring import ECHO_THRESHOLD, NOISE_THRESHOLD
-from cocola_metric.training.corpora import Track
 from cocola_metric.whole_files import make_folder, write_text_whole, written_alone
 
-from ..generators import GeneratedFolder, accompaniment_of, mix_of
-from ..queries import ConditioningAudio, Query, QueryAudio, Submix, limit_band, resample_to
+from ..queries import Query
+from .answers import Accompaniments, hash_of
 
 AT_ONCE = 16
 """Number of queries whose audio is in memory together."""
-Samples = NDArray[np.float32]
-
-
-class RememberingAudio(QueryAudio):
-    """Audio of queries; each fingerprint is computed once for all generators and columns of a run."""
-
-    def __init__(self, tracks: Sequence[Track], *, band: float | None = None) -> None:
-        """Give access to tracks, as `QueryAudio` does."""
-        super().__init__(tracks, band=band)
-        self._taken: dict[tuple[Submix, float | None], str] = {}
-
-    def _fingerprint(self, submix: Submix, seconds: float | None = None) -> str:
-        if (submix, seconds) not in self._taken:
-            self._taken[submix, seconds] = super()._fingerprint(submix, seconds)
-        return self._taken[submix, seconds]
-
-
-class Accompaniments(Protocol):
-    """Accompaniments to the conditioning of queries: answers of a generator, or the real ones."""
-
-    def identity(self, query: Query) -> str:
-        """Return a hash of all that the audio of both sides depends on."""
-
-    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
-        """Return conditioning and accompaniment alone, (L,) each."""
-
-    def mix(self, query: Query, sample_rate: int) -> Samples:
-        """Return both together, (L,)."""
-
-
 Engine = Callable[[CocolaScorer, Sequence[Query], Accompaniments, Mapping[str, str]], Iterator[dict[str, Any]]]
 """Function that computes rows of scores, in any order: in this process (`score_in_process`), or on other machines."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The answers of a generator beside the conditioning they were made for.
-
-    Attributes:
-        folder: folder of the answers.
-        audio: audio of the queries; its band limits the answers too.
-    """
-
-    folder: GeneratedFolder
-    audio: QueryAudio
-
-    @property
-    def whole(self) -> ConditioningAudio:
-        """The conditioning as generators were given it, without a limit."""
-        return self.audio if self.audio.band is None else ConditioningAudio(self.audio.tracks)
-
-    def identity(self, query: Query) -> str:
-        """Return a hash of the file, its content, the conditioning and the band."""
-        path = self.folder.path(query)
-        if path is None:
-            raise AudioError(f"{self.folder.root}: no {query.id}.wav; generate it")
-        heard = self.audio.fingerprint(query)
-        return _hash([file_sha256(path), heard, self.folder.content, self.audio.band, query.seconds])
-
-    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
-        """Return conditioning and answer; the conditioning is subtracted from a full mix, at the rate of its file."""
-        generated = self.folder.read(query)
-        alone = generated.samples
-        if self.folder.content == "full_mix":
-            given = self.whole.conditioning(query, generated.sample_rate)
-            alone = accompaniment_of(alone, given, self.folder.content)
-        return self._beside(query, alone, generated.sample_rate, sample_rate)
-
-    def mix(self, query: Query, sample_rate: int) -> Samples:
-        """Return conditioning and answer together."""
-        generated = self.folder.read(query)
-        given, answer = self._beside(query, generated.samples, generated.sample_rate, sample_rate)
-        return mix_of(answer, given, self.folder.content)
-
-    def _beside(self, query: Query, samples: Samples, own_rate: int, sample_rate: int) -> tuple[Samples, Samples]:
-        """Resample an answer once, from its own rate; two rates may round a length differently by a sample."""
-        answer = resample_to(samples, own_rate, sample_rate)
-        if self.audio.band is not None:
-            answer = limit_band(answer, sample_rate, self.audio.band)
-        given = self.audio.conditioning(query, sample_rate)
-        length = min(len(given), len(answer))
-        return given[:length], answer[:length]
-
-
-@dataclass(frozen=True)
-class RealMusic:
-    """The real accompaniments: the reference of sub-FAD."""
-
-    audio: QueryAudio
-
-    def identity(self, query: Query) -> str:
-        """Return a hash of both sides and the band."""
-        given, target = self.audio.fingerprint(query), self.audio.target_fingerprint(query)
-        return _hash(["real", given, target, self.audio.band, query.seconds])
-
-    def pair(self, query: Query, sample_rate: int) -> tuple[Samples, Samples]:
-        """Return conditioning and target."""
-        return self.audio.conditioning(query, sample_rate), self.audio.target(query, sample_rate)
-
-    def mix(self, query: Query, sample_rate: int) -> Samples:
-        """Return both together."""
-        given, target = self.pair(query, sample_rate)
-        return given + target
 
 
 @dataclass(frozen=True)
@@ -216,7 +110,7 @@ def score_answers(
 def _score_into(
     file: Path, scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, engine: Engine, name: str
 ) -> Scored:
-    keys = {query.id: _hash([scorer.signature, answers.identity(query)]) for query in queries}
+    keys = {query.id: hash_of([scorer.signature, answers.identity(query)]) for query in queries}
     found = list(_read_rows(file))
     rows = {row["id"]: row for row in found if keys.get(str(row["id"])) == row["key"]}
     todo = [query for query in queries if query.id not in rows]
@@ -271,7 +165,3 @@ def _plain(value: float) -> float | None:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _hash(content: Sequence[Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

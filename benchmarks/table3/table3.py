@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from cocola_metric.dispatch import require
 from cocola_metric.errors import UsageError
+from cocola_metric.training.paper import Task
 from cocola_metric.whole_files import write_text_whole
 
 from ..generators import GENERATORS
+from ..queries import task_of_manifest
 from .data import Table, system_without_weights
 from .manifests import Entry, open_manifests
 from .markdown import table_3_markdown
@@ -41,6 +43,8 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     if len(corpora) != len(options.queries):
         raise UsageError(f"pass --corpus for each --queries, or none; got {len(corpora)} for {len(options.queries)}")
     manifests = open_manifests(options.queries, corpora, options.out, options.band)
+    if any(task_of_manifest(manifest.queries) is Task.SS for manifest in manifests):
+        raise UsageError("separated stems have nothing beside them to fit; measure them with the command table1")
     opened = RayEngine(options.workers) if options.engine == "ray" else nullcontext(score_in_process)
     scoring = options.until != "generate"
     metrics = open_metrics(options.encoders, options.embedders, options.device, options.band) if scoring else []

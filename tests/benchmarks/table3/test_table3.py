@@ -17,6 +17,7 @@ from cocola_metric.benchmarks.queries.audio import QueryAudio, note_corpus, open
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Query, write_queries
 from cocola_metric.benchmarks.table3 import commands, metrics
+from cocola_metric.benchmarks.table3.answers import Answers, RealMusic, RememberingAudio
 from cocola_metric.benchmarks.table3.data import (
     Cell,
     Column,
@@ -28,7 +29,7 @@ from cocola_metric.benchmarks.table3.data import (
     why_missing,
 )
 from cocola_metric.benchmarks.table3.markdown import table_3_markdown
-from cocola_metric.benchmarks.table3.scoring import Answers, RealMusic, RememberingAudio, by_track, score_answers
+from cocola_metric.benchmarks.table3.scoring import by_track, score_answers
 from cocola_metric.benchmarks.table3.statistics import summarize
 from cocola_metric.errors import AudioError, UsageError
 
