@@ -15,8 +15,19 @@ settings.load_profile("cocola")
 
 if TYPE_CHECKING:
     from parity_vectors import ParityVectors
+    from phalar_vectors import Vectors
 
 SHARED = Path(__file__).parents[2] / "shared"
+RECORDED = "stems/recorded"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only measures speed, unless `make bench` asks for it; it is no skipped test."""
+    if config.getoption("benchmark_only", default=False):
+        return
+    measures = [item for item in items if "benchmark" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=measures)
+    items[:] = [item for item in items if item not in measures]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +48,16 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="session", params=["small", "full"] if (SHARED / "parity").exists() else ["small"])
+@pytest.fixture(scope="session", params=["excerpts", "songs"] if (SHARED / RECORDED).exists() else ["excerpts"])
+def recorded(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A folder of recorded songs: twelve seconds of four in `data/recorded`, and twelve whole ones where they are."""
+    return data / "recorded" if request.param == "excerpts" else SHARED / RECORDED
+
+
+SIZES = ["small", "full"] if (SHARED / "parity").exists() else ["small"]
+
+
+@pytest.fixture(scope="session", params=SIZES)
 def parity(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], "ParityVectors"]:
@@ -54,5 +74,18 @@ def parity(
             return read_vectors(folder, folder / "golden.npz", folder / "reference.ckpt")
         checkpoint = tmp_path_factory.mktemp("seeded") / "reference.ckpt"
         return read_vectors(SMALL, SMALL / f"{kind}.npz", write_checkpoint(checkpoint, kind, seeded_state(kind)))
+
+    return functools.cache(read)
+
+
+@pytest.fixture(scope="session", params=SIZES)
+def parity_2026(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], "Vectors"]:
+    """The reference vectors of the authors' encoders of 2026, "phalar" or "cocola_2026"; small and full as above."""
+    from phalar_vectors import read_full_2026, read_small_2026
+
+    def read(kind: str) -> "Vectors":
+        if request.param == "full":
+            return read_full_2026(kind, SHARED / "parity")
+        return read_small_2026(kind, tmp_path_factory.mktemp("seeded"))
 
     return functools.cache(read)

@@ -17,6 +17,7 @@ from cocola_metric.training.signal.transforms import transpose
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 BETTER_THAN_BY_HAND = 88.0  # percent, of hand-made cues; the encoder had 92.3
+BETTER_THAN_CHANCE = 65.0  # percent, of twelve seconds of four songs; the encoder had 73.8
 
 
 def test_the_demo_prints_its_matrix(capsys) -> None:
@@ -36,20 +37,21 @@ def test_the_example_songs_are_told_apart() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*encoder.s delay:cocola_metric.audio.limits.AudioWarning")  # MP3 without a tag
-def test_recorded_songs_are_told_apart(shared) -> None:
-    tracks = index_stem_folder(shared("stems/recorded"))
+def test_recorded_songs_are_told_apart(recorded) -> None:
+    tracks = index_stem_folder(recorded)
     model = fold_batch_norm(loading.load("embedded").model)
     result = accuracy_of_two(model, embed_submixes(model, tracks))
-    assert result.percent > BETTER_THAN_BY_HAND
-    assert result.tracks == len(tracks) == 12
+    whole = len(tracks) == 12
+    assert result.percent > (BETTER_THAN_BY_HAND if whole else BETTER_THAN_CHANCE)
+    assert result.tracks == len(tracks) == (12 if whole else 4)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::cocola_metric.audio.limits.AudioWarning")  # stems that end early
-def test_every_recorded_stem_can_be_scored(shared) -> None:
+def test_every_recorded_stem_can_be_scored(recorded) -> None:
     """Ogg and MP3, mono and stereo, 32 to 48 kHz, sparse and dense: each song's first stem with all its others."""
     scorer = CocolaScorer.from_pretrained(hop=5.0)
-    for track in index_stem_folder(shared("stems/recorded"))[:4]:
+    for track in index_stem_folder(recorded)[:4]:
         first, *others = (list(stem.files) for stem in track.stems)
         scores = scorer.similarity_matrix([first], others)
         assert scores.shape == (1, len(others))

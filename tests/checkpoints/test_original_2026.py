@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from original_2026_names import SETTINGS_2026
 from original_2026_names import original_state_2026 as original_state
 
 from cocola_metric import CocolaScorer
@@ -19,10 +20,6 @@ from cocola_metric.errors import CheckpointError
 
 TWO_PATHS = 1e-4  # the file runs in torch, the folder in NumPy and ONNX Runtime: other sums in float32
 KINDS = ("phalar", "cocola_2026")
-SETTINGS = {
-    "phalar": {"backbone_type": "freqtimeseparable", "pool_type": "spec_pool", "spec_pool_norm": "global"},
-    "cocola_2026": {"backbone_type": "efficientnet", "pool_type": "avg", "do_cqt": False},
-}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +30,7 @@ def models() -> dict[str, CocolaModel]:
 
 
 def write(path: Path, kind: str, state: dict[str, Any], **settings: Any) -> Path:
-    torch.save({"state_dict": state, "hyper_parameters": SETTINGS[kind] | settings}, path)
+    torch.save({"state_dict": state, "hyper_parameters": SETTINGS_2026[kind] | settings}, path)
     return path
 
 
@@ -48,8 +45,8 @@ def test_both_are_recognised(models, tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_authors_files_are_recognised(shared, kind: str) -> None:
-    config, state = read_original(shared(f"parity/{kind}/reference.ckpt"))
+def test_the_authors_files_are_recognised(parity_2026, kind: str) -> None:
+    config, state = read_original(parity_2026(kind).checkpoint)
     assert config.front_end == {"phalar": "cqt", "cocola_2026": "hps_reflect"}[kind]
     assert len(state) == {"phalar": 192, "cocola_2026": 370}[kind]
 

@@ -87,8 +87,6 @@ def test_gradients_are_finite() -> None:
         assert clip.grad is not None and clip.grad.isfinite().all()
 
 
-def test_features_of_the_original(shared) -> None:
-    from phalar_vectors import read_phalar
-
-    vectors = read_phalar(shared("parity"))
+def test_features_of_the_original(parity_2026) -> None:
+    vectors = parity_2026("phalar")
     assert (FRONT_END(vectors.waveforms) - vectors.tensor("features")).abs().max() < FEATURE_TOLERANCE

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from phalar_peer import PHALAR, layer_by_layer, write_and_read_graph
-from phalar_vectors import read_cocola_2026, read_phalar
 
 from cocola_metric import CocolaScorer
 from cocola_metric.encoder.complex_similarity import (
@@ -23,7 +22,7 @@ from cocola_metric.errors import CheckpointError, UsageError
 
 EMBEDDING_TOLERANCE = 1e-5  # from the stored features; embeddings reach 1.9
 EMBEDDING_TOLERANCE_2026 = 2e-5  # the stored ones are themselves 1.9e-5 from the same network in float64
-SCORE_TOLERANCE = 1e-4  # from the stored features, of the scores' spread
+SCORE_TOLERANCE = 1e-4  # from the stored features, of the scores' spread or of one, whichever is more
 RELATIVE_TOLERANCE_FROM_AUDIO = 1e-3
 SCORE_TOLERANCE_FROM_AUDIO = 2e-3  # of the scores' spread
 FEATURE_TOLERANCE_FROM_AUDIO = 1e-3  # of the dynamic range of 80 dB
@@ -33,8 +32,8 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     return (found - expected).norm(dim=-1) / expected.norm(dim=-1)
 
 
-def test_phalar_from_features(shared) -> None:
-    vectors = read_phalar(shared("parity"))
+def test_phalar_from_features(parity_2026) -> None:
+    vectors = parity_2026("phalar")
     assert vectors.model.config == PHALAR
     with torch.inference_mode():
         pooled = vectors.model.encoder.pool(vectors.tensor("features"))
@@ -46,11 +45,11 @@ def test_phalar_from_features(shared) -> None:
     assert (pooled - vectors.tensor("pooled")).abs().max() < 2 * EMBEDDING_TOLERANCE  # these reach 5.5
     assert (embeddings - vectors.tensor("embeddings")).abs().max() < EMBEDDING_TOLERANCE
     for found, name in ((scores, "cross_scores_hermitian"), (one_way, "cross_scores")):
-        assert (found - vectors.tensor(name)).abs().max() < SCORE_TOLERANCE * vectors.tensor(name).std()
+        assert (found - vectors.tensor(name)).abs().max() < SCORE_TOLERANCE * max(1, vectors.tensor(name).std())
 
 
-def test_phalar_from_audio(shared) -> None:
-    vectors = read_phalar(shared("parity"))
+def test_phalar_from_audio(parity_2026) -> None:
+    vectors = parity_2026("phalar")
     with torch.inference_mode():
         embeddings = vectors.model.encoder(vectors.waveforms)
         scores = vectors.model.similarity.matrix(embeddings, embeddings)
@@ -60,39 +59,39 @@ def test_phalar_from_audio(shared) -> None:
 
 
 @pytest.mark.parametrize("seconds", [2, 3, 7, 10])
-def test_phalar_of_other_lengths(shared, seconds: int) -> None:
-    vectors = read_phalar(shared("parity"))
-    clip = torch.cat([vectors.waveforms[vectors.names.index(name)] for name in ("s0_cond", "s1_cond")])
+def test_phalar_of_other_lengths(parity_2026, seconds: int) -> None:
+    vectors = parity_2026("phalar")
     with torch.inference_mode():
-        embedding = vectors.model.encoder(clip[None, : seconds * 16_000])
+        embedding = vectors.model.encoder(vectors.joined[None, : seconds * 16_000])
     assert relative(embedding, vectors.tensor(f"embedding_{seconds}s")).max() < RELATIVE_TOLERANCE_FROM_AUDIO
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_cocola_2026_from_features(shared, mode: str) -> None:
-    vectors = read_cocola_2026(shared("parity"))
+def test_cocola_2026_from_features(parity_2026, mode: str) -> None:
+    vectors = parity_2026("cocola_2026")
     with torch.inference_mode():
         embeddings = vectors.model.encoder.embed_features(vectors.tensor("features"), mode)
         scores = vectors.model.similarity.matrix(embeddings, embeddings)
     expected = vectors.tensor(f"cross_scores_{mode}")
     assert (embeddings - vectors.tensor(f"embeddings_{mode}")).abs().max() < EMBEDDING_TOLERANCE_2026
-    assert (scores - expected).abs().max() < SCORE_TOLERANCE * expected.std()
+    assert (scores - expected).abs().max() < SCORE_TOLERANCE * max(1, expected.std())
 
 
-def test_cocola_2026_is_as_near_to_float64_as_the_stored_embeddings(shared) -> None:
-    vectors = read_cocola_2026(shared("parity"))
+def test_cocola_2026_is_as_near_to_float64_as_the_stored_embeddings(parity_2026) -> None:
+    vectors = parity_2026("cocola_2026")
     features, exact = vectors.tensor("features"), copy.deepcopy(vectors.model).double()
     with torch.inference_mode():
         truth = exact.encoder.embed_features(features.double())
         found = vectors.model.encoder.embed_features(features)
     ours, stored = ((side - truth).abs().max() for side in (found, vectors.tensor("embeddings_both")))
-    assert stored > EMBEDDING_TOLERANCE  # so no agreement within it can be asked for
+    if vectors.checkpoint.name == "reference.ckpt":  # the authors' own numbers, not the small ones
+        assert stored > EMBEDDING_TOLERANCE  # so no agreement within it can be asked for
     assert ours < EMBEDDING_TOLERANCE_2026 and stored < EMBEDDING_TOLERANCE_2026
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_cocola_2026_from_audio(shared, mode: str) -> None:
-    vectors = read_cocola_2026(shared("parity"))
+def test_cocola_2026_from_audio(parity_2026, mode: str) -> None:
+    vectors = parity_2026("cocola_2026")
     with torch.inference_mode():
         features = vectors.model.encoder.front_end(vectors.waveforms)
         embeddings = vectors.model.encoder.embed_features(features, mode)
@@ -239,9 +238,9 @@ def test_a_signature_tells_apart_what_the_weights_do_not() -> None:
     assert "sim:" not in lines["hermitian"] and "|sim:complex_bilinear|" in lines["complex_bilinear"]
 
 
-def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
+def test_the_network_runs_without_torch(parity_2026, tmp_path: Path) -> None:
     """Digital silence aside, which is never scored: its maps are constant, and norms make noise of their rounding."""
-    vectors = read_phalar(shared("parity"))
+    vectors = parity_2026("phalar")
     encoder = write_and_read_graph(vectors.model, tmp_path)
     heard = [number for number, name in enumerate(vectors.names) if name != "silence"]
     sides = encoder(vectors.waveforms[heard].numpy())
@@ -249,7 +248,7 @@ def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
     found = torch.from_numpy(sides.embeddings)
     assert relative(found, vectors.tensor("embeddings")[heard]).max() < RELATIVE_TOLERANCE_FROM_AUDIO
     assert np.abs(sides.left @ sides.right.T - expected).max() < SCORE_TOLERANCE_FROM_AUDIO * expected.std()
-    clip = torch.cat([vectors.waveforms[vectors.names.index(name)] for name in ("s0_cond", "s1_cond")]).numpy()
+    clip = vectors.joined.numpy()
     for seconds in (2, 3, 7, 10):
         embedding = torch.from_numpy(encoder(clip[None, : seconds * 16_000]).embeddings)
         expected = vectors.tensor(f"embedding_{seconds}s")
@@ -257,8 +256,8 @@ def test_the_network_runs_without_torch(shared, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_cocola_2026_runs_without_torch(shared, tmp_path: Path, mode: str) -> None:
-    vectors = read_cocola_2026(shared("parity"))
+def test_cocola_2026_runs_without_torch(parity_2026, tmp_path: Path, mode: str) -> None:
+    vectors = parity_2026("cocola_2026")
     sides = write_and_read_graph(vectors.model, tmp_path)(vectors.waveforms.numpy(), mode)
     expected = vectors.tensor(f"cross_scores_{mode}").numpy()
     found = torch.from_numpy(sides.embeddings)

@@ -1,8 +1,12 @@
-"""The names that the authors' code of 2026 gives the parameters of its two encoders."""
+"""The names that the authors' code of 2026 gives the parameters of its two encoders, and seeded weights of them."""
+
+import re
+from typing import Any
 
 import torch
-from seeded_checkpoint import original_names
+from seeded_checkpoint import original_names, seeded
 
+from cocola_metric.checkpoints import original_2026
 from cocola_metric.encoder.constant_q import constant_q_kernels
 from cocola_metric.encoder.model import CocolaModel
 
@@ -25,6 +29,13 @@ COCOLA_NAMES = [
     ("similarity.weight", "similarity.w"),
 ]
 
+SETTINGS_2026: dict[str, dict[str, Any]] = {  # hyper-parameters of the authors' files
+    "phalar": {"backbone_type": "freqtimeseparable", "pool_type": "spec_pool", "spec_pool_norm": "global"},
+    "cocola_2026": {"backbone_type": "efficientnet", "pool_type": "avg", "do_cqt": False},
+}
+_GAINS = r"encoder\.backbone\.layers\..*\.[04]\.weight|encoder\.mlp\.1\.weight|.*_bn\d*\.weight|.*layer_norm\.weight"
+_LOUD = "similarity.W.W.weight"  # between unit vectors: scores are to differ by one
+
 
 def original_state_2026(kind: str, model: CocolaModel) -> dict[str, torch.Tensor]:
     """A model's tensors as the authors' code of 2026 names them."""
@@ -41,3 +52,16 @@ def original_state_2026(kind: str, model: CocolaModel) -> dict[str, torch.Tensor
         parts = {"lenghts": lengths, "cqt_kernels_real": bank.real[:, None], "cqt_kernels_imag": bank.imag[:, None]}
         state |= {f"encoder.cqt_extractor.0.{name}": part.clone() for name, part in parts.items()}
     return state
+
+
+def seeded_state_2026(kind: str) -> dict[str, torch.Tensor]:
+    """Tensors of an encoder of 2026 by the authors' names, each drawn from a seed that is its name's checksum."""
+    config = original_2026._phalar_config() if kind == "phalar" else original_2026._cocola_config()
+    state = original_state_2026(kind, CocolaModel(config))
+    drawn = {
+        name: tensor if "cqt_extractor" in name else seeded(name, tensor, is_gain=bool(re.fullmatch(_GAINS, name)))
+        for name, tensor in state.items()
+    }
+    if kind == "phalar":
+        drawn[_LOUD] *= (drawn[_LOUD].shape[1] / 2) ** 0.5
+    return drawn

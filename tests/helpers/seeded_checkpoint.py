@@ -46,12 +46,15 @@ def seeded_state(kind: str) -> dict[str, torch.Tensor]:
     Scaled so that every part matters: activations neither die out nor saturate, and scores of two clips differ by tens.
     """
     state = original_state(CocolaModel(EncoderConfig(front_end=kind)))
-    return OrderedDict((name, _seeded(name, tensor)) for name, tensor in state.items())
+    return OrderedDict((name, seeded(name, tensor)) for name, tensor in state.items())
 
 
-def _seeded(name: str, like: torch.Tensor) -> torch.Tensor:
+def seeded(name: str, like: torch.Tensor, *, is_gain: bool | None = None) -> torch.Tensor:
+    """Draw a tensor from its name: gains lie around one, other vectors around zero, matrices keep the variance."""
     if ".processor." in name or name.endswith("num_batches_tracked"):
         return like
+    if is_gain is None:
+        is_gain = ("norm" in name or "_bn" in name) and name.endswith("weight")
     draws = np.random.RandomState(zlib.crc32(name.encode()))  # a stream that NumPy has promised not to change
     values = draws.standard_normal(tuple(like.shape))
     if name == "similarity.w":
@@ -59,13 +62,13 @@ def _seeded(name: str, like: torch.Tensor) -> torch.Tensor:
     elif name.endswith("running_var"):
         values = np.exp(0.2 * values)
     elif like.ndim == 1:
-        values = 0.1 * values + ("norm" in name or "_bn" in name) * name.endswith("weight")
+        values = 0.1 * values + is_gain
     else:
         values *= np.sqrt(2 / np.prod(like.shape[1:])) * (FEATURE_SCALE if "_conv_stem" in name else 1)
     return torch.from_numpy(values.astype(np.float32))
 
 
-def write_checkpoint(path: Path, kind: str, state: dict[str, torch.Tensor]) -> Path:
+def write_checkpoint(path: Path, kind: str, state: dict[str, torch.Tensor], **hyper_parameters: object) -> Path:
     """Write a file as the authors' trainer does, with pickled enumerations of a package that its reader has not."""
     module = types.ModuleType("contrastive_model.constants")
     mode = enum.Enum("EmbeddingMode", {"RANDOM": "random"}, module=module.__name__)
@@ -76,8 +79,9 @@ def write_checkpoint(path: Path, kind: str, state: dict[str, torch.Tensor]) -> P
         "pytorch-lightning_version": "2.2.0",
         "state_dict": state,
         "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-3}]}],
-        "hyper_parameters": {"embedding_mode": mode.RANDOM, "dropout_p": 0.1} if kind == "hps" else {"dropout_p": 0.1},
+        "hyper_parameters": {"dropout_p": 0.1} | ({} if kind == "mel" else {"embedding_mode": mode.RANDOM}),
     }
+    content["hyper_parameters"] |= hyper_parameters
     torch.save(content, path)
     for name in ("contrastive_model", module.__name__):
         del sys.modules[name]
