@@ -188,10 +188,13 @@ $(VENV)/test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable '.[test]'
 	$(PIP_INSTALL) --no-deps $(MSDM_PEER) || echo "no $(MSDM_PEER): MSDM will not be compared with it" >&2
+	$(PIP_INSTALL) --no-deps $(COCOLA_PEER) || echo "no $(COCOLA_PEER): a recipe will not be compared with it" >&2
 	touch $@ $(VENV)/base
 
 # The public package that MSDM's authors used, without what it asks for: of that, importing it needs these two alone.
 MSDM_PEER := audio-diffusion-pytorch==0.0.43 einops einops-exts
+# The backbone of COCOLA's authors, from which small reference vectors were made.
+COCOLA_PEER := efficientnet_pytorch==0.7.1
 
 $(VENV)-fad/test: pyproject.toml constraints.txt
 	test -x $(VENV)-fad/bin/python || $(PYTHON) -m venv $(VENV)-fad
