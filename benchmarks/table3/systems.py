@@ -35,7 +35,12 @@ SYSTEMS: dict[str, System] = {
         ("Slakh2100",),
         "code and Slakh2100 weights are public; the MUSDB18-HQ model of Table 3 was never released",
     ),
-    "GMSDI": System(PUBLISHED_TABLE_1["GMSDI"], "folder", (), "no code and no weights: a demonstration page only"),
+    "GMSDI": System(
+        PUBLISHED_TABLE_1["GMSDI"],
+        "folder",
+        (),
+        "no code and no weights: a demonstration page only; gmsdi:DIR is our own, written from its abstract",
+    ),
     "StemGen": System(
         PUBLISHED_TABLE_1["StemGen"],
         "folder",
