@@ -47,6 +47,7 @@ check-files: $(VENV)/test
 	$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck training/offline/*.sh .ci/run
 
 # The type checker sees the package as it is installed, with training/ and benchmarks/ inside.

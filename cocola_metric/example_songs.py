@@ -8,7 +8,7 @@ from .whole_files import make_folder, write_bytes_whole
 
 _SONGS = Path(__file__).parent / "songs"
 _CONDITIONING = ("harbour/drums.flac", "harbour/bass.flac")
-_ACCOMPANIMENT, _OTHER = "harbour/keys.flac", "foundry/guitar.flac"
+_ACCOMPANIMENT, _OTHER = "harbour/keys.flac", "lantern/bass.flac"
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Examples:
     Attributes:
         conditioning: drums and bass of a song.
         accompaniment: keys of the same song.
-        other: guitar of another song, in another key and tempo.
+        other: double bass of another song, in another key, metre and tempo.
     """
 
     conditioning: list[Path]
@@ -31,7 +31,7 @@ def examples() -> Examples:
 
     >>> songs = examples()
     >>> [stem.name for stem in songs.conditioning], songs.accompaniment.name, songs.other.name
-    (['drums.flac', 'bass.flac'], 'keys.flac', 'guitar.flac')
+    (['drums.flac', 'bass.flac'], 'keys.flac', 'bass.flac')
     """
     return Examples([_SONGS / name for name in _CONDITIONING], _SONGS / _ACCOMPANIMENT, _SONGS / _OTHER)
 

@@ -86,7 +86,7 @@ def build() -> gradio.Blocks:
         gradio.Examples(
             [[bass, str(songs.accompaniment)], [bass, str(songs.other)]],
             [music, accompaniment],
-            example_labels=["bass and keys of one song", "bass, and the guitar of another song"],
+            example_labels=["bass and keys of one song", "bass, and the bass of another song"],
             label="Or listen to these first",
         )
         button = gradio.Button("Score", variant="primary")

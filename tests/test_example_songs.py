@@ -10,7 +10,7 @@ from cocola_metric.errors import OutputError
 from cocola_metric.example_songs import write_examples
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["harbour/drums.flac", "harbour/bass.flac", "harbour/keys.flac", "foundry/guitar.flac"]
+NAMES = ["harbour/drums.flac", "harbour/bass.flac", "harbour/keys.flac", "lantern/bass.flac"]
 
 
 def test_they_are_those_of_the_repository() -> None:
@@ -23,7 +23,7 @@ def test_the_scores_are_those_of_the_readme() -> None:
     songs = examples()
     scorer = CocolaScorer.from_pretrained(device="cpu")
     assert round(scorer.score(songs.conditioning, songs.accompaniment), 4) == 9.5728
-    assert round(scorer.score(songs.conditioning, songs.other), 2) == 2.62
+    assert round(scorer.score(songs.conditioning, songs.other), 2) == 3.09
 
 
 def test_the_command_writes_what_its_line_scores(

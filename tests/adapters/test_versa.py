@@ -38,7 +38,7 @@ def registry(definition: ModuleType):
 
 
 def sounds() -> list[np.ndarray]:
-    """Keys and drums of an example song, and a guitar of another, 6 s each."""
+    """Keys and drums of an example song, and a bass of another, 6 s each."""
     songs = examples()
     files = (songs.accompaniment, songs.conditioning[0], songs.other)
     return [soundfile.read(file, stop=6 * RATE)[0] for file in files]
@@ -54,12 +54,12 @@ def test_the_registry_knows_the_metric(registry, definition: ModuleType) -> None
 
 
 def test_it_scores_as_the_scorer_does(registry) -> None:
-    keys, drums, guitar = sounds()
+    keys, drums, bass = sounds()
     metric = registry.get_metric("cocola")({"name": "cocola", "use_gpu": False})
     scorer = CocolaScorer.from_pretrained(device="cpu")
     fits, other = (
         metric.compute(predictions=side, references=drums, metadata={"key": "a", "sample_rate": RATE, "text": None})
-        for side in (keys, guitar)
+        for side in (keys, bass)
     )
     assert fits == {"cocola": pytest.approx(scorer.score(drums[None], keys[None], sample_rate=RATE), abs=1e-4)}
     assert fits["cocola"] > other["cocola"] and metric.signature == scorer.signature
