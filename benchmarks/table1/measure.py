@@ -75,8 +75,8 @@ def _table(
     rows: dict[str, Mapping[str, Cell] | str] = {}
     swapped: dict[str, Mapping[str, Cell] | str] = {}
 
-    def cells(spec: str) -> tuple[Answered, dict[str, Cell]]:
-        (one,) = generate_stage(manifest, [Entry(spec)], **stage)
+    def cells(spec: str, folder: str = "") -> tuple[Answered, dict[str, Cell]]:
+        (one,) = generate_stage(manifest, [Entry(spec, folder=folder)], **stage)
         return one, {measure.label: measure.cell(manifest, one, judges) for measure in TASKS[task]}
 
     for name in {**SYSTEMS, **systems}:
@@ -88,7 +88,7 @@ def _table(
         else:
             one, rows[name] = cells(spec)
             if one.queries and one.folder.content != "full_mix":
-                swapped[f"{name}, swapped"] = cells(f"swapped:{one.folder.root}")[1]
+                _, swapped[f"{name}, swapped"] = cells(f"swapped:{one.folder.root}", f"swapped-{one.entry.place}")
     for control in CONTROLS:
         one, found = cells(control)
         rows[one.name] = found

@@ -35,14 +35,23 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Entry:
-    """A generator in a table: "random", "msdm:FILE", or the bare name of a system without weights here."""
+    """A generator in a table: "random", "msdm:FILE", or the bare name of a system without weights here.
+
+    Attributes:
+        spec: generator as on the command line.
+        candidates: number of answers to each query, of which the loudest is kept.
+        folder: name of its folders; empty for one made of the other two.
+    """
 
     spec: str
     candidates: int = 1
+    folder: str = ""
 
     @property
     def place(self) -> str:
         """Name of its folders: its own name, and a hash of its argument."""
+        if self.folder:
+            return self.folder
         name, _, argument = self.spec.partition(":")
         if not argument and self.candidates == 1:
             return name

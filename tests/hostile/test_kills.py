@@ -5,6 +5,7 @@ time that an unbroken one takes, measured here, and given again until it ends. N
 busier than before kills earlier.
 """
 
+import dataclasses
 import os
 import random
 import time
@@ -16,8 +17,17 @@ import killable
 import numpy as np
 import pytest
 import soundfile
+import tiny_msdm
+import torch
 from tiny_benchmark import open_benchmark
 from tiny_corpus import write_corpus
+
+from cocola_metric.benchmarks.queries.audio import open_tracks
+from cocola_metric.benchmarks.queries.draw import draw_queries
+from cocola_metric.benchmarks.queries.manifest import write_queries
+from cocola_metric.training.msdm.checkpoint import save_msdm
+from cocola_metric.training.msdm.network import MSDM
+from cocola_metric.training.paper import Task
 
 KILLS = 20
 KILLS_BY_DEFAULT = 1
@@ -84,6 +94,26 @@ def table3(root: Path) -> Command:
     return Command(killable.benchmarks, lambda out: [*start, str(out)], results)
 
 
+def table1(root: Path) -> Command:
+    """UG and SS: MSDM's own commands, whose answers are stems."""
+    for song in range(3):
+        (root / "bands" / str(song)).mkdir(parents=True)
+        for place, stem in enumerate(tiny_msdm.STEMS):
+            samples = np.random.default_rng([song, place]).uniform(-0.2, 0.2, 16_000)
+            soundfile.write(root / "bands" / str(song) / f"{stem}.wav", samples, 16_000)
+    tracks, manifests = open_tracks(str(root / "bands")), []
+    for task in (Task.UG, Task.SS):
+        manifests.append(str(root / f"{task.name}.jsonl"))
+        write_queries(Path(manifests[-1]), draw_queries(tracks, dataset="bands", count=4, seconds=0.5, task=task))
+    torch.manual_seed(0)
+    model = MSDM(dataclasses.replace(tiny_msdm.TINY, sample_rate=8_000, length=2 * tiny_msdm.LENGTH))
+    save_msdm(model, root / "msdm")
+    start = ["table1", "--queries", *manifests, "--corpus", str(root / "bands"), "--embedder", "timbre"]
+    system = f"MSDM=msdm:{root / 'msdm'},steps=2,churn=0"
+    results = ("table1.md", "table1.json", "**/*.wav", "**/*.jsonl")
+    return Command(killable.benchmarks, lambda out: [*start, "--systems", system, "--out", str(out)], results)
+
+
 def train(root: Path) -> Command:
     corpus = write_corpus(root / "corpus")
     (root / "tiny.toml").write_text(CONFIGURATION)
@@ -91,7 +121,7 @@ def train(root: Path) -> Command:
     return Command(killable.training, lambda out: [*start, str(out)], ("*.safetensors", "config.json", "*.onnx"))
 
 
-COMMANDS = {"score": score, "fad": fad, "table3": table3, "train": train}
+COMMANDS = {"score": score, "fad": fad, "table3": table3, "table1": table1, "train": train}
 
 
 @dataclass
