@@ -118,7 +118,7 @@ class CompoNetGenerator:
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Draw one answer to each query at 16 kHz, those of one length together."""
         order = sorted(range(len(queries)), key=lambda place: self._seconds(queries[place]))
-        answers: dict[int, Generated] = {}
+        answers: dict[int, Samples] = {}
         for seconds, group in groupby(order, key=lambda place: self._seconds(queries[place])):
             places = list(group)
             asked = [queries[place] for place in places]

@@ -20,7 +20,7 @@ from cocola_metric.training.paper import Task
 from ..generators import Generated
 from ..queries import Query, QueryAudio, resample_to
 from ..table3 import Answered, Cell, Manifest, Metric, measure_cell, score_in_process, summarize
-from .kept import kept_error, kept_share
+from .kept import Samples, kept_error, kept_share
 from .separation import si_sdr_improvements
 
 NO_STEMS = "one mix, no stems"
@@ -103,7 +103,7 @@ def _kept_share(query: Query, answer: Generated, audio: QueryAudio) -> float:
     return kept_share(*_beside_kept(query, answer, audio))
 
 
-def _beside_kept(query: Query, answer: Generated, audio: QueryAudio) -> tuple[np.ndarray, np.ndarray]:
+def _beside_kept(query: Query, answer: Generated, audio: QueryAudio) -> tuple[Samples, Samples]:
     mix, kept = resample_to(answer.mix, answer.sample_rate, SAMPLE_RATE), audio.kept(query, SAMPLE_RATE)
     length = min(len(mix), len(kept))
     return mix[:length], kept[:length]
