@@ -1,5 +1,6 @@
 """Accuracies on music whose stems were made to bleed, and those of a correlator that finds echoes alone."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,18 +17,15 @@ from cocola_metric.scoring import echo, traces
 from ..corpora import Track, read_window
 from ..encoder import chances_among, embed_on_trunk
 from ..signal import audible, bleed_stems, level_db, mix_at_level
-from .classification import draw_negatives
+from .classification import compare, draw_negatives
 from .encoders import sides_of
 from .held_out import LEVEL_DBFS, Sides, draw_split, sounding_sides, window_starts
 
 Samples = NDArray[np.float32]
-MEASURES = {
-    "other_track": "window of another track, K = 2",
-    "same_track": "window of the same track, K = 2",
-    "among_16": "windows of other tracks, K = 16",
-}
+Wins = NDArray[np.float64]
 ECHO = "echo alone, no encoder"
 AMONG = 16
+KINDS = ("other_track", "same_track")
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,38 @@ CONDITIONS = {
     "mask, -12 dB": Condition(-12.0, "separator"),
     "foreign, -12 dB": Condition(-12.0, foreign=True),
 }
+DUEL, DUEL_DB = "both, -12 dB", -12.0
+"""Two answers, of which both hold both windows at this level, as the conditioning does: echo is in both alike."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a test set.
+
+    Attributes:
+        owner: number of its track.
+        stems: all stems of the track, (N, L).
+        sides: stems of conditioning and accompaniment.
+    """
+
+    owner: int
+    stems: Samples
+    sides: Sides
+
+    def sums(self) -> Samples:
+        """Return the sums of both sides: (2, L)."""
+        return np.stack([self.stems[side].sum(0) for side in self.sides])
+
+    def leaks(self, condition: Condition, strangers: Sequence[Samples]) -> Samples:
+        """Return what leaks into both sides: (2, L)."""
+        if condition.level is None:
+            return np.zeros((len(self.sides), self.stems.shape[1]), np.float32)
+        if condition.foreign:
+            parts = zip(self.sides, strangers, strict=True)
+            return np.stack([np.float32(len(side)) * gain(condition.level) * stranger for side, stranger in parts])
+        stems = torch.from_numpy(self.stems)
+        leaked = bleed_stems(stems, torch.full((len(stems),), condition.level), condition.kind) - stems
+        return np.stack([leaked[side].sum(0).numpy() for side in self.sides])
 
 
 @dataclass
@@ -65,8 +95,8 @@ class Heard:
         margins: level of each side above what leaks into it, in dB.
     """
 
-    left: dict[str, list[Tensor]] = field(default_factory=dict)
-    right: dict[str, list[Tensor]] = field(default_factory=dict)
+    left: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+    right: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     phases: list[NDArray[np.uint8]] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
 
@@ -82,45 +112,61 @@ class Measured:
     """
 
     owners: NDArray[np.int64]
-    wins: dict[tuple[str, str, str], NDArray[np.float64]]
+    wins: dict[tuple[str, str, str], Wins]
     margins: dict[str, float]
 
 
-def versions(stems: Samples, sides: Sides, strangers: Sequence[Samples]) -> Iterator[tuple[str, Samples, Samples]]:
+def gain(level: float) -> np.float32:
+    """Return the factor of a level in dB."""
+    return np.float32(10 ** (level / 20))
+
+
+def read_windows(tracks: Sequence[Track], *, most: int | None, seed: int) -> list[Window]:
+    """Read the windows in which two sides sound, the stems of each track split once."""
+    windows = []
+    for number, track in enumerate(tqdm(tracks, desc="reading", unit="track", disable=None)):
+        split = draw_split(track, number, seed)
+        for start in window_starts(track.seconds, most=most):
+            stems = read_window(track, start, WINDOW)
+            sides = sounding_sides(split, audible(stems))
+            if sides:
+                windows.append(Window(number, stems, sides))
+    return windows
+
+
+def versions(window: Window, strangers: Sequence[Samples]) -> Iterator[tuple[str, Samples, Samples]]:
     """Yield both sides of a window in every condition, at one level, and what has leaked into them.
 
     Args:
-        stems: all stems of the track, (N, L).
-        sides: stems of conditioning and accompaniment.
-        strangers: mixes of two other tracks, one for either side; none leaves the foreign condition out.
+        window: window to be made to bleed.
+        strangers: mixes of two other tracks, one for either side; fewer leave the foreign condition out.
 
     Yields:
         Name of the condition, sides (2, L), and leaks (2, L) as loud as beside the sides before these were levelled.
     """
-    clean = np.stack([stems[side].sum(0) for side in sides])
+    clean = window.sums()
     for name, condition in CONDITIONS.items():
-        if condition.foreign and len(strangers) < len(sides):
-            continue
-        leaked = np.stack(
-            [
-                _foreign(len(side), condition, strangers[number]) if condition.foreign else _own(stems, side, condition)
-                for number, side in enumerate(sides)
-            ]
-        )
-        mixed = np.stack([mix_at_level(pair, LEVEL_DBFS) for pair in np.stack([clean, leaked], 1)])
-        yield name, mixed, leaked
+        if not condition.foreign or len(strangers) == len(clean):
+            leaked = window.leaks(condition, strangers)
+            yield name, np.stack([mix_at_level(pair, LEVEL_DBFS) for pair in np.stack([clean, leaked], 1)]), leaked
 
 
-def _own(stems: Samples, side: Sequence[int], condition: Condition) -> Samples:
-    if condition.level is None:
-        return np.zeros(stems.shape[1], np.float32)
-    every = torch.from_numpy(stems)
-    leaked = bleed_stems(every, torch.full((len(stems),), condition.level), condition.kind) - every
-    return np.asarray(leaked[side].sum(0).numpy(), np.float32)
+def duel(window: Window, other: Window) -> Samples:
+    """Return the conditioning of a window, its own accompaniment and that of another one; all hold both windows.
 
+    Into each stem leak the other stems of its own window, and all stems of the other window.
 
-def _foreign(stems: int, condition: Condition, stranger: Samples) -> Samples:
-    return np.float32(stems * 10 ** ((condition.level or 0.0) / 20)) * stranger
+    Shape:
+        -> (3, L).
+    """
+    both = window.stems.sum(0) + other.stems.sum(0)
+    chosen = ((window, 0), (window, 1), (other, 1))
+    mixed = []
+    for one, side in chosen:
+        stems = one.stems[one.sides[side]]
+        leaked = gain(DUEL_DB) * (np.float32(len(stems)) * both - stems.sum(0))
+        mixed.append(mix_at_level(np.stack([stems.sum(0), leaked]), LEVEL_DBFS))
+    return np.stack(mixed)
 
 
 @torch.inference_mode()
@@ -139,46 +185,69 @@ def measure_bleed(
         trunk: encoder with that trunk.
         tracks: tracks of the test set.
         most_windows: largest number of windows of a track.
-        seed: seed of the split of the stems and the drawn negatives.
+        seed: seed of the split of the stems and of the drawn windows.
     """
-    mixes = [read_window(track, 0.0, WINDOW).sum(0) for track in tracks]
-    heard = {name: Heard() for name in CONDITIONS}
-    owners: list[int] = []
-    for number, track in enumerate(tqdm(tracks, desc="windows", unit="track", disable=None)):
-        split = draw_split(track, number, seed)
-        for start in window_starts(track.seconds, most=most_windows):
-            stems = read_window(track, start, WINDOW)
-            sides = sounding_sides(split, audible(stems))
-            if sides is None:
-                continue
-            rng = np.random.default_rng([seed, number, round(1000 * start)])
-            others = rng.permutation(np.delete(np.arange(len(tracks)), number))[:2]
-            made = list(versions(stems, sides, [mixes[other] for other in others]))
-            waveforms = torch.from_numpy(np.concatenate([mixed for _, mixed, _ in made]))
-            clean = np.stack([stems[side].sum(0) for side in sides])
-            owners.append(number)
-            for name, mixed, leaked in made:
-                heard[name].phases.append(traces(mixed).phases)
-                heard[name].margins += (level_db(clean) - level_db(leaked)).tolist()
-            for model, embedded in embed_on_trunk(models, trunk, waveforms).items():
-                for (name, _, _), (given, answer) in zip(made, embedded.unflatten(0, (-1, 2)), strict=True):
-                    left, right = sides_of(models[model], given, answer)
-                    heard[name].left.setdefault(model, []).append(left)
-                    heard[name].right.setdefault(model, []).append(right)
-    found = {name: one for name, one in heard.items() if len(one.phases) == len(owners)}
-    return Measured(
-        np.asarray(owners, np.int64),
-        {
-            (encoder, name, measure): wins
-            for name, one in found.items()
-            for encoder, by_measure in _wins(one, np.asarray(owners, np.int64), seed).items()
-            for measure, wins in by_measure.items()
-        },
-        {name: float(np.median(one.margins)) for name, one in found.items()},
-    )
+    windows = read_windows(tracks, most=most_windows, seed=seed)
+    owners = np.asarray([window.owner for window in windows], np.int64)
+    heard: dict[str, Heard] = defaultdict(Heard)
+    duels = {(name, kind): np.full(len(windows), np.nan) for name in (*models, ECHO) for kind in KINDS}
+    for number, window in enumerate(tqdm(windows, desc="encoding", unit="window", disable=None)):
+        rng = np.random.default_rng([seed, number])
+        strangers = [windows[other].stems.sum(0) for other in _draw_strangers(owners, window.owner, rng)]
+        made = list(versions(window, strangers))
+        _note(heard, window, made, models, trunk)
+        for kind, others in zip(KINDS, (owners != window.owner, owners == window.owner), strict=True):
+            candidates = np.flatnonzero(others & (np.arange(len(windows)) != number))
+            if len(candidates):
+                for name, won in _fight(duel(window, windows[rng.choice(candidates)]), models, trunk).items():
+                    duels[name, kind][number] = won
+    wins = {
+        (encoder, name, measure): won
+        for name, one in heard.items()
+        if len(one.phases) == len(windows)
+        for encoder, by_measure in _wins(one, owners, seed).items()
+        for measure, won in by_measure.items()
+    }
+    margins = {name: float(np.median(one.margins)) for name, one in heard.items()}
+    return Measured(owners, {**wins, **{(name, DUEL, kind): won for (name, kind), won in duels.items()}}, margins)
 
 
-def _wins(heard: Heard, owners: NDArray[np.int64], seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
+def _draw_strangers(owners: NDArray[np.int64], own: int, rng: np.random.Generator) -> list[int]:
+    """Draw a window of each of two other tracks; fewer, if there are fewer."""
+    others = rng.permutation(np.unique(owners[owners != own]))[:2]
+    return [int(rng.choice(np.flatnonzero(owners == other))) for other in others]
+
+
+def _note(
+    heard: dict[str, Heard],
+    window: Window,
+    made: Sequence[tuple[str, Samples, Samples]],
+    models: Mapping[str, CocolaModel],
+    trunk: CocolaModel,
+) -> None:
+    clean = window.sums()
+    for name, mixed, leaked in made:
+        heard[name].phases.append(traces(mixed).phases)
+        heard[name].margins += (level_db(clean) - level_db(leaked)).tolist()
+    waveforms = torch.from_numpy(np.concatenate([mixed for _, mixed, _ in made]))
+    for model, embedded in embed_on_trunk(models, trunk, waveforms).items():
+        for (name, _, _), (given, answer) in zip(made, embedded.unflatten(0, (-1, 2)), strict=True):
+            left, right = sides_of(models[model], given, answer)
+            heard[name].left[model].append(left)
+            heard[name].right[model].append(right)
+
+
+def _fight(sides: Samples, models: Mapping[str, CocolaModel], trunk: CocolaModel) -> dict[str, float]:
+    """Return for each encoder, and echo alone, whether the right answer scores above the wrong one: (3, L) -> wins."""
+    phases = traces(sides).phases
+    scores = {ECHO: echo(np.broadcast_to(phases[:1], phases[1:].shape), phases[1:])}
+    for model, (given, *answers) in embed_on_trunk(models, trunk, torch.from_numpy(sides)).items():
+        left, right = sides_of(models[model], given, torch.stack(answers))
+        scores[model] = (right @ left).numpy()
+    return {name: float(compare(found[0], found[1])) for name, found in scores.items()}
+
+
+def _wins(heard: Heard, owners: NDArray[np.int64], seed: int) -> dict[str, dict[str, Wins]]:
     related = torch.from_numpy(owners[:, None] == owners[None, :])
     itself = torch.eye(len(owners), dtype=torch.bool)
     wins = {}
@@ -191,10 +260,8 @@ def _wins(heard: Heard, owners: NDArray[np.int64], seed: int) -> dict[str, dict[
             "among_16": chances_among(better, ~related, AMONG),
         }
         wins[encoder] = {measure: share.double().numpy() for measure, share in shares.items()}
-    wins[ECHO] = {
-        kind: _echo_wins(heard.phases, draw_negatives(owners, same_track=kind == "same_track", seed=seed))
-        for kind in ("other_track", "same_track")
-    }
+    drawn = {kind: draw_negatives(owners, same_track=kind == "same_track", seed=seed) for kind in KINDS}
+    wins[ECHO] = {kind: _echo_wins(heard.phases, negatives) for kind, negatives in drawn.items()}
     return wins
 
 
@@ -202,23 +269,23 @@ def _share(wins: Tensor, among: Tensor) -> Tensor:
     return (wins & among).sum(1) / among.sum(1).double().masked_fill(among.sum(1) == 0, float("nan"))
 
 
-def _echo_wins(phases: Sequence[NDArray[np.uint8]], negatives: NDArray[np.int64]) -> NDArray[np.float64]:
+def _echo_wins(phases: Sequence[NDArray[np.uint8]], negatives: NDArray[np.int64]) -> Wins:
     """Return the share of drawn windows that hold less echo of a window's conditioning than its own accompaniment."""
     wins = np.full(len(phases), np.nan)
     for row, drawn in enumerate(negatives):
         if drawn[0] >= 0:
             answers = np.stack([phases[other][1] for other in (row, *drawn)])
             found = echo(np.broadcast_to(phases[row][0], answers.shape), answers)
-            wins[row] = (found[0] > found[1:]).mean() + (found[0] == found[1:]).mean() / 2
+            wins[row] = compare(found[0], found[1:]).mean()
     return wins
 
 
 def pool(parts: Sequence[Measured]) -> Measured:
     """Join test sets; each window was compared with windows of its own set alone."""
-    counts = np.cumsum([0, *(part.owners.max() + 1 for part in parts)])
+    before = np.cumsum([0, *(part.owners.max() + 1 for part in parts)])
     keys = [key for key in parts[0].wins if all(key in part.wins for part in parts)]
     return Measured(
-        np.concatenate([part.owners + before for part, before in zip(parts, counts, strict=False)]),
+        np.concatenate([part.owners + first for part, first in zip(parts, before, strict=False)]),
         {key: np.concatenate([part.wins[key] for part in parts]) for key in keys},
-        {name: float(np.mean([part.margins[name] for part in parts])) for name in {key[1]: None for key in keys}},
+        {name: float(np.mean([part.margins[name] for part in parts])) for name in parts[0].margins},
     )

@@ -10,7 +10,7 @@ from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import write_text_whole
 
 from ..encoder import load_any
-from .bleeding import CONDITIONS, ECHO, Measured, measure_bleed, pool
+from .bleeding import CONDITIONS, DUEL, ECHO, Measured, measure_bleed, pool
 from .classification import accuracy_with_interval
 from .encoders import labelled
 from .held_out import open_test_set
@@ -25,7 +25,8 @@ NOTE = """\
 Share of windows (%), in brackets the 95 % BCa interval, resampling tracks; behind the first column the difference from
 it, on the same windows. "own": each stem has the other stems of its track in it, at this level of what they are;
 "mask": the same through a soft mask, as of a separator; "foreign": each stem has another track in it, another one on
-either side. In the second table the difference from the first encoder, on the same windows."""
+either side; "both": against one wrong window a window, and every side has both windows in it, so that echo tells
+nothing. In the second table the difference from the first encoder, on the same windows."""
 
 
 def bleed_markdown(test: str, measured: Measured) -> str:
@@ -36,7 +37,7 @@ def bleed_markdown(test: str, measured: Measured) -> str:
         measured: wins of its windows.
     """
     encoders = list(dict.fromkeys(key[0] for key in measured.wins))
-    conditions = [name for name in CONDITIONS if name in measured.margins]
+    conditions = [name for name in (*CONDITIONS, DUEL) if any(name == key[1] for key in measured.wins)]
     tracks = len(set(measured.owners.tolist()))
     title = f"{test} ({tracks} tracks, {len(measured.owners)} windows)"
     lost = [
@@ -45,7 +46,7 @@ def bleed_markdown(test: str, measured: Measured) -> str:
         for encoder in encoders
         if (encoder, "clean", measure) in measured.wins
     ]
-    level = ["side above its leak, median", "", *(_margin(measured.margins[name]) for name in conditions)]
+    level = ["side above its leak, median", "", *(_margin(measured, name) for name in conditions)]
     gained = [
         [MEASURES[measure], encoder, *(_gain(measured, (encoder, encoders[0]), name, measure) for name in conditions)]
         for measure in MEASURES
@@ -58,13 +59,16 @@ def bleed_markdown(test: str, measured: Measured) -> str:
     return f"{first}\n\n{markdown_table([title, f'more than {encoders[0]}', *conditions], gained)}"
 
 
-def _margin(decibels: float) -> str:
-    return f"{decibels:.0f} dB" if decibels < 100 else NOTHING
+def _margin(measured: Measured, condition: str) -> str:
+    leaks = condition in CONDITIONS and CONDITIONS[condition].level is not None
+    return f"{measured.margins[condition]:.0f} dB" if leaks else NOTHING
 
 
 def _loss(measured: Measured, encoder: str, condition: str, measure: str) -> str:
     """Return an accuracy, and behind that of clean stems the difference from it."""
-    wins, clean = (measured.wins[encoder, name, measure] for name in (condition, "clean"))
+    wins, clean = (measured.wins.get((encoder, name, measure)) for name in (condition, "clean"))
+    if wins is None or clean is None:
+        return NOTHING
     found = accuracy_with_interval(wins, measured.owners)
     if found is None or condition == "clean":
         return str(found or NOTHING)
@@ -73,7 +77,9 @@ def _loss(measured: Measured, encoder: str, condition: str, measure: str) -> str
 
 
 def _gain(measured: Measured, encoders: tuple[str, str], condition: str, measure: str) -> str:
-    second, first = (measured.wins[encoder, condition, measure] for encoder in encoders)
+    second, first = (measured.wins.get((encoder, condition, measure)) for encoder in encoders)
+    if second is None or first is None:
+        return NOTHING
     gained = accuracy_with_interval(second - first, measured.owners)
     return f"{gained.percent:+.1f} [{gained.low:+.1f}, {gained.high:+.1f}]" if gained else NOTHING
 

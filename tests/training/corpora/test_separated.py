@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from cocola_metric.errors import AudioError, UsageError
-from cocola_metric.training.corpora import SPLITS, index_stem_folder, open_corpora, read_window
+from cocola_metric.training.corpora import SPLITS, index_stem_folder, open_banks, open_corpora, read_window
 from cocola_metric.training.corpora.separated import index_separated
 from cocola_metric.training.evaluation.held_out import open_test_set
 
@@ -120,6 +120,16 @@ def test_what_is_wrong_is_named(tmp_path: Path, caplog) -> None:
         index_separated(nameless, "train", by="artist")
     with pytest.raises(AudioError, match="no <song>/<stem> or <model>/<song>/<stem> in it"):
         index_separated(trees.separated(tmp_path / "strange", ["song"], ("oboe", "harp")), "train")
+
+
+def test_a_bank_is_made_of_separated_songs(tmp_path: Path) -> None:
+    for song, stem in itertools.product(SONGS[:4], FOUR):
+        trees.write_noise(tmp_path / "separated" / "htdemucs" / song / f"{stem}.wav", seconds=3.0)
+    spec = f"separated:{tmp_path}/separated"
+    [bank] = open_banks([spec], "train", tmp_path / "cache", workers=0)
+    assert [(track.name, len(track.powers)) for track in bank.tracks] == [
+        (name, 4) for name in names(open_corpora([spec], "train"))
+    ]
 
 
 def test_silence_that_a_program_writes_is_no_fault(tmp_path: Path) -> None:
