@@ -1,6 +1,7 @@
 """NaN is not silence: weights, embeddings and scores that are no numbers are errors, and are counted by the metric."""
 
 import copy
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cocola_metric.audio.limits import AudioWarning
 from cocola_metric.checkpoints.loading import load
 from cocola_metric.encoder.model import CocolaModel
 from cocola_metric.errors import AudioError, CheckpointError, UsageError
+from cocola_metric.scoring import devices
 
 RATE = 16_000
 
@@ -85,3 +87,27 @@ def test_the_command_names_a_missing_gpu(data: Path, capsys: pytest.CaptureFixtu
     files = [str(data / name) for name in ("conditioning.flac", "accompaniment.flac")]
     assert score.main([*files, "--device", "cuda"]) == 2
     assert "device 'cuda' cannot be used here" in capsys.readouterr().err
+
+
+def test_mps_is_the_default_where_it_is_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("CUDA comes first")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "_transforms_on", lambda device: device == "mps")
+    assert devices.chosen_device(None) == "mps" and devices.chosen_device("cpu") == "cpu"
+    monkeypatch.setattr(devices, "_transforms_on", lambda device: False)
+    assert devices.chosen_device(None) == "cpu"
+
+
+def test_what_front_ends_need_of_a_device_is_tried() -> None:
+    assert devices._transforms_on("cpu")
+    if not torch.backends.mps.is_available():
+        assert not devices._transforms_on("mps")
+
+
+def test_apple_silicon_may_have_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for machine, found in (("arm64", True), ("x86_64", False)):
+        monkeypatch.setattr(devices.platform, "machine", lambda machine=machine: machine)
+        assert devices._may_have_gpu() is found

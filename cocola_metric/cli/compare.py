@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         help="column that identifies a pair: conditioning, file name of the accompaniment, or both as needed",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="format of the table (default: text)")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
     parser.add_argument("--resamples", type=int, default=10_000, metavar="N", help="redraws and swaps (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of both (default: 0)")
     return parser

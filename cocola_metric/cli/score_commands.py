@@ -13,6 +13,7 @@ from ..reading import READINGS, Anchors, Reading, sentence
 from ..scoring import WindowScores
 from ..signature import anchored_signature
 from .answers import Answer, prints_text, rounded, shown
+from .manifests import cell
 from .opening import open_scorer, say_reused
 from .pairs import Pair, is_folder, match_folders, read_pairs
 from .program import say
@@ -115,7 +116,8 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
         "noise": rounded(scores.mean_noise),
         "signature": signature,
     }
-    row = {name: len(value) if isinstance(value, list) else value for name, value in values.items()}
+    row: dict[str, Any] = {"conditioning": cell(_names(conditioning)), "accompaniment": cell(_names(accompaniment))}
+    row |= {name: len(value) if isinstance(value, list) else value for name, value in values.items()}
     return Answer(
         values,
         0 if drawn else 2,
@@ -129,6 +131,10 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
         rows=[row],
         scores=[scores.mean],
     )
+
+
+def _names(audio: AudioInput) -> list[str]:
+    return [str(path) for path in (audio if isinstance(audio, list) else [audio])]
 
 
 def reading_line(reading: Reading | None, score: float, anchors: Anchors | None) -> str:

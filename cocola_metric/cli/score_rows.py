@@ -139,8 +139,8 @@ def row_of(
 
 def with_reading(row: Row, reading: Reading | None) -> Row:
     """Return a row with another reading of its score; None for none."""
-    readings = {name: None if reading is None else rounded(getattr(reading, name)) for name in READINGS}
-    return replace(row, **readings)
+    percentile, likelihood, anchored = (None if reading is None else rounded(getattr(reading, n)) for n in READINGS)
+    return replace(row, percentile=percentile, likelihood=likelihood, anchored=anchored)
 
 
 def header(suffix: str, others: Sequence[str]) -> bytes:

@@ -15,6 +15,7 @@ from ..intervals import LEVEL
 from ..json_files import json_text, parsed_json
 from ..names import csv_text, printable
 from ..signature import score_recipe
+from .answers import DECIMALS, rounded_all, shown
 
 Row = dict[str, Any]
 COLUMNS = {
@@ -89,7 +90,7 @@ def compare_files(options: argparse.Namespace) -> SystemTable:
 def report(table: SystemTable, kind: str) -> str:
     """Return a table as text, CSV, JSON or LaTeX."""
     if kind == "json":
-        return json_text(asdict(table), indent=2) + "\n"
+        return json_text(rounded_all(asdict(table)), indent=2) + "\n"
     rows = [_baseline_cells(table), *(_cells(name, one) for name, one in table.comparisons.items())]
     if kind == "csv":
         text = io.StringIO()
@@ -180,9 +181,7 @@ def _short_names(files: list[Path]) -> list[str]:
 
 def _baseline_cells(table: SystemTable) -> list[str]:
     means = {one.mean_baseline for one in table.comparisons.values()}
-    mean = (
-        f"{means.pop():.3f}" if len(means) == 1 else ""
-    )  # systems may have different pairs in common with the baseline
+    mean = shown(means.pop()) if len(means) == 1 else ""  # systems may have different pairs in common with the baseline
     return [printable(table.baseline), mean, *[""] * (len(COLUMNS) - 2)]
 
 
@@ -190,12 +189,12 @@ def _cells(name: str, one: Comparison) -> list[str]:
     low, high = one.interval
     return [
         printable(name),
-        f"{one.mean_system:.3f}",
-        f"{one.difference:+.3f}",
-        "" if math.isnan(low) else f"[{low:+.3f}, {high:+.3f}]",
-        f"{one.p_bootstrap:.4f}",
-        f"{one.p_randomization:.4f}",
-        "" if math.isnan(one.effect_size) else f"{one.effect_size:.2f}",
+        shown(one.mean_system),
+        f"{one.difference:+.{DECIMALS}f}",
+        "" if math.isnan(low) else f"[{low:+.{DECIMALS}f}, {high:+.{DECIMALS}f}]",
+        shown(one.p_bootstrap),
+        shown(one.p_randomization),
+        "" if math.isnan(one.effect_size) else shown(one.effect_size),
         f"{one.wins} / {one.ties} / {one.losses}",
         str(one.pairs),
         str(one.groups),

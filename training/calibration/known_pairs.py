@@ -132,7 +132,7 @@ def _starts(windows: ScoredWindows, length: int) -> Indices:
     firsts = np.arange(max(last, 0))
     ends = firsts + length - 1
     whole = (windows.track[firsts] == windows.track[ends]) & (windows.place[ends] - windows.place[firsts] == length - 1)
-    return firsts[whole]
+    return np.asarray(firsts[whole])
 
 
 def _means(scores: Array, conditionings: Indices, accompaniments: Indices, length: int) -> Array:
