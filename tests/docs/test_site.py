@@ -37,6 +37,7 @@ def test_the_site_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     }
     assert {name.replace("README.html", "index.html") for name in sources} <= set(pages)
     assert not [name for name, page in pages.items() if OUTSIDE.search(page)]
+    assert 'data-md-component="source"' not in pages["index.html"]  # which would ask api.github.com
     scorer = pages["api/scorer.html"]
     for name in ("from_pretrained", "score", "similarity_matrix", "push_to_hub"):
         assert f'id="cocola_metric.CocolaScorer.{name}"' in scorer
