@@ -123,7 +123,10 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
         0 if drawn else 2,
         lines=[
             ("score", shown(scores.mean)),
-            ("reading", reading_line(scores.reading, scores.mean, anchors)),
+            (
+                "reading",
+                reading_line(scores.reading, scores.mean, anchors) + "; see the warning" * bool(scores.suspicions),
+            ),
             ("windows", _windows_line(scores)),
             *(("warning", suspicion) for suspicion in scores.suspicions),
             ("signature", signature),

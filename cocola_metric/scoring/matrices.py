@@ -5,13 +5,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import functional
 from ..arrays import FloatArray
 from ..audio import AudioInput
 from ..errors import UsageError
+from ..reading import Reading
 from ..torch_state import with_own_torch_state
 from .checks import check_counts, raised, warned_of_silence
+from .embedded import Embedded
 from .keeping import Keeper
 from .requests import Catalogue
 from .results import Embeddings, Ranked
@@ -37,13 +40,7 @@ class MatrixScorer(Keeper):
         Raises:
             AudioError: an input cannot be read.
         """
-        catalogue = Catalogue(sample_rate)
-        rows = [catalogue.add(audio) for audio in conditionings]
-        columns = [catalogue.add(audio) for audio in accompaniments]
-        requests = catalogue.requests(itertools.product(rows, columns))
-        embedded = [raised(result) for result in self._embed_all(requests)]
-        scores = mean_similarities([embedded[row] for row in rows], [embedded[column] for column in columns])
-        return warned_of_silence(scores)
+        return warned_of_silence(mean_similarities(*self._embedded_sides(conditionings, accompaniments, sample_rate)))
 
     @with_own_torch_state
     def accuracy(
@@ -102,9 +99,34 @@ class MatrixScorer(Keeper):
         kept = [isinstance(side, Embeddings) for side in (conditioning, *candidates)]
         if all(kept):
             scores = self.similarity([conditioning], candidates)[0]  # type: ignore[list-item, arg-type]
+            silences = [(conditioning.silent, candidate.silent) for candidate in candidates]  # type: ignore[union-attr]
         elif any(kept):
             raise UsageError("audio and embeddings cannot be mixed; embed all with CocolaScorer.embeddings, or none")
         else:
-            scores = self.similarity_matrix([conditioning], candidates, sample_rate=sample_rate)[0]  # type: ignore[list-item, arg-type]
-        ranked = [Ranked(index, score) for index, score in enumerate(scores.tolist())]
+            [given], sides = self._embedded_sides([conditioning], candidates, sample_rate)  # type: ignore[list-item, arg-type]
+            scores = warned_of_silence(mean_similarities([given], sides))[0]
+            lengths = (min(given.length, side.length) for side in sides)
+            silences = [(given.up_to(n).silent, side.up_to(n).silent) for n, side in zip(lengths, sides, strict=True)]
+        ranked = [
+            Ranked(index, score, self._reading(score, *silent))
+            for index, (score, silent) in enumerate(zip(scores.tolist(), silences, strict=True))
+        ]
         return sorted(ranked, key=lambda entry: (math.isnan(entry.score), -entry.score))
+
+    def _embedded_sides(
+        self, conditionings: Sequence[AudioInput], accompaniments: Sequence[AudioInput], sample_rate: float | None
+    ) -> tuple[list[Embedded], list[Embedded]]:
+        """Embed both sides, each audio once, for every combination."""
+        catalogue = Catalogue(sample_rate)
+        rows = [catalogue.add(audio) for audio in conditionings]
+        columns = [catalogue.add(audio) for audio in accompaniments]
+        requests = catalogue.requests(itertools.product(rows, columns))
+        embedded = [raised(result) for result in self._embed_all(requests)]
+        return [embedded[row] for row in rows], [embedded[column] for column in columns]
+
+    def _reading(self, score: float, *silent: NDArray[np.bool_]) -> Reading | None:
+        """Return the meaning of a score over the windows in which neither side is silent."""
+        if self.reference is None or math.isnan(score):
+            return None
+        count = min(map(len, silent))
+        return self.reference.read(score, int((~(silent[0][:count] | silent[1][:count])).sum()))

@@ -75,10 +75,17 @@ class WindowScores:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A candidate's index in the list that was ranked, and its score."""
+    """A candidate of a ranking.
+
+    Attributes:
+        index: index of the candidate in the list that was ranked.
+        score: its score; NaN if it is too silent.
+        reading: meaning of the score by the reference of the encoder; None if there is none, or no score.
+    """
 
     index: int
     score: float
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)

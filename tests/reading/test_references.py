@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_references import WEIGHTS, known_reference
 
-from cocola_metric import CheckpointError, UsageError
+from cocola_metric import CheckpointError, CocolaScorer, UsageError
 from cocola_metric.reading import (
     REFERENCE_FILE,
     Anchors,
@@ -166,3 +166,20 @@ def test_numbers_are_read_without_loss(tmp_path: Path) -> None:
     found = find_reference(tmp_path, WEIGHTS)
     assert found is not None
     np.testing.assert_array_equal(found.parts[0].lengths[0].coherent, known_reference().parts[0].lengths[0].coherent)
+
+
+def test_ranked_candidates_are_read_as_pairs_are(data: Path, tmp_path: Path) -> None:
+    sha256 = CocolaScorer.from_pretrained(reference=None).weights_sha256
+    write_reference(known_reference(sha256), tmp_path / "known.json")
+    scorer = CocolaScorer.from_pretrained(reference=tmp_path / "known.json")
+    mix, candidates = data / "conditioning.flac", [data / "accompaniment.flac", data / "conditioning.flac"]
+    for ranked in (
+        scorer.rank(mix, candidates),
+        scorer.rank(scorer.embeddings([mix])[0], scorer.embeddings(candidates)),
+    ):
+        for entry in ranked:
+            expected = scorer.score_windows(mix, candidates[entry.index]).reading
+            assert entry.reading is not None and expected is not None
+            assert entry.reading.windows == expected.windows
+            assert entry.reading.percentile == pytest.approx(expected.percentile, abs=0.01)
+    assert all(entry.reading is None for entry in CocolaScorer.from_pretrained(reference=None).rank(mix, candidates))
