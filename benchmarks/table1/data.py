@@ -20,6 +20,7 @@ class TaskTable:
         seconds: length of a query, in seconds.
         rows: cells by the name of the system or control, then by the label of the measure; one reason for all of them
             where the system has no answers.
+        labels: names under which answers are made, by the name of their row: "MSDM, small, ours" by "MSDM".
     """
 
     task: str
@@ -29,6 +30,7 @@ class TaskTable:
     queries_sha256: str
     seconds: float
     rows: Mapping[str, Mapping[str, Cell] | str]
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)

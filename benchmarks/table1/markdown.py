@@ -32,8 +32,15 @@ def _with_direction(task: Task) -> Iterator[str]:
 
 def _overview(measured: Measured) -> str:
     names = list(dict.fromkeys(name for table in measured.tables for name in table.rows))
-    rows = [[name, *(_short(table.rows.get(name)) for table in measured.tables)] for name in names]
+    labels = {name: label for table in measured.tables for name, label in table.labels.items()}
+    rows = [[_titled(name, labels), *(_short(table.rows.get(name)) for table in measured.tables)] for name in names]
     return markdown_table(["system", *(table.task for table in measured.tables)], rows)
+
+
+def _titled(name: str, labels: Mapping[str, str]) -> str:
+    """Return the name of a row, with that of its answers where it says more."""
+    label = labels.get(name, name)
+    return markdown_text(label if label.startswith(name.removesuffix(", swapped")) else f"{name} ({label})")
 
 
 def _short(cells: Mapping[str, Cell] | str | None) -> str:
@@ -53,7 +60,7 @@ def _details(measured: Measured) -> Iterator[str]:
         )
         labels = [measure.label for measure in TASKS[Task[table.task]]]
         rows = [
-            [name, *(cell_text(cells[label]) for label in labels)]
+            [_titled(name, table.labels), *(cell_text(cells[label]) for label in labels)]
             for name, cells in table.rows.items()
             if isinstance(cells, Mapping)
         ]

@@ -75,8 +75,11 @@ def _table(
     rows: dict[str, Mapping[str, Cell] | str] = {}
     swapped: dict[str, Mapping[str, Cell] | str] = {}
 
-    def cells(spec: str, folder: str = "") -> tuple[Answered, dict[str, Cell]]:
+    labels: dict[str, str] = {}
+
+    def cells(spec: str, name: str = "", folder: str = "") -> tuple[Answered, dict[str, Cell]]:
         (one,) = generate_stage(manifest, [Entry(spec, folder=folder)], **stage)
+        labels[name or one.name] = one.name
         return one, {measure.label: measure.cell(manifest, one, judges) for measure in TASKS[task]}
 
     for name in {**SYSTEMS, **systems}:
@@ -86,16 +89,24 @@ def _table(
         elif not spec:
             rows[name] = FROM_A_FOLDER if SYSTEMS[name].route == "folder" else NO_WEIGHTS
         else:
-            one, rows[name] = cells(spec)
-            if one.queries and one.folder.content != "full_mix":
-                _, swapped[f"{name}, swapped"] = cells(f"swapped:{one.folder.root}", f"swapped-{one.entry.place}")
+            one, rows[name] = cells(spec, name)
+            if one.folder.content != "full_mix" and len({query.accompaniment.track for query in one.queries}) > 1:
+                other, folder = f"{name}, swapped", f"swapped-{one.entry.place}"
+                _, swapped[other] = cells(f"swapped:{one.folder.root}", other, folder)
     for control in CONTROLS:
         one, found = cells(control)
         rows[one.name] = found
     first = manifest.queries[0]
     tracks = len({query.conditioning.track for query in manifest.queries})
     return TaskTable(
-        task.name, len(manifest.queries), tracks, first.dataset, manifest.sha256, first.seconds, rows | swapped
+        task=task.name,
+        queries=len(manifest.queries),
+        tracks=tracks,
+        dataset=first.dataset,
+        queries_sha256=manifest.sha256,
+        seconds=first.seconds,
+        rows=rows | swapped,
+        labels=labels,
     )
 
 

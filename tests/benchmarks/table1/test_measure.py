@@ -80,6 +80,8 @@ def test_msdm_answers_the_tasks_that_it_claims(manifests: dict[str, Path], tmp_p
     system = f"MSDM=msdm:{tmp_path / 'model'},steps=2,churn=0"
     rows = measured(manifests, tmp_path / "out", system)
     assert rows["EA"]["MSDM"] == rows["ER"]["MSDM"] == "not claimed"
+    lines = (tmp_path / "out" / "table1.md").read_text().splitlines()
+    assert sum(line.startswith("| MSDM, small, ours | ") for line in lines) == 1 + 3  # no published value is beside it
     for task in ("UG", "AG", "SS"):
         for name in ("MSDM", "MSDM, swapped"):
             assert all(not cell["missing"] for cell in rows[task][name].values()), (task, name)
