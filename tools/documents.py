@@ -12,10 +12,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from cocola_metric.checkpoints import PUBLISHED_ACCURACIES
 from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.signature import HASH_DIGITS
 from cocola_metric.training.evaluation import CUES, NOTHING, Accuracy, markdown_table
-from cocola_metric.training.paper import PUBLISHED_RETRIEVAL
 
 from .kept_rows import keep_rows
 
@@ -45,10 +45,10 @@ def accuracy_table(results: Results) -> str:
     for test, title in TESTS.items():
         other, same = (results[test][kind] for kind in ("other_track", "same_track"))
         among = [_percent(results[test]["among"][size]) if results[test]["among"][size] else NOTHING for size in sizes]
-        published = [_published(row, STANDS_FOR.get(test)) for row in PUBLISHED_RETRIEVAL.values()]
+        published = [_published(row, STANDS_FOR.get(test)) for row in PUBLISHED_ACCURACIES.values()]
         rows.append([f"{title}, {other['tracks']} tracks", _percent(other), _percent(same), *among, *published])
     ours = ["K = 2, other tracks", "K = 2, same track", *(f"K = {size}" for size in sizes)]
-    theirs = [f"{name}: published, other data, K = {' / '.join(AMONG)}" for name in PUBLISHED_RETRIEVAL]
+    theirs = [f"{name}: published, other data, K = {' / '.join(AMONG)}" for name in PUBLISHED_ACCURACIES]
     return markdown_table(["test", *ours, *theirs], rows)
 
 

@@ -9,12 +9,14 @@ from .model_card import CardFacts
 from .opening import OpenedGraph, find_encoder, open_graph
 from .original import new_folder, no_safe_globals_but
 from .publish import push, save_with_card
+from .published import PUBLISHED_ACCURACIES
 
 __all__ = [
     "CARD_FILE",
     "CHECKPOINTS",
     "CONFIG_FILE",
     "GRAPH_FILE",
+    "PUBLISHED_ACCURACIES",
     "WEIGHTS_FILE",
     "CardAccuracy",
     "CardFacts",

@@ -11,6 +11,7 @@ from ..errors import CheckpointError
 from ..signature import HASH_DIGITS
 from ..whole_files import write_text_whole
 from .card_results import CARD_FILE, HASH_LINE, TITLE, CardAccuracy, card_data, parse_card, read_card, result_key
+from .card_table import ACCURACY, accuracy_table
 
 TRAINING_DATA, RESULTS = "## Training data", "## Results"
 RESULT_COLUMNS = ("measure", "value")
@@ -37,7 +38,7 @@ def merged_card(before: str, fresh: str, place: str) -> str:
     card, new = parse_card(before, f"{place}: {CARD_FILE}"), parse_card(fresh, CARD_FILE)
     stale = _stale_weights(card.text, new.text)
     _merge_data(card, new, stale, place)
-    card.text = _merged_text(card.text, new.text, stale)
+    card.text = _with_table(_merged_text(card.text, new.text, stale), card_data(card).eval_results or ())
     return str(card)
 
 
@@ -58,8 +59,21 @@ def note_accuracies(folder: Path, accuracies: Sequence[CardAccuracy], sha256: st
     stale = _stale_weights(card.text, stated)
     data.eval_results = merged_results(data, [accuracy.as_result() for accuracy in accuracies], stale)
     data.model_name = data.model_name or TITLE
-    text = HASH_LINE.sub(lambda line: line[0] if sha256 in line[0] else stated, str(card))
-    write_text_whole(folder / CARD_FILE, text)
+    card.text = HASH_LINE.sub(lambda line: line[0] if sha256 in line[0] else stated, card.text)
+    card.text = _with_table(card.text, data.eval_results)
+    write_text_whole(folder / CARD_FILE, str(card))
+
+
+def _with_table(text: str, results: Sequence[EvalResult]) -> str:
+    """Return a card's text with the table of all its accuracies, in place of the one that is there or at the end."""
+    table = accuracy_table(results)
+    if not table:
+        return text
+    before, after = text, ""
+    if ACCURACY in (sections := _sections(text)):
+        old = f"{ACCURACY}\n{sections[ACCURACY]}"
+        before, after = text.split(old, 1)
+    return f"{before.rstrip()}\n\n{ACCURACY}\n\n{table}\n" + (f"\n{after}" if after else "")
 
 
 def _stale_weights(before: str, fresh: str) -> str:

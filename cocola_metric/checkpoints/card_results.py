@@ -34,6 +34,7 @@ class CardAccuracy:
         interval: 95 % interval of the accuracy over tracks, in percent; None if there is none.
         tracks: number of tracks; None if it was not counted.
         windows: number of windows.
+        symmetric: True if every score is the mean of both directions.
     """
 
     dataset: str
@@ -44,15 +45,22 @@ class CardAccuracy:
     interval: tuple[float, float] | None = None
     tracks: int | None = None
     windows: int | None = None
+    symmetric: bool = False
 
     @property
     def measure(self) -> str:
         """Name of the measure."""
-        return f"accuracy (%), K = {self.among}, {OTHERS[self.others]}"
+        directions = ", mean of both directions" if self.symmetric else ""
+        return f"accuracy (%), K = {self.among}, {OTHERS[self.others]}{directions}"
 
     def as_result(self) -> EvalResult:
         """Return the accuracy as an entry of the Hub's library."""
-        known = {"interval": self.interval and list(self.interval), "tracks": self.tracks, "windows": self.windows}
+        known = {
+            "interval": self.interval and list(self.interval),
+            "tracks": self.tracks,
+            "windows": self.windows,
+            "symmetric": self.symmetric or None,
+        }
         return EvalResult(
             task_type=TASK,
             task_name=TASK_NAME,
@@ -85,6 +93,7 @@ class CardAccuracy:
             interval=(float(interval[0]), float(interval[1])) if interval else None,
             tracks=found.get("tracks"),
             windows=found.get("windows"),
+            symmetric=bool(found.get("symmetric")),
         )
 
 

@@ -11,6 +11,7 @@ from ..names import markdown_cell
 from ..signature import HASH_DIGITS
 from .card_merge import RESULT_COLUMNS, RESULTS, TRAINING_DATA, results_of
 from .card_results import TITLE, CardAccuracy
+from .card_table import ACCURACY, accuracy_table
 from .known import LIBRARY
 
 TAGS = ("audio", "music", "cocola", "music-accompaniment", "evaluation")
@@ -70,6 +71,8 @@ def model_card(config: EncoderConfig, sha256: str, facts: CardFacts, *, repo_id:
     if facts.results or facts.accuracies:
         rows = {f"{one.measure}: {one.dataset} ({one.split})": f"{one.percent:.1f}" for one in facts.accuracies}
         parts += [RESULTS, _table(*RESULT_COLUMNS, {**facts.results, **rows})]
+    if table := accuracy_table(measured):
+        parts += [ACCURACY, table]
     return "\n\n".join(parts) + "\n"
 
 

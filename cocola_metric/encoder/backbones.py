@@ -26,6 +26,18 @@ class StaticPadConv2d(nn.Conv2d):
         return super().forward(nn.functional.pad(input, (before, after, before, after)))
 
 
+class ProductSiLU(nn.SiLU):
+    """SiLU as the original rounds it: the sigmoid, then the product with it.
+
+    torch's own function rounds once; after the 49 of this network, embeddings differ by up to 1.3e-5. Training, which
+    would keep both factors for the gradient, uses torch's.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x sigmoid(x)."""
+        return super().forward(input) if input.requires_grad else input.sigmoid().mul_(input)
+
+
 class TrunkMaps(NamedTuple):
     """The maps of an EfficientNet-B0 on images, from which heads read.
 
@@ -198,6 +210,8 @@ def _efficientnet_b0(channels: int, drop_connect: float) -> tuple[nn.Module, int
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
             module.__class__ = StaticPadConv2d
             module.padding = (0, 0)
+        elif isinstance(module, nn.SiLU):
+            module.__class__ = ProductSiLU
     width: int = network.num_features
     return network, width
 

@@ -53,9 +53,35 @@ def test_noting_accuracies_keeps_the_rest_of_a_card(scorer: CocolaScorer, tmp_pa
     after = ModelCard.load(tmp_path / CARD_FILE)
     assert set(read_accuracies(tmp_path)) == {better, AMONG, DESK}
     assert after.data.license == "mit" and after.data.tags == before.data.tags and "Our 40 songs." in after.text
-    assert after.text == before.text.replace(
+    head, _, table = after.text.partition("## Accuracy")
+    assert head == before.text.partition("## Accuracy")[0].replace(
         f"`{scorer.weights_sha256}`. Signatures show it as `weights:{scorer.weights_sha256[:8]}`.", f"`{'f' * 64}`."
     )
+    assert "| bands (test) | 97.5 | - | - | - | - |" in table and after.text.count("## Accuracy") == 1
+
+
+def test_published_accuracies_stand_beside_those_of_a_card(scorer: CocolaScorer, tmp_path: Path) -> None:
+    """At K = 2, 8, 16 and 64, whether measured or not; other values of K follow; words after the table stay."""
+    both_ways = CardAccuracy("bands", "test", 64, "all", 80.0, symmetric=True)
+    scorer.save_pretrained(tmp_path, accuracies=[BANDS, AMONG, both_ways])
+    card = tmp_path / CARD_FILE
+    card.write_text(card.read_text() + "\n## Thanks\n\nTo all.\n")
+    note_accuracies(tmp_path, [DESK, CardAccuracy("desk", "validation", 32, "all", 50.0)], scorer.weights_sha256)
+    rows = [line for line in card.read_text().partition("## Accuracy")[2].splitlines() if line.startswith("| ")]
+    assert rows == [
+        "| accuracy (%) | K = 2, other tracks | K = 2, same track | K = 8 | K = 16 | K = 64 | K = 32 |",
+        "| bands (test), 42 tracks | 96.8 [92.7, 98.5] | - | - | 85.0 [77.1, 91.0] | - | - |",
+        "| bands (test), mean of both directions | - | - | - | - | 80.0 | - |",
+        "| desk (validation) | - | 86.4 | - | - | - | 50.0 |",
+        "| published: PHALAR, MoisesDB | - | - | 86.8 | 81.5 | 70.9 | - |",
+        "| published: PHALAR, Slakh2100 | - | - | 87.7 | 83.3 | 72.4 | - |",
+        "| published: PHALAR, CocoChorales | - | - | - | - | 98.6 | - |",
+        "| published: COCOLA, retrained, MoisesDB | - | - | 75.8 | 64.4 | 41.8 | - |",
+        "| published: COCOLA, retrained, Slakh2100 | - | - | 79.3 | 71.6 | 55.8 | - |",
+        "| published: COCOLA, retrained, CocoChorales | - | - | - | - | 89.3 | - |",
+    ]
+    assert card.read_text().endswith("| - |\n\n## Thanks\n\nTo all.\n")
+    assert set(read_accuracies(tmp_path)) >= {both_ways, DESK}
 
 
 def test_a_text_of_ones_own_becomes_a_card_and_stays(tmp_path: Path) -> None:

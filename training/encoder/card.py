@@ -12,6 +12,7 @@ from cocola_metric.encoder import CocolaModel
 from cocola_metric.identity import file_sha256
 
 from ..corpora import CORPORA
+from .choices import CHOICES
 from .config import TrainingConfig
 
 
@@ -32,6 +33,7 @@ def save_run(model: CocolaModel, folder: Path, config: TrainingConfig, measured:
         ("other_track", 2, "other_track"),
         ("same_track", 2, "same_track"),
         ("validation_accuracy", config.validation_windows, "all"),
+        *((f"among_{count}", count, "other_track") for count in CHOICES),
     )
     accuracies = [
         CardAccuracy(names, "validation", among, others, round(100 * measured[key], 2))

@@ -1,9 +1,9 @@
-"""Accuracy among K = 16 or 64 accompaniments (Eq. 8), exact over all draws of the others."""
+"""Accuracy among K = 8, 16 or 64 accompaniments (Eq. 8), exact over all draws of the others."""
 
 import torch
 from torch import Tensor
 
-CHOICES = (16, 64)
+CHOICES = (8, 16, 64)
 """Values of K: the right accompaniment and K - 1 others."""
 
 

@@ -17,7 +17,6 @@ from cocola_metric.errors import UsageError
 
 from ..runs import Pace, Training, note_settings, run_loop
 from . import train
-from .choices import CHOICES
 from .config import TrainingConfig, load_config
 from .judging import embed_maps, measure_head
 from .maps import NOISES, SIDES, WHITE, MapStore, backbone_of, open_watched
@@ -32,7 +31,7 @@ MATRIX = "similarity.weight"
 READINGS_LEARNT = tuple(f"encoder.backbone.{part}." for part in ("time", "pitch", "both"))
 
 
-LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, *(f"among_{count}" for count in CHOICES), "below"))
+LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, "below"))
 
 
 class RowsOfPairs(Dataset[NDArray[np.int64]]):

@@ -16,7 +16,8 @@ from .judging import MEASURES, judge
 from .starts import load_head
 
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)
-JUDGED = MEASURES
+JUDGED = tuple(measure for measure in MEASURES if measure != "among_8")
+"""Accuracies whose mean chooses the share; that among 8 says little beside those among 2 and among 16."""
 BACKBONES = {f"{kind}_efficientnet_b0": f"placed_{kind}_efficientnet_b0" for kind in ("phasor", "wide_phasor")}
 
 

@@ -22,6 +22,7 @@ from ..corpora import StemBank, open_banks
 from ..runs import LogFormat, Pace, Training, note_settings, rows_of_process, run_loop
 from .batches import Draw, Draws
 from .card import save_run
+from .choices import CHOICES
 from .config import TrainingConfig, load_config
 from .optimizers import make_optimizer
 from .starts import freeze_stages, start_similarity, start_weights
@@ -37,6 +38,7 @@ LOG = LogFormat(
         *("step", "loss", "accuracy", "pairs_per_second"),
         *("validation_loss", "validation_accuracy", "other_track", "same_track"),
         *("shift", "transpose", "stretch", "noise"),
+        *(f"among_{count}" for count in CHOICES),
     ),
     means=("loss", "accuracy"),
     digits=4,

@@ -11,6 +11,7 @@ from cocola_metric.encoder import CocolaModel
 
 from ..corpora import StemBank
 from .batches import Draws
+from .choices import CHOICES, chances_among
 from .config import TrainingConfig
 from .waveforms import hear
 
@@ -55,11 +56,14 @@ class Validation:
         """Return loss (Eq. 3), accuracy (Eq. 8) in batches of ``validation_windows``, and shares of wins between two.
 
         ``other_track`` and ``same_track`` compare the right accompaniment with one of another window. ``shift``,
-        ``transpose``, ``stretch`` and ``noise`` compare it with itself made wrong.
+        ``transpose``, ``stretch`` and ``noise`` compare it with itself made wrong. ``among_8``, ``among_16`` and
+        ``among_64`` are accuracies among so many, with windows of other tracks from all batches of plain music; they
+        are NaN where there are too few.
         """
         model.eval()
         wins: dict[str, list[Tensor]] = {}
         losses, accuracies = [], []
+        plain: list[tuple[Tensor, Tensor, Tensor]] = []
         for alteration, features, tracks, has_wrong in self.batches:
             conditioning, accompaniment, wrong = (
                 torch.cat([model.encoder.embed_features(part) for part in side.float().split(BATCH_OF_FEATURES)])
@@ -77,11 +81,21 @@ class Validation:
                 wins.setdefault("same_track", []).append(better[related & ~itself])
                 losses.append(functional.contrastive_loss(similarities))
                 accuracies.append(functional.accuracy(similarities))
+                plain.append((conditioning, accompaniment, tracks))
         return {
             "validation_loss": torch.stack(losses).mean().item(),
             "validation_accuracy": torch.stack(accuracies).mean().item(),
             **{name: torch.cat(parts).float().mean().item() for name, parts in wins.items()},
+            **_among(model, *(torch.cat(parts) for parts in zip(*plain, strict=True))),
         }
+
+
+def _among(model: CocolaModel, conditioning: Tensor, accompaniment: Tensor, tracks: Tensor) -> dict[str, float]:
+    """Return the accuracy by K among windows of other tracks: (n, D), (n, D), (n,) -> one for each of ``CHOICES``."""
+    similarities = model.similarity.matrix(conditioning, accompaniment).cpu()
+    better = similarities.diagonal()[:, None] > similarities
+    others = (tracks[:, None] != tracks[None, :]).cpu()
+    return {f"among_{count}": chances_among(better, others, count).nanmean().item() for count in CHOICES}
 
 
 @torch.no_grad()

@@ -19,22 +19,30 @@ class Encoders:
     Attributes:
         models: models by name, in evaluation mode.
         identities: SHA-256 of each model's weights, by name.
+        symmetric: True if every score is the mean of both directions.
     """
 
     def __init__(
-        self, models: Mapping[str, CocolaModel], *, device: str = "cpu", identities: Mapping[str, str] | None = None
+        self,
+        models: Mapping[str, CocolaModel],
+        *,
+        device: str = "cpu",
+        identities: Mapping[str, str] | None = None,
+        symmetric: bool = False,
     ) -> None:
         self.device = torch.device(device)
+        self.symmetric = symmetric
         self.models = {name: model.eval().to(self.device) for name, model in models.items()}
         self.identities = dict(identities or {})
 
     @classmethod
-    def load(cls, names: Sequence[str], *, device: str = "cpu") -> "Encoders":
+    def load(cls, names: Sequence[str], *, device: str = "cpu", symmetric: bool = False) -> "Encoders":
         """Load encoders for inference.
 
         Args:
             names: known names, folders or .ckpt files, as for ``checkpoints.load``; "label=name" labels one.
             device: device, in torch's words.
+            symmetric: choice of the mean of both directions for every score.
 
         Raises:
             UsageError: two encoders have the same label.
@@ -47,7 +55,7 @@ class Encoders:
             checkpoint = checkpoints.load(name)
             models[label] = fold_batch_norm(checkpoint.model)
             identities[label] = checkpoint.sha256
-        return cls(models, device=device, identities=identities)
+        return cls(models, device=device, identities=identities, symmetric=symmetric)
 
     def modes(self, name: str) -> tuple[Mode, ...]:
         """Return the modes in which an encoder can hear."""
@@ -76,8 +84,9 @@ class Encoders:
 
     @torch.inference_mode()
     def sides(self, name: str, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the two sides whose inner product is the similarity: (..., D), (..., D) -> the same."""
-        left, right = sides_of(self.models[name], conditioning.to(self.device), accompaniment.to(self.device))
+        """Return the two sides whose inner product is the score: (..., D), (..., D) -> (..., S), (..., S)."""
+        heard = conditioning.to(self.device), accompaniment.to(self.device)
+        left, right = sides_of(self.models[name], *heard, symmetric=self.symmetric)
         return left.cpu(), right.cpu()
 
 
@@ -100,10 +109,26 @@ def embed_with(model: CocolaModel, waveforms: Tensor, mode: Mode, device: str) -
 
 
 @torch.inference_mode()
-def sides_of(model: CocolaModel, conditioning: Tensor, accompaniment: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the two sides whose inner product is the similarity, on their device: (..., D), (..., D) -> the same."""
+def sides_of(
+    model: CocolaModel, conditioning: Tensor, accompaniment: Tensor, *, symmetric: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the two sides whose inner product is the score, on their device.
+
+    Args:
+        model: encoder with its similarity.
+        conditioning: embeddings of conditionings.
+        accompaniment: embeddings of accompaniments.
+        symmetric: choice of the mean of both directions; the sides are then those of both, one after the other.
+
+    Shape:
+        (..., D), (..., D) -> (..., S), (..., S).
+    """
     similarity = model.similarity.to(conditioning.device)
-    return similarity.left(conditioning), similarity.right(accompaniment)
+    left, right = similarity.left(conditioning), similarity.right(accompaniment)
+    if not symmetric:
+        return left, right
+    back = similarity.right(conditioning), similarity.left(accompaniment)
+    return torch.cat([left, back[0]], -1) / 2, torch.cat([right, back[1]], -1)
 
 
 def labelled(text: str) -> tuple[str, str]:

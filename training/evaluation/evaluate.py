@@ -84,19 +84,24 @@ def embed_submixes(
 
 
 def accuracy_of_two(
-    model: CocolaModel, submixes: EmbeddedSubmixes, *, same_track: bool = False, seed: int = 0
+    model: CocolaModel,
+    submixes: EmbeddedSubmixes,
+    *,
+    same_track: bool = False,
+    symmetric: bool = False,
+    seed: int = 0,
 ) -> Accuracy | None:
     """Return Eq. 8 for K = 2: each window against ten drawn ones of another track, or of the same one.
 
     The result is None if no window can be compared with another.
     """
-    left, right = sides_of(model, submixes.sides[:, 0], submixes.sides[:, 1])
+    left, right = sides_of(model, *submixes.sides.unbind(1), symmetric=symmetric)
     negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
     return accuracy_with_interval(share_of_wins(left, right, negatives), submixes.track, seed=seed)
 
 
 def score_distributions(
-    model: CocolaModel, submixes: EmbeddedSubmixes, *, seed: int = 0
+    model: CocolaModel, submixes: EmbeddedSubmixes, *, symmetric: bool = False, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the scores of coherent pairs, and of pairs mismatched across tracks: (n,), (n,).
 
@@ -109,14 +114,14 @@ def score_distributions(
         )
     rng = np.random.default_rng(seed)
     others = [int(rng.choice(np.flatnonzero(submixes.track != track))) for track in submixes.track]
-    left, right = sides_of(model, submixes.sides[:, 0], submixes.sides[:, 1])
+    left, right = sides_of(model, *submixes.sides.unbind(1), symmetric=symmetric)
     return (left * right).sum(1).numpy(), (left * right[others]).sum(1).numpy()
 
 
 def evaluate_corpora(options: argparse.Namespace) -> None:
     """Print one JSON object: per corpus, accuracies against other tracks, within tracks and among K windows.
 
-    These follow the strict protocol. By the paper's protocol, if asked for, "paper" has the accuracy by K, and what is
+    These follow the strict protocol. By the paper's protocol, if asked for, "paper" has the accuracy by K. What is
     published of other encoders among K windows, on other data, stands beside them.
     """
     if options.card and not (Path(options.model) / checkpoints.CARD_FILE).is_file():
@@ -124,6 +129,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
     checkpoint = checkpoints.load(options.model)
     model = fold_batch_norm(checkpoint.model)
     report: dict[str, Any] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
+    report["symmetric"] = options.symmetric
     report["protocols"] = DESCRIPTIONS if options.protocol == "paper" else {"strict": DESCRIPTIONS["strict"]}
     drawn = {}
     for name, tracks in _open_tests(options.corpus, options.max_tracks).items():
@@ -136,11 +142,12 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             device=options.device,
         )
         accuracies = {
-            kind: accuracy_of_two(model, submixes, same_track=kind == "same_track")
+            kind: accuracy_of_two(model, submixes, same_track=kind == "same_track", symmetric=options.symmetric)
             for kind in ("other_track", "same_track")
         }
-        among = accuracies_among(*sides_of(model, *submixes.sides.unbind(1)), submixes.track)
-        coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes)
+        sides = sides_of(model, *submixes.sides.unbind(1), symmetric=options.symmetric)
+        among = accuracies_among(*sides, submixes.track)
+        coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes, symmetric=options.symmetric)
         report[name] = {
             **{kind: accuracy and dataclasses.asdict(accuracy) for kind, accuracy in accuracies.items()},
             "among": {str(size): found and dataclasses.asdict(found) for size, found in among.items()},
@@ -149,7 +156,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
         }
         if options.protocol == "paper":
             [result] = measure_paper(
-                Encoders({checkpoint.name: model}, device=options.device),
+                Encoders({checkpoint.name: model}, device=options.device, symmetric=options.symmetric),
                 {name: tracks},
                 sizes=options.k,
                 mode=options.mode,
@@ -157,8 +164,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             )
             measured = result.accuracies.items()
             report[name]["paper"] = {str(size): found and dataclasses.asdict(found) for size, found in measured}
-    if options.protocol == "paper":
-        report["published_on_other_data"] = published_accuracies()
+    report["published_on_other_data"] = published_accuracies()
     json.dump(report, sys.stdout, indent=2)
     print(flush=True)
     if options.card:
@@ -171,7 +177,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
 
 def compare_encoders(options: argparse.Namespace) -> None:
     """Print Table 2 or the tests of validity as Markdown; write them as JSON if asked to."""
-    encoders = Encoders.load(options.table2 or options.validity, device=options.device)
+    encoders = Encoders.load(options.table2 or options.validity, device=options.device, symmetric=options.symmetric)
     tests = _open_tests(options.test, options.max_tracks)
     if options.table2:
         partitions = options.partition or DEFAULT_PARTITIONS
@@ -194,6 +200,7 @@ def compare_encoders(options: argparse.Namespace) -> None:
             "tests": {name: len(found) for name, found in tests.items()},
             "seed": options.seed,
             "max_windows": options.max_windows,
+            "symmetric": options.symmetric,
         }
         write_text_whole(options.json, json.dumps({**recipe, **data}, indent=2) + "\n")
 
@@ -237,6 +244,7 @@ def _stated(report: Mapping[str, Any]) -> list[checkpoints.CardAccuracy]:
             (round(found["low"], 2), round(found["high"], 2)),
             found["tracks"],
             found["windows"],
+            report["symmetric"],
         )
         for name, measured in report.items()
         if isinstance(measured, Mapping) and "among" in measured

@@ -195,7 +195,7 @@ def run(options: argparse.Namespace) -> None:
     tests = dict(labelled(spec) for spec in options.test)
     if len(tests) < len(options.test):
         raise UsageError("test sets must differ in name; got one name twice; label them, as in songs=folder")
-    encoders = Encoders.load([options.first, *options.others], device=options.device)
+    encoders = Encoders.load([options.first, *options.others], device=options.device, symmetric=options.symmetric)
     tracks = {name: open_test_set(spec)[: options.max_tracks] for name, spec in tests.items()}
     differences = compare_encoders(
         encoders, tracks, mode=options.mode, seed=options.seed, most_windows=options.max_windows

@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from cocola_metric import functional
 from cocola_metric.audio import WINDOW
+from cocola_metric.checkpoints import PUBLISHED_ACCURACIES
 from cocola_metric.encoder import Mode
 from cocola_metric.errors import AudioError
 
 from ..corpora import Track, read_window
-from ..paper import PUBLISHED_RETRIEVAL, PUBLISHED_TABLE_2
+from ..paper import PUBLISHED_TABLE_2
 from ..signal import draw_subsets
 from .classification import Accuracy, accuracy_with_interval
 from .encoders import Encoders
@@ -174,6 +175,6 @@ def _published() -> str:
 
 
 def _published_retrieval() -> str:
-    columns = list(dict.fromkeys(column for row in PUBLISHED_RETRIEVAL.values() for column in row))
-    rows = [[name, *(f"{row[column]:.1f}" for column in columns)] for name, row in PUBLISHED_RETRIEVAL.items()]
+    columns = list(dict.fromkeys(column for row in PUBLISHED_ACCURACIES.values() for column in row))
+    rows = [[name, *(f"{row[column]:.1f}" for column in columns)] for name, row in PUBLISHED_ACCURACIES.items()]
     return markdown_table(["accuracy (%)", *(f"{test}, K = {size}" for test, size in columns)], rows)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..paper import PUBLISHED_RETRIEVAL
+from cocola_metric.checkpoints import PUBLISHED_ACCURACIES
+
 from .classification import Accuracy, accuracy_with_interval
 from .markdown import NOTHING, markdown_table
 
@@ -77,6 +78,6 @@ def published_accuracies() -> list[dict[str, str | int | float]]:
     """Return the published accuracies among K windows as rows of plain data; they are of other music than ours."""
     return [
         {"encoder": name, "test": test, "K": size, "percent": percent}
-        for name, row in PUBLISHED_RETRIEVAL.items()
+        for name, row in PUBLISHED_ACCURACIES.items()
         for (test, size), percent in row.items()
     ]

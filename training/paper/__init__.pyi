@@ -1,6 +1,5 @@
 from .figure3 import Task, task_of
 from .tables import (
-    PUBLISHED_RETRIEVAL,
     PUBLISHED_TABLE_1,
     PUBLISHED_TABLE_2,
     PUBLISHED_TABLE_3,
@@ -9,7 +8,6 @@ from .tables import (
 )
 
 __all__ = [
-    "PUBLISHED_RETRIEVAL",
     "PUBLISHED_TABLE_1",
     "PUBLISHED_TABLE_2",
     "PUBLISHED_TABLE_3",

@@ -70,21 +70,6 @@ PUBLISHED_TABLE_2: dict[str, dict[str, float]] = {
 }
 """Table 2: accuracy (Eq. 8, K = 2) in percent by training data, then by test data; MUSDB18-HQ was held out."""
 
-PUBLISHED_RETRIEVAL: dict[str, dict[tuple[str, int], float]] = {
-    name: dict(
-        zip(
-            [*((test, size) for test in ("MoisesDB", "Slakh2100") for size in (8, 16, 64)), ("CocoChorales", 64)],
-            values,
-            strict=True,
-        )
-    )
-    for name, values in {
-        "PHALAR": (86.8, 81.5, 70.9, 87.7, 83.3, 72.4, 98.6),
-        "COCOLA, retrained": (75.8, 64.4, 41.8, 79.3, 71.6, 55.8, 89.3),
-    }.items()
-}
-"""PHALAR (arXiv 2605.03929): accuracy among K windows in percent, by encoder, then by test data and K."""
-
 TABLE_3_COLUMNS = ("FAD CLAP", "FAD EnCodec", "FAD VGGish", "COCOLA All", "COCOLA CocoChorales")
 
 PUBLISHED_TABLE_3: dict[str, dict[str, dict[str, float | None]]] = {

@@ -23,7 +23,7 @@ from cocola_metric.training.evaluation.classification import (
     draw_negatives,
     share_of_wins,
 )
-from cocola_metric.training.evaluation.encoders import Encoders
+from cocola_metric.training.evaluation.encoders import Encoders, sides_of
 from cocola_metric.training.paper.tables import PUBLISHED_TABLE_2
 from cocola_metric.training.signal.cues import beat_period, coherence, measure_cues, onset_envelope, pitchedness
 
@@ -366,6 +366,32 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
     published = {(row["encoder"], row["test"], row["K"]): row["percent"] for row in report["published_on_other_data"]}
     assert published["PHALAR", "MoisesDB", 64] == 70.9 and published["COCOLA, retrained", "CocoChorales", 64] == 89.3
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_both_directions_from_the_command_line(corpus: Path, tmp_path: Path, capsys) -> None:
+    torch.manual_seed(0)
+    model = CocolaModel(MEL)
+    torch.nn.init.normal_(model.similarity.weight)  # an untrained one starts symmetric
+    loading.save(model, tmp_path / "model")
+    reports = []
+    for option in ([], ["--symmetric"]):
+        commands.evaluate([str(corpus), "--model", str(tmp_path / "model"), "--max-tracks", "2", *option])
+        reports.append(json.loads(capsys.readouterr().out))
+    one_way, both = reports
+    assert (one_way["symmetric"], both["symmetric"]) == (False, True)
+    assert one_way[str(corpus)]["coherent_scores"] != both[str(corpus)]["coherent_scores"]
+    assert both["published_on_other_data"][0] == {"encoder": "PHALAR", "test": "MoisesDB", "K": 8, "percent": 86.8}
+
+
+def test_sides_of_both_directions_give_the_mean_score() -> None:
+    torch.manual_seed(0)
+    model = CocolaModel(MEL)
+    torch.nn.init.normal_(model.similarity.weight)
+    first, second = torch.randn(2, 4, 500)
+    there, back = model.similarity.matrix(first, second), model.similarity.matrix(second, first).T
+    left, right = sides_of(model, first, second, symmetric=True)
+    assert torch.allclose(left @ right.T, (there + back) / 2, atol=1e-2, rtol=1e-4)
+    assert not torch.allclose(there, back, atol=1)
 
 
 def test_a_card_states_the_accuracies_of_every_set(corpus: Path, weights: Path, tmp_path: Path, capsys) -> None:
