@@ -1,7 +1,5 @@
 """From a backbone's maps to one vector: plain averages, or phasors, which keep time."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -43,20 +41,7 @@ class SpectralPooling(nn.Module):
         steps = self.reading(maps.permute(0, 3, 2, 1).flatten(2)).float()  # (B, T, 80), of rows times channels
         missing = max(0, LEAST_STEPS - steps.shape[1])
         padded = nn.functional.pad(steps.transpose(1, 2), (missing // 2, missing - missing // 2))
-        parts = _series(padded).flatten(2)  # (B, 2, 640)
+        phasors = torch.fft.rfft(padded, norm="ortho")[..., 1 : COMPONENTS + 1].flatten(1)
+        parts = torch.stack([phasors.real, phasors.imag], 1)  # (B, 2, 640)
         magnitude = parts.square().sum(1, keepdim=True).clamp(min=TINY**2).sqrt().mean(2, keepdim=True)
         return (parts / magnitude.clamp(min=TINY)).flatten(1)
-
-
-def _series(steps: Tensor) -> Tensor:
-    """Return the Fourier components 1 to 8, real and imaginary parts: (B, N, T) -> (B, 2, N, 8)."""
-    if not torch.compiler.is_exporting():
-        phasors = torch.fft.rfft(steps, norm="ortho")[..., 1 : COMPONENTS + 1]
-        return torch.stack([phasors.real, phasors.imag], 1)
-    # ONNX Runtime transforms lengths like 19 with 50 times the rounding of a sum of products.
-    length = steps.shape[-1]
-    times = torch.arange(length, device=steps.device)
-    angles = (times[:, None] * torch.arange(1, COMPONENTS + 1, device=steps.device) % length).float() * (
-        2 * math.pi / length
-    )
-    return torch.stack([steps @ angles.cos(), -(steps @ angles.sin())], 1) / length**0.5

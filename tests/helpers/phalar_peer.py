@@ -48,6 +48,10 @@ class PlainPart(nn.Module):
         """Return the maps with what the layers make of them."""
         return maps + self.layers(maps)
 
+    def add_to(self, maps: Tensor) -> None:
+        """Add the same to maps."""
+        maps += self.layers(maps)
+
 
 def layer_by_layer(model: CocolaModel) -> CocolaModel:
     """Return a model whose backbone runs layer by layer, as the original's does, with the same weights; in place."""

@@ -106,7 +106,9 @@ def test_a_run_can_start_from_other_weights_and_end_in_time(corpus: Path, cache:
     measured = {"other_track": 0.75, "same_track": math.nan}
     save_run(trained, tmp_path / "run", config, measured)
     again = read_accuracies(tmp_path / "run")
-    assert [one.percent for one in again if one.others == "other_track"] == [75.0] and len(again) == len(stated)
+    assert [one.percent for one in again if (one.others, one.among) == ("other_track", 2)] == [75.0] and len(
+        again
+    ) == len(stated)
     assert "Words of my own." in (tmp_path / "run" / CARD_FILE).read_text()
     for key, value in start.named_parameters():
         assert torch.equal(value, trained.get_parameter(key)), key
