@@ -33,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     sys.path.insert(0, str(HELPERS))
-    from phalar_vectors import read_cocola_2026, read_phalar
+    from phalar_vectors import read_full_2026
 
     print(f"Largest deviation from the stored embeddings, {options.threads} thread(s):\n")
     print("| encoder, mode | clips | with torch | without torch | float64 | original's backbone |")
     print("|---|---|---:|---:|---:|---:|")
     with torch.inference_mode():
-        _print_phalar(read_phalar(options.vectors))
-        _print_cocola(read_cocola_2026(options.vectors), options.vectors / "cocola_2026" / "reference.ckpt")
+        _print_phalar(read_full_2026("phalar", options.vectors))
+        _print_cocola(read_full_2026("cocola_2026", options.vectors))
 
 
 def _print_phalar(vectors: Any) -> None:
@@ -52,8 +52,8 @@ def _print_phalar(vectors: Any) -> None:
         _print("phalar", clips, [(found - stored)[rows] for found in ways])
 
 
-def _print_cocola(vectors: Any, checkpoint: Path) -> None:
-    exact, original = copy.deepcopy(vectors.model).double().encoder, _original(vectors.model, checkpoint)
+def _print_cocola(vectors: Any) -> None:
+    exact, original = copy.deepcopy(vectors.model).double().encoder, _original(vectors.model, vectors.checkpoint)
     for mode in MODES:
         features, stored = vectors.tensor("features"), vectors.tensor(f"embeddings_{mode}")
         ways = [
