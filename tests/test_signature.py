@@ -130,14 +130,19 @@ def test_every_other_field_of_the_configuration_needs_other_weights() -> None:
     """So the hash of the weights covers config.json, as far as it matters."""
     model = loading.load("embedded").model
     shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    others = {"backbone": "efficientnet_b0", "embedding_dim": 256, "similarity": "cosine", "head": "mlp"}
+    refused = {"backbone": "efficientnet_b0", "similarity": "cosine"}  # phasors need both
+    others = {"embedding_dim": model.config.embedding_dim + 1, "head": "mlp"}
     free = {"dropout", "drop_connect"}
-    assert others.keys() | free | {"front_end", "pooling"} == {field.name for field in dataclasses.fields(model.config)}
+    known = {field.name for field in dataclasses.fields(model.config)}
+    assert others.keys() | refused.keys() | free | {"front_end", "pooling"} == known
     for front_end in FRONT_ENDS.keys() - {model.config.front_end}:  # this backbone takes one alone
         with pytest.raises(CheckpointError, match="which front end"):
             dataclasses.replace(model.config, front_end=front_end)
     with pytest.raises(CheckpointError, match="needs the maps of backbone 'axial'"):
         dataclasses.replace(model.config, pooling="spectral")
+    for field, value in refused.items():
+        with pytest.raises(CheckpointError, match="cannot be combined"):
+            dataclasses.replace(model.config, **{field: value})
     for field, value in others.items():
         other = type(model)(dataclasses.replace(model.config, **{field: value}))
         assert {key: tensor.shape for key, tensor in other.state_dict().items()} != shapes
@@ -200,7 +205,7 @@ def test_a_folder_without_a_name_is_called_by_its_own(tmp_path: Path, monkeypatc
     shutil.copytree(EMBEDDED_FOLDER, tmp_path / "a|weights:00000000")
     monkeypatch.chdir(tmp_path / "a|weights:00000000")
     assert (
-        "|model:a%7Cweights%3A00000000|weights:811b6af4|" in CocolaScorer.from_pretrained(".", device="cpu").signature
+        "|model:a%7Cweights%3A00000000|weights:8e663e66|" in CocolaScorer.from_pretrained(".", device="cpu").signature
     )
 
 

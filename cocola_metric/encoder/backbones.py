@@ -110,7 +110,11 @@ class PlacedEfficientNet(nn.Module):
         return TrunkMaps(quarter, eighth, last, network.global_pool(network.bn2(network.conv_head(last))))
 
     def read(self, images: Tensor, maps: TrunkMaps) -> Tensor:
-        """Return the average and the three readings, from images and their maps."""
+        """Return the output, from images and their maps."""
+        return self.readings(images, maps)
+
+    def readings(self, images: Tensor, maps: TrunkMaps) -> Tensor:
+        """Return the average and the three readings, from images and their maps: (B, W)."""
         time = self._series(self.time(maps.eighth).float(), 8, self.time_harmonics)
         pitch = self.pitch(maps.eighth).float().mean(-1)
         both = self._series(self.both(maps.last).float(), 32, self.both_harmonics)
@@ -178,7 +182,7 @@ class PhasorEfficientNet(PlacedEfficientNet):
 
     def readings(self, images: Tensor, maps: TrunkMaps) -> Tensor:
         """Return the average, and the readings if there are any, from images and their maps: (B, W)."""
-        normed: Tensor = super().read(images, maps) if self.places else self.norm(maps.average.float())
+        normed: Tensor = super().readings(images, maps) if self.places else self.norm(maps.average.float())
         return normed
 
     def complete(self, readings: Tensor, images: Tensor, quarter: Tensor) -> Tensor:

@@ -67,10 +67,12 @@ def join_head(arguments: Sequence[str] | None = None) -> None:
     """Add the phasors of a head to an encoder, in a given share or the one that is best on validation windows.
 
     python -m cocola_metric.training join-head embedded RUN --maps MAPS --out DIR
+
+    Without RUN, it writes the encoder as it was before phasors and a verdict on noise were added.
     """
     parser = new_parser(PACKAGE, "join-head", join_head.__doc__)
     parser.add_argument("encoder", help="known name, folder or .ckpt file")
-    parser.add_argument("head", type=Path, help="folder of a head, or of a run of train-head")
+    parser.add_argument("head", type=Path, nargs="?", help="folder of a head, or of a run of train-head")
     parser.add_argument("--maps", type=Path, help="folder that the command maps wrote, to choose the share on")
     parser.add_argument("--share", type=float, help="share of the phasors, where it is known")
     parser.add_argument("--out", type=Path, required=True, help="folder for the joined encoder")

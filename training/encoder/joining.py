@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import CocolaModel
+from cocola_metric.encoder import CocolaModel, PhasorEfficientNet, real_width
 from cocola_metric.errors import UsageError
 
 from .judging import MEASURES, judge
@@ -35,17 +35,36 @@ def load_any(name: str, trunk: CocolaModel) -> CocolaModel:
     return checkpoints.load(name).model
 
 
+def without_phasors(encoder: CocolaModel) -> CocolaModel:
+    """Return an encoder as it was before phasors and a verdict were added; one without them is returned itself."""
+    config = encoder.config
+    if not config.backbone.startswith("placed_") or not isinstance(encoder.encoder.backbone, PhasorEfficientNet):
+        return encoder
+    plain = dataclasses.replace(
+        config,
+        backbone="placed_efficientnet_b0",
+        similarity="bilinear",
+        embedding_dim=real_width(config.similarity, config.embedding_dim),
+    )
+    bare = CocolaModel(plain)
+    kept, state = bare.state_dict(), encoder.state_dict()
+    bare.load_state_dict({name: state[name] for name in kept})
+    return bare.eval()
+
+
 def join_head(encoder: CocolaModel, head: CocolaModel, share: float) -> CocolaModel:
     """Return an encoder whose similarity is that of one, plus a share of the phasors' similarity of another.
 
     Args:
-        encoder: encoder of backbone ``placed_efficientnet_b0`` with a bilinear similarity, which becomes the real part.
+        encoder: encoder of backbone ``placed_efficientnet_b0`` with a bilinear similarity, which becomes the real part;
+            of one with phasors they are left out.
         head: encoder of backbone ``phasor_efficientnet_b0``, trained on the same trunk; its own real part is left out.
         share: factor of the phasors' part of the similarity.
 
     Raises:
         UsageError: one of the two is of another kind.
     """
+    encoder = without_phasors(encoder)
     first, second = encoder.config, head.config
     if first.backbone != "placed_efficientnet_b0" or first.similarity != "bilinear" or second.backbone not in BACKBONES:
         raise UsageError(
@@ -98,6 +117,9 @@ def choose_share(encoder: CocolaModel, head: CocolaModel, maps: Path) -> tuple[C
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     encoder = checkpoints.load(options.encoder).model
+    if options.head is None:
+        checkpoints.save(without_phasors(encoder), options.out, dtype=torch.float16)
+        return
     head = load_head(options.head, encoder)
     if (options.maps is None) == (options.share is None):
         raise UsageError("the share is chosen on maps, or given: pass either --maps or --share")

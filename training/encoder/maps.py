@@ -223,7 +223,7 @@ def _all_maps(model: CocolaModel, waveforms: Tensor, *, lean: bool) -> dict[str,
         backbone = backbone_of(model)
         maps = backbone.maps(images.contiguous(memory_format=torch.channels_last))
         made = {name: values for name, values in maps._asdict().items() if not (lean and name in LEFT_OUT)}
-        made[READINGS] = backbone.read(images, maps)
+        made[READINGS] = backbone.readings(images, maps)
         for name, values in made.items():
             parts.setdefault(name, []).append(values.half().contiguous().numpy())
     shape = waveforms.shape[:2]

@@ -257,6 +257,11 @@ def test_a_joined_encoder_adds_the_phasors_to_what_it_was() -> None:
     assert torch.allclose(after.sum(1), expected, atol=1e-4)
     with pytest.raises(UsageError, match="cannot be joined"):
         join_head(head, encoder, 0.5)
+    again = join_head(joined, head, 0.5).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in joined.state_dict().items())
+    bare = joining.without_phasors(joined).state_dict()
+    assert bare.keys() == encoder.state_dict().keys()
+    assert all(torch.equal(tensor, bare[name]) for name, tensor in encoder.state_dict().items())
 
 
 def test_the_share_is_chosen_on_validation_windows(start: Path, kept: Path, tmp_path: Path, monkeypatch) -> None:
