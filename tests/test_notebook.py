@@ -26,7 +26,7 @@ def test_the_notebook_runs_and_prints_what_is_in_it(tmp_path: Path) -> None:
     )
     client.execute()
     assert printed(run) == printed(stored)
-    assert "9.57\n" in printed(run) and "3.09\n" in printed(run)
+    assert "16.83\n" in printed(run) and "3.71\n" in printed(run)
     pictures = [
         output for cell in run.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
     ]
