@@ -14,6 +14,7 @@ import pandas as pd
 
 from cocola_metric import CocolaError, CocolaScorer, WindowScores, examples
 from cocola_metric.audio import SAMPLE_RATE, read_audio
+from cocola_metric.reading import sentence
 
 SYSTEM_FONTS = ("system-ui", "sans-serif")
 USUAL_SCORES = (0.0, 15.0)
@@ -21,8 +22,8 @@ USUAL_SCORES = (0.0, 15.0)
 HOW_HIGH = "https://github.com/cocola-metric/cocola-metric/blob/main/docs/metric.md#how-high-is-high"
 ABOUT = f"""# Does this accompaniment fit this music?
 
-Drop the music and an accompaniment. The score is the mean over windows of 5 s; higher fits better. Of the encoder used
-here, few accompaniments that fit score below 5, and few that do not fit above 8. [How to read it]({HOW_HIGH})."""
+Drop the music and an accompaniment. The score is the mean over windows of 5 s; higher fits better.
+[How to read it]({HOW_HIGH})."""
 STYLE = "code { white-space: normal; overflow-wrap: anywhere; }"
 
 
@@ -52,7 +53,13 @@ def score(music: str | None, accompaniment: str | None) -> tuple[str, gradio.Lin
     length = min(map(len, sides))
     together = sides[0][:length] + sides[1][:length]
     total = "no score: in every window one side is silent" if math.isnan(windows.mean) else f"score {windows.mean:.2f}"
-    lines = [f"# {total}", *(f"**{suspicion}**" for suspicion in windows.suspicions), f"`{scorer().signature}`"]
+    reading = [] if windows.reading is None else [sentence(windows.reading)]
+    lines = [
+        f"# {total}",
+        *reading,
+        *(f"**{suspicion}**" for suspicion in windows.suspicions),
+        f"`{scorer().signature}`",
+    ]
     mix = (SAMPLE_RATE, (32_767 * together / max(1.0, np.abs(together).max())).astype(np.int16))
     return "\n\n".join(lines), picture(windows, length / SAMPLE_RATE), mix
 
