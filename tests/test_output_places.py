@@ -14,6 +14,7 @@ READ = {
     *("conditioning", "accompaniment", "candidates", "files", "checkpoint", "config", "corpus", "runs"),
     *("--conditioning", "--accompaniment", "--generated", "--reference", "--weights", "--sources", "--maps", "--head"),
     *("head", "cosine", "bilinear", "--pairs", "--queries", "--scores", "--ratings", "--check", "--start-from"),
+    "--anchor-pairs",
 }
 """Options and arguments that are read."""
 FORGIVING = {("fad", "--cache"), ("score", "--cache"), ("fad-behaviour", "folder")}
@@ -33,6 +34,7 @@ NEEDED = {
     "join-head": ["missing", "missing", "--maps", "missing", "--out", "run"],
     "evaluate": ["--table2", "missing/", "--test", "missing"],
     "compare": ["missing/", "missing2/", "--test", "missing"],
+    "reference": ["missing/", "missing", "--test", "missing"],
     "figure4": ["missing", "missing"],
     "train-msdm": RUNS,
     "train-gmsdi": RUNS,
