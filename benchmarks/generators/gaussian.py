@@ -161,8 +161,8 @@ def _separations() -> list[list[str]]:
 
 
 def _accompaniments() -> list[list[str]]:
-    noisy = CoupledSampling(given="noisy")
-    cases = [replace(noisy, resamples=count) for count in (1, 2, 4)] + [CoupledSampling(), CoupledSampling(steps=256)]
+    noisy, clean = CoupledSampling(resamples=1), CoupledSampling(resamples=1, given="clean")
+    cases = [replace(noisy, resamples=count) for count in (1, 2, 4)] + [clean, replace(clean, steps=256)]
     return [
         [case.given, _schedule(case), name, f"{drawn.mean_error:.1%}", _shares(drawn.variances)]
         for case in cases
@@ -172,7 +172,8 @@ def _accompaniments() -> list[list[str]]:
 
 
 def _generations() -> list[list[str]]:
-    cases = [CoupledSampling(), CoupledSampling(steps=256), CoupledSampling(coherence=0)]
+    plain = CoupledSampling(resamples=1)
+    cases = [plain, replace(plain, steps=256), replace(plain, coherence=0.0)]
     return [
         [_schedule(case), name, _shares(shares[:-1]), f"{shares[-1]:.2f}"]
         for case in cases

@@ -36,7 +36,7 @@ from cocola_metric.benchmarks.generators.schedule import Schedule
 from cocola_metric.errors import UsageError
 
 SAMPLES = 20_000
-FINE = CoupledSampling(steps=600, churn=4.0)
+FINE = CoupledSampling(steps=600, resamples=1, given="clean")
 FINE_SEPARATION = SeparationSampling(steps=600)
 MSDM = replace(SEPARATION, resamples=1)
 
@@ -85,7 +85,7 @@ def test_sources_of_one_power_are_one_mixture_with_more_noise() -> None:
 @pytest.mark.parametrize("band", BANDS.values(), ids=list(BANDS))
 def test_sources_are_drawn_from_the_joint_law(band: GaussianBand) -> None:
     assert generated(band, FINE, samples=SAMPLES).tolist() == pytest.approx([1] * (band.sources + 1), rel=0.05)
-    coarse = generated(band, CoupledSampling(), samples=SAMPLES)
+    coarse = generated(band, CoupledSampling(resamples=1), samples=SAMPLES)
     assert (coarse > 0.86).all() and (coarse < 0.96).all()
 
 
@@ -97,7 +97,7 @@ def test_an_accompaniment_is_drawn_given_what_is_given(band: GaussianBand) -> No
 
 
 def test_noisy_given_sources_are_under_used_until_steps_are_repeated() -> None:
-    noisy = CoupledSampling(given="noisy")
+    noisy = CoupledSampling()
     errors = [accompanied(EQUAL, replace(noisy, resamples=count), samples=SAMPLES).mean_error for count in (1, 2, 4)]
     assert errors == pytest.approx([0.57, 0.41, 0.27], abs=0.04)
 
