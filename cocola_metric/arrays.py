@@ -1,8 +1,6 @@
 """One interface to NumPy arrays and torch tensors, so that code works on both and needs no torch."""
 
-import itertools
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,9 +19,8 @@ FloatArray: TypeAlias = NDArray[np.float32]
 _ONE_THREAD = 2**18
 """Most multiplications of a matrix product that OpenBLAS does in the calling thread. For more it wakes its own threads,
 whose waiting for work costs more than the product."""
-_ROWS = 8  # of a filterbank that go through one product
-_STEPS = 256  # of time that go through one product
-_PERIOD = 125  # frames: 2.5 s of 320 samples each, from window to window
+_ROWS = 32  # of a filterbank that go through one product
+_STEPS = 64  # of time that go through one product
 
 
 def is_tensor(value: object) -> "TypeIs[Tensor]":
@@ -71,54 +68,6 @@ def frames(values: AnyArray, size: int, hop: int) -> AnyArray:
     if isinstance(values, np.ndarray):
         return sliding_window_view(values, size, axis=-1)[..., ::hop, :]
     return values.unfold(-1, size, hop)
-
-
-def by_frames(function: Callable[[AnyArray], AnyArray], padded: AnyArray, size: int, hop: int) -> AnyArray:
-    """Apply a function that treats every frame alike to the frames of clips.
-
-    Of arrays, some frames at a time, which stay in a cache from step to step. Where a clip begins with what the one
-    before it ends with, as windows of one audio do, what is known of their common frames is taken over: the steps are
-    such that the same frames lie in the same places, and numbers are the same to the bit.
-
-    Args:
-        function: function of frames, (B, f, N) -> (B, f, M).
-        padded: clips with half a frame of padding on either side.
-        size: number of samples of a frame, N.
-        hop: number of samples from one frame to the next.
-
-    Shape:
-        (B, size / 2 + L + size / 2) -> (B, F, M).
-    """
-    framed = frames(padded, size, hop)
-    if not isinstance(framed, np.ndarray):
-        return function(framed)
-    count = framed.shape[1]
-    results: list[FloatArray] = []
-    edges = sorted({0, count, *(edge for first in range(0, count, _PERIOD) for edge in _steps(first) if edge < count)})
-    for clip in range(len(framed)):
-        shift = _common_from(padded[clip - 1 : clip + 1, size // 2 : -(size // 2)], hop) if clip else 0
-        last = (padded.shape[1] - 3 * (size // 2)) // hop - shift  # whose frame has no padding behind it
-        parts = []
-        for start, end in itertools.pairwise(edges):
-            known = shift and start * hop >= size // 2 and end - 1 <= last
-            parts.append(
-                results[-1][:, start + shift : end + shift] if known else function(framed[clip, None, start:end])
-            )
-        results.append(np.concatenate(parts, 1))
-    return np.concatenate(results)
-
-
-def _steps(first: int) -> tuple[int, ...]:
-    return first + 9, first + 59, first + 109  # 7 frames from its beginning, a frame of 4096 samples is of sound alone
-
-
-def _common_from(clips: FloatArray, hop: int) -> int:
-    """Return at which frame of the first of two clips (2, L) the second begins, in whole periods; 0 for none."""
-    before, now = clips
-    for shift in range(_PERIOD * hop, len(now), _PERIOD * hop):
-        if np.array_equal(before[shift:], now[:-shift]):
-            return shift // hop
-    return 0
 
 
 def rfft(values: AnyArray) -> AnyArray:
@@ -175,9 +124,12 @@ def product(values: AnyArray, matrix: FloatArray) -> AnyArray:
     if not isinstance(values, np.ndarray):
         torch = namespace(values)
         return values @ torch.from_numpy(matrix).to(values.device, values.dtype)
-    steps = max(1, _ONE_THREAD // matrix.size)
+    steps, matrix = max(1, _ONE_THREAD // matrix.size), matrix.astype(values.dtype, copy=False)
     products = np.empty((*values.shape[:-1], matrix.shape[1]), values.dtype)
     for start in range(0, values.shape[-2], steps):
         rows = slice(start, start + steps)
-        np.matmul(np.ascontiguousarray(values[..., rows, :]), matrix.astype(values.dtype), out=products[..., rows, :])
+        part = values[..., rows, :]
+        if part.strides[-2] < part.shape[-1] * part.itemsize:  # frames that overlap: BLAS takes no such matrix
+            part = np.ascontiguousarray(part)
+        np.matmul(part, matrix, out=products[..., rows, :])
     return products

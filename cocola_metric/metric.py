@@ -21,11 +21,11 @@ from .audio import (
     split_windows,
 )
 from .blame import warn_caller
-from .encoder import CocolaModel, Mode, fold_batch_norm, one_thread_per_operation
+from .encoder import IMAGES, CocolaModel, Mode, fold_batch_norm, one_thread_per_operation
 from .errors import AudioError, MissingExtraError, UsageError
 from .reading import find_reference
 from .scorer import CocolaScorer
-from .scoring import BATCH_SIZE, BATCH_SIZE_ACCELERATOR
+from .scoring import BATCH_SIZE_ACCELERATOR
 
 try:
     from torchmetrics import Metric
@@ -190,7 +190,7 @@ class CocolaMetric(Metric):
     def _pair_scores(self, windows: Tensor, shape: torch.Size) -> Tensor:
         """Return the score of every window: (2 B K, L) -> (B, K)."""
         model = self._model()
-        batch_size = self.batch_size or (BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+        batch_size = self.batch_size or (IMAGES if self.device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
         embeddings = torch.cat([model.encoder(batch, self.mode) for batch in torch.split(windows, batch_size)])
         conditioning, accompaniment = embeddings.reshape(2, *shape, -1)
         scores = model.similarity.pairs(conditioning, accompaniment)

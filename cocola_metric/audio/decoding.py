@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
@@ -90,13 +90,13 @@ class AudioFile:
                     decoder.seek(first - ahead)
                     decoder.read(ahead)
                 while position < last:
-                    block = decoder.read(min(size, last - position), dtype="float32", always_2d=True)
+                    block = decoder.read(min(size, last - position), dtype=_stored_type(decoder), always_2d=True)
                     if not len(block):
                         break
                     position += len(block)
                     if position == frames and decoder.format == "FLAC":  # now: a caller that has all samples stops here
                         refuse_what_follows(view, str(self.path))
-                    yield mono(block, str(self.path))
+                    yield mono(_as_float(block), str(self.path))
         except soundfile.LibsndfileError as error:
             reason = view.failure or error.error_string
             raise AudioError(
@@ -227,6 +227,16 @@ def _read_header(path: Path, view: ByteView) -> tuple[int, int, int]:
     if frames > _UNKNOWN_FRAMES:  # the header of a FLAC file that was written to a pipe
         raise AudioError(f"{path} does not state its length; encode it again from a file, not through a pipe")
     return frames, checked_rate(rate, str(path)), channels
+
+
+def _stored_type(decoder: soundfile.SoundFile) -> str:
+    """Return the type in which samples are taken from a decoder: that of the file, where NumPy converts faster."""
+    return "int16" if decoder.subtype == "PCM_16" else "float32"
+
+
+def _as_float(block: NDArray[Any]) -> Samples:
+    """Return samples of 16 bits as the decoder itself would convert them, in the same float32 numbers."""
+    return block if block.dtype == np.float32 else np.multiply(block, np.float32(2**-15), dtype=np.float32)
 
 
 class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]

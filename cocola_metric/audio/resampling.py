@@ -68,35 +68,36 @@ def resample_blocks(blocks: Iterable[AnyArray], rate: int, to_rate: int = SAMPLE
         yield from blocks
         return
     orig, new, width = _ratio(rate, to_rate)
-    context = math.ceil(width / orig) * orig
-    skip = context // orig * new
+    context = math.ceil((width + 1) / orig) * orig
     pending: AnyArray = None
     for block in blocks:
-        joined = [block] if pending is None else [pending, block]
-        pending = pad(namespace(block).concatenate(joined, -1), context if pending is None else 0, 0)
+        silence = context if pending is None else 0
+        pending = pad(block if pending is None else namespace(block).concatenate([pending, block], -1), silence, 0)
         ready = (pending.shape[-1] - 2 * context) // orig
         if ready > 0:
-            resampled = _resample_block(pending[..., : ready * orig + 2 * context], orig, new, width)
-            yield resampled[..., skip : skip + ready * new]
+            yield _resample_periods(pending, context, ready, orig, new, width)
             pending = pending[..., ready * orig :]
     if pending is not None:
-        yield _resample_block(pending, orig, new, width)[..., skip:]
+        length = resampled_length(pending.shape[-1] - context, orig, new)
+        periods = -(-length // new)
+        padded = pad(pending, 0, max(0, 2 * context + max(1, periods) * orig - pending.shape[-1]))
+        yield _resample_periods(padded, context, periods, orig, new, width)[..., :length]
 
 
-def _resample_block(waveform: AnyArray, orig: int, new: int, width: int) -> AnyArray:
-    """Resample one block `(..., L)`, with silence before and after it.
+def _resample_periods(waveform: AnyArray, first: int, periods: int, orig: int, new: int, width: int) -> AnyArray:
+    """Resample some periods of `orig` samples, from sample ``first`` on, to `new` samples each.
 
-    A period of `orig` samples becomes `new`. Outputs are computed in groups of neighbours, which share their taps.
+    Outputs are computed in groups of neighbours, which share their taps.
+
+    Shape:
+        (..., L) -> (..., periods * new).
     """
-    length = resampled_length(waveform.shape[-1], orig, new)
-    periods = -(-length // new)
-    padded = pad(waveform, width, max(0, periods * orig - waveform.shape[-1]) + width + 1)
     parts = []
-    for first, kernel in _grouped_kernels(orig, new, width):
-        taps = frames(padded[..., first:], kernel.shape[0], orig)[..., :periods, :]  # (..., periods, taps)
-        parts.append(product(taps, kernel))
-    outputs = namespace(waveform).concatenate(parts, -1)  # (..., periods, new)
-    return outputs.reshape(*waveform.shape[:-1], periods * new)[..., :length]
+    for offset, kernel in _grouped_kernels(orig, new, width):
+        taps = frames(waveform[..., first - width + offset :], kernel.shape[0], orig)[..., :periods, :]
+        parts.append(product(taps, kernel))  # (..., periods, outputs of the group)
+    outputs = parts[0] if len(parts) == 1 else namespace(waveform).concatenate(parts, -1)
+    return outputs.reshape(*waveform.shape[:-1], periods * new)
 
 
 @functools.lru_cache(maxsize=_KERNELS)

@@ -1,4 +1,4 @@
-from .array_encoder import INPUT, OUTPUTS, ArrayEncoder, Sides
+from .array_encoder import IMAGES, INPUT, OUTPUTS, ArrayEncoder, Sides
 from .backbones import PhasorEfficientNet, PlacedEfficientNet, TrunkMaps
 from .constant_q import constant_q_kernels
 from .front_end_modules import FrontEndModule
@@ -12,6 +12,7 @@ from .tensor_encoder import TensorEncoder, one_thread_per_operation
 
 __all__ = [
     "FRONT_ENDS",
+    "IMAGES",
     "INPUT",
     "MIN_SAMPLES",
     "MODES",

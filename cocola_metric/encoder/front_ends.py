@@ -33,7 +33,8 @@ class FrontEnd:
         images: function of waveforms (B, L) and of these constants that returns images (B, C, M, F), for arrays and
             tensors alike.
         least_samples: least number of samples of a waveform.
-        clips: number of arrays of 5 s that are transformed at a time: as many as stay in a cache.
+        clips: number of arrays that are transformed at a time; what windows of one audio among them share is
+            transformed once.
     """
 
     channels: int
@@ -55,13 +56,18 @@ def _constants_of_pitch_onset(_: Elementary) -> dict[str, FloatArray]:
 
 
 FRONT_ENDS: dict[str, FrontEnd] = {
-    "mel": FrontEnd(1, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=False), log_mel),
-    "hps": FrontEnd(2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), harmonic_percussive),
+    "mel": FrontEnd(1, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=False), log_mel, clips=8),
+    "hps": FrontEnd(2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), harmonic_percussive, clips=8),
     "hps_reflect": FrontEnd(
-        2, N_MELS, HOP_LENGTH, partial(mel_constants, slaney=True), partial(harmonic_percussive, reflect=True)
+        2,
+        N_MELS,
+        HOP_LENGTH,
+        partial(mel_constants, slaney=True),
+        partial(harmonic_percussive, reflect=True),
+        clips=8,
     ),
     "cqt": FrontEnd(1, CONSTANT_Q_ROWS, CONSTANT_Q_HOP, _no_constants, constant_q_image, CONSTANT_Q_LEAST),
-    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, _constants_of_pitch_onset, pitch_onset, clips=4),
+    "pitch_onset": FrontEnd(2, ROWS, PITCH_ONSET_HOP, _constants_of_pitch_onset, pitch_onset, clips=8),
 }
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatArray, by_frames, filtered, namespace, pad, rfft
+from ..arrays import AnyArray, FloatArray, filtered, namespace
 from ..audio import SAMPLE_RATE
 from .median import SIZE, running_median
+from .spectra import of_spectra
 
 N_FFT = 1024
 WINDOW_LENGTH = 400
@@ -60,41 +61,14 @@ def harmonic_percussive(waveforms: AnyArray, constants: Mapping[str, Any], *, re
     Shape:
         (B, L) at 16 kHz -> (B, 2, M, F): harmonic, percussive.
     """
-    magnitude = of_spectra(modulus, waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=reflect)
-    harmonic, percussive = soft_masks(magnitude, SIZE)
-    parts = [filtered((mask * magnitude) ** 2, constants["filterbank"]) for mask in (harmonic, percussive)]
-    return relative_decibels(parts)
+    spectrogram = of_spectra(modulus, waveforms, constants["window"], N_FFT, HOP_LENGTH, reflect=reflect)
 
+    def images(magnitude: AnyArray) -> AnyArray:
+        steady, sudden = separated(magnitude, SIZE)
+        masks = soft_mask(steady, sudden), soft_mask(sudden, steady)
+        return relative_decibels([filtered((mask * magnitude) ** 2, constants["filterbank"]) for mask in masks])
 
-def of_spectra(
-    function: Callable[[AnyArray], AnyArray],
-    waveforms: AnyArray,
-    window: AnyArray,
-    n_fft: int,
-    hop: int,
-    *,
-    reflect: bool = False,
-) -> AnyArray:
-    """Apply a function to the spectra of frames around every hop, which equal those of ``torch.stft``.
-
-    A window shorter than ``n_fft`` lies in the middle of its frame. Rounding in float32 depends on this, and mel images
-    show rounding in the silence between loud notes.
-
-    Args:
-        function: function of spectra, (B, f, n_fft / 2 + 1) -> (B, f, N), which treats every frame alike.
-        waveforms: mono waveforms.
-        window: window of a frame, ``n_fft`` samples or fewer.
-        n_fft: number of samples of a frame.
-        hop: number of samples from one frame to the next.
-        reflect: True mirrors waveforms at both ends; False pads them with zeros.
-
-    Shape:
-        (B, L) -> (B, F, N), F = L // hop + 1.
-    """
-    half, missing = n_fft // 2, n_fft - len(window)
-    centred = pad(window, missing // 2, missing - missing // 2) if missing else window
-    padded = pad(waveforms, half, half, reflect=reflect)
-    return by_frames(lambda part: function(rfft(part * centred)), padded, n_fft, hop)
+    return in_parts(images, 1, spectrogram)
 
 
 def modulus(spectra: AnyArray) -> AnyArray:
@@ -105,8 +79,8 @@ def modulus(spectra: AnyArray) -> AnyArray:
     return abs(spectra)
 
 
-def soft_masks(magnitude: AnyArray, size: int) -> tuple[AnyArray, AnyArray]:
-    """Return the shares of the harmonic and of the percussive part in each cell, by powers of running medians.
+def separated(magnitude: AnyArray, size: int) -> tuple[AnyArray, AnyArray]:
+    """Return the power of steady and of sudden sound in each cell, by running medians along time and frequency.
 
     Args:
         magnitude: magnitudes of a spectrogram.
@@ -115,12 +89,21 @@ def soft_masks(magnitude: AnyArray, size: int) -> tuple[AnyArray, AnyArray]:
     Shape:
         (B, F, N) -> twice the same.
     """
-    xp = namespace(magnitude)
-    steady = running_median(magnitude, 1, size) ** 2
-    sudden = running_median(magnitude, 2, size) ** 2
-    total = steady + sudden
-    divisor, heard = xp.clip(total, xp.finfo(total.dtype).tiny, None), total > 0
-    return xp.where(heard, steady / divisor, 0.5), xp.where(heard, sudden / divisor, 0.5)
+    return running_median(magnitude, 1, size) ** 2, running_median(magnitude, 2, size) ** 2
+
+
+def soft_mask(wanted: AnyArray, other: AnyArray) -> AnyArray:
+    """Return the share of one power in both, in each cell; a half where there is none."""
+    xp, total = namespace(wanted), wanted + other
+    return xp.where(total > 0, wanted / xp.clip(total, xp.finfo(total.dtype).tiny, None), 0.5)
+
+
+def in_parts(function: Callable[..., AnyArray], clips: int, *inputs: AnyArray) -> AnyArray:
+    """Apply a function to a few clips of arrays at a time, as many as stay in a cache, or to all clips of tensors."""
+    if not isinstance(inputs[0], np.ndarray):
+        return function(*inputs)
+    starts = range(0, len(inputs[0]), clips)
+    return np.concatenate([function(*(each[start : start + clips] for each in inputs)) for start in starts])
 
 
 def relative_decibels(powers: list[AnyArray]) -> AnyArray:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arrays import AnyArray, FloatArray, filtered, namespace, pad
 from ..audio import SAMPLE_RATE
-from .mel import hann_window, mel_filterbank, modulus, of_spectra, relative_decibels, soft_masks
+from .mel import hann_window, in_parts, mel_filterbank, modulus, relative_decibels, separated, soft_mask
+from .spectra import of_spectra
 
 HOP_LENGTH = 320
 LEAST_FRAMES = 31
@@ -20,6 +21,7 @@ ROWS_PER_OCTAVE = 24
 ONSET_WINDOW = 512
 ONSET_N_FFT = 1024
 ONSET_RANGE_HZ = (30.0, 7800.0)
+_CLIPS = 2  # whose medians are computed together
 
 
 def pitch_onset(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
@@ -40,10 +42,16 @@ def pitch_onset(waveforms: AnyArray, constants: Mapping[str, Any]) -> AnyArray:
     padded = pad(waveforms, 0, missing) if missing else waveforms
     pitches = _rows(padded, PITCH_WINDOW, constants["pitch_window"], constants["pitch_filterbank"])
     onsets = _rows(padded, ONSET_N_FFT, constants["onset_window"], constants["onset_filterbank"])
+    return in_parts(_images, _CLIPS, pitches, onsets)
+
+
+def _images(pitches: AnyArray, onsets: AnyArray) -> AnyArray:
     count = len(pitches)
     # Both at once: the medians are many short steps, and take less time on more at a time.
-    steady, sudden = soft_masks(namespace(pitches).concatenate([pitches, onsets]), MEDIAN)
-    return relative_decibels([(steady[:count] * pitches) ** 2, (sudden[count:] * onsets) ** 2])
+    steady, sudden = separated(namespace(pitches).concatenate([pitches, onsets]), MEDIAN)
+    harmonic = soft_mask(steady[:count], sudden[:count])
+    percussive = soft_mask(sudden[count:], steady[count:])
+    return relative_decibels([(harmonic * pitches) ** 2, (percussive * onsets) ** 2])
 
 
 def pitch_onset_constants() -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ import torch
 
 from ..arrays import FloatArray, to_numpy
 from ..errors import UsageError
-from .array_encoder import Sides
+from .array_encoder import IMAGES, Sides
 from .model import CocolaModel, fold_batch_norm
 from .modes import Mode
 
@@ -29,7 +29,8 @@ class TensorEncoder:
     def __call__(self, windows: FloatArray, mode: Mode = "both") -> Sides:
         """Encode windows at 16 kHz, (K, L)."""
         with torch.inference_mode():
-            embeddings = self.model.encoder(torch.from_numpy(windows).to(self.device), mode)
+            parts = torch.split(torch.from_numpy(windows), IMAGES if self.device == "cpu" else len(windows))
+            embeddings = torch.cat([self.model.encoder(part.to(self.device), mode) for part in parts])
             left, right = self.model.similarity.left(embeddings), self.model.similarity.right(embeddings)
             kept = to_numpy(embeddings)
             return Sides(kept, to_numpy(left), kept if right is embeddings else to_numpy(right))

@@ -1,6 +1,6 @@
 from .devices import chosen_device
 from .embedded import Embedded, Request, Windows
-from .embedding import BATCH_SIZE, BATCH_SIZE_ACCELERATOR, WindowEmbedder, WindowEncoder
+from .embedding import BATCH_SIZE_ACCELERATOR, WindowEmbedder, WindowEncoder
 from .guards import ECHO_THRESHOLD, NOISE_THRESHOLD, echo, noise, traces
 from .matrices import MatrixScorer
 from .pairs import PairScorer
@@ -11,7 +11,6 @@ from .similarities import block_means, mean_similarities, window_similarities
 from .stored import StoredEmbedder
 
 __all__ = [
-    "BATCH_SIZE",
     "BATCH_SIZE_ACCELERATOR",
     "ECHO_THRESHOLD",
     "NOISE_THRESHOLD",
