@@ -27,6 +27,7 @@ import soundfile
 RATE = 44_100
 RUNS = 5
 WINDOWS = 23  # of a file of 60 s
+MINUTES = "5 pairs of 10 files of 60 s, CPU"
 CLIP = 80_000  # samples of a window at 16 kHz
 HELPERS = Path(__file__).parents[1] / "tests" / "helpers"
 MEASURED = """
@@ -146,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Row("peak memory after one pair", "none", bench.short, part="peak"),
             Row("one warm pair of 5 s, CPU", "warm", bench.short, 10, 2),
             Row("100 pairs of 200 clips of 5 s, CPU", "pairs", bench.short, 1, 200, by_recipe=1 / 10),
-            Row("5 pairs of 10 files of 60 s, CPU", "pairs", bench.long, 1, 10 * WINDOWS, by_recipe=1 / 5, step=CLIP // 2),
+            Row(MINUTES, "pairs", bench.long, 1, 10 * WINDOWS, by_recipe=1 / 5, step=CLIP // 2),
         ):
             bench.print_row(row)
         for pairs in options.growth:

@@ -1,5 +1,6 @@
 """Short-time spectra of arrays and tensors; what clips have in common, as windows of one audio do, is computed once."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ def of_spectra(
     framed = frames(pad(waveforms, half, half, reflect=reflect), n_fft, hop)
     if not isinstance(framed, np.ndarray):
         return function(rfft(framed * centred))
-    shifts = [0, *(_shift(before, now, hop) for before, now in zip(waveforms, waveforms[1:], strict=False))]
+    shifts = [0, *(_shift(before, now, hop) for before, now in itertools.pairwise(waveforms))]
     first, last = -(-half // hop), (waveforms.shape[1] - half) // hop  # frames without padding
     known = [slice(first, max(first, last + 1 - shift)) if shift else slice(0, 0) for shift in shifts]
     return _filled(function, framed, centred, shifts, known)
