@@ -84,7 +84,7 @@ class CocolaMetric(Metric):
             mode: part of the sound that is scored.
             window: length of a window, in seconds.
             hop: time from the start of one window to the next, in seconds.
-            batch_size: number of windows per forward pass; it changes speed and memory, not scores.
+            batch_size: number of windows encoded at a time; it changes speed and memory, not scores.
             symmetric: True scores the mean of both directions, so that the order of the two sides does not matter.
             settings: settings of `torchmetrics.Metric`, such as ``sync_on_compute``.
 

@@ -133,7 +133,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             device: device of the encoder; by default a GPU if there is one.
             window: length of a window, in seconds; encoders are trained on 5 s.
             hop: time from the start of one window to the next, in seconds.
-            batch_size: number of windows per forward pass; it changes speed and memory, not scores.
+            batch_size: number of windows encoded at a time; it changes speed and memory, not scores.
             symmetric: True scores the mean of both directions, so that the order of the two sides does not matter.
             cache: folder in which embeddings are kept by content and signature, so that an audio is embedded once for
                 all calls and processes, and for the FAD of this encoder; "default" is the user's own, None keeps none.

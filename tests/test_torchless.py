@@ -15,6 +15,7 @@ import torch
 from cocola_metric import CocolaScorer
 from cocola_metric.audio import Audio, WindowPlan
 from cocola_metric.checkpoints import load
+from cocola_metric.checkpoints.known import CONFIG_FILE, EMBEDDED_FOLDER, WEIGHTS_FILE
 from cocola_metric.encoder import Sides
 from cocola_metric.errors import AudioError, UsageError
 from cocola_metric.scoring import Catalogue, Request, WindowEmbedder
@@ -35,13 +36,31 @@ def imported_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["{c}", "{a}"], ["rank", "{c}", "{a}", "{a}"], ["--conditioning", "{c}", "{a}", "--accompaniment", "{a}"]],
-    ids=["score", "rank", "stems"],
+    [
+        ["{c}", "{a}"],
+        ["rank", "{c}", "{a}", "{a}"],
+        ["--conditioning", "{c}", "{a}", "--accompaniment", "{a}"],
+        ["--pairs", "{pairs}", "--out", "{pairs}.out.csv"],
+    ],
+    ids=["score", "rank", "stems", "pairs"],
 )
-def test_a_score_imports_no_torch(data: Path, arguments: list[str]) -> None:
-    files = {"c": data / "conditioning.flac", "a": data / "accompaniment.flac"}
+def test_a_score_imports_no_torch(data: Path, arguments: list[str], tmp_path: Path) -> None:
+    files = {"c": data / "conditioning.flac", "a": data / "accompaniment.flac", "pairs": tmp_path / "pairs.csv"}
+    files["pairs"].write_text(f"conditioning,accompaniment\n{files['c']},{files['a']}\n")
     given = [argument.format(**files) for argument in arguments]
     assert not HEAVY & imported_by(f"from cocola_metric.cli.score import main; assert main({given!r}) == 0")
+
+
+def test_a_scorer_imports_no_torch(data: Path) -> None:
+    files = [str(data / "conditioning.flac"), str(data / "accompaniment.flac")]
+    code = (
+        "from cocola_metric import CocolaScorer\n"
+        f"scorer, files = CocolaScorer.from_pretrained(device='cpu'), {files!r}\n"
+        "scorer.score(*files), scorer.score_windows(*files), scorer.embed(files[0]), scorer.rank(files[0], files)\n"
+        "scorer.score_pairs(files, files), scorer.similarity_matrix(files, files)\n"
+        "scorer.similarity(scorer.embeddings(files), scorer.embeddings(files))"
+    )
+    assert not HEAVY & imported_by(code)
 
 
 @pytest.mark.parametrize("embedder", ["cocola", "timbre"])
@@ -68,6 +87,19 @@ def test_torch_gives_the_same_scores() -> None:
     expected = slow.similarity_matrix(sides, sides, sample_rate=RATE)
     scores = fast.similarity_matrix(sides, [torch.from_numpy(side) for side in sides], sample_rate=RATE)
     assert isinstance(scores, np.ndarray) and np.abs(scores - expected).max() < TOLERANCE
+
+
+def test_weights_without_a_graph_run_in_torch_and_a_line_says_what_would_be_fast(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for file in (EMBEDDED_FOLDER / WEIGHTS_FILE, EMBEDDED_FOLDER / CONFIG_FILE):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    slow, fast = CocolaScorer.from_pretrained(tmp_path, device="cpu"), CocolaScorer.from_pretrained(device="cpu")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{tmp_path}: no encoder.onnx, so torch runs it")
+    assert "cocola-convert writes a fast folder" in record.getMessage()
+    sides = noise(8, 0), noise(8, 1)
+    assert slow.score(*sides, sample_rate=RATE) == pytest.approx(fast.score(*sides, sample_rate=RATE), abs=TOLERANCE)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

@@ -140,7 +140,7 @@ def _add_encoder_options(parser: argparse.ArgumentParser) -> None:
         help="file by which scores are read (default: that in the encoder's folder)",
     )
     encoder.add_argument("--symmetric", action="store_true", help="mean of both directions, whatever the order")
-    encoder.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass; scores do not change")
+    encoder.add_argument("--batch-size", type=int, metavar="N", help="windows encoded at a time; scores do not change")
     encoder.add_argument(
         "--cache",
         nargs="?",

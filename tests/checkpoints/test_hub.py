@@ -17,6 +17,7 @@ from hub_server import TOKEN, HubServer
 
 from cocola_metric import CocolaScorer, identity
 from cocola_metric.checkpoints import loading
+from cocola_metric.checkpoints.known import GRAPH_FILE
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError
 
@@ -437,6 +438,7 @@ def test_saving_gives_back_the_loaded_file(source: str, tmp_path: Path) -> None:
         )
     ]
     assert files[0] == files[1] == files[2]
+    assert (tmp_path / "saved" / GRAPH_FILE).read_bytes() == (tmp_path / "again" / GRAPH_FILE).read_bytes()
     assert scorer.weights_sha256 == again.weights_sha256 == hashlib.sha256(files[0]).hexdigest()
 
 
@@ -481,6 +483,7 @@ def test_pushing_and_loading_give_the_same_scores(user: User, server: HubServer)
     assert repository.private and repository.refs["main"] == pushed["result"]
     files = repository.commits[pushed["result"]]
     assert files[loading.WEIGHTS_FILE] == EMBEDDED[loading.WEIGHTS_FILE]
+    assert files[GRAPH_FILE] == (loading.EMBEDDED_FOLDER / GRAPH_FILE).read_bytes()
     card = files["README.md"].decode()
     assert card.startswith("---\n") and "library_name: cocola-metric\n" in card and "license: mit\n" in card
     assert f"SHA-256 of `model.safetensors`: `{SHA256}`" in card

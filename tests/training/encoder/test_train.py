@@ -84,6 +84,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(corpus: Path, cache: Path
     losses = [[float(row["loss"]) for row in log_rows(tmp_path / name)] for name in ("whole", "broken")]
     assert losses[0] == pytest.approx(losses[1]) and len(losses[0]) == 3
     assert log_rows(tmp_path / "whole")[-1]["other_track"] != ""
+    assert (tmp_path / "whole" / "encoder.onnx").is_file()
     scorer = CocolaScorer.from_pretrained(tmp_path / "whole")
     assert scorer.embed(torch.randn(1, 6 * RATE), sample_rate=RATE).shape[1] == 512
     assert json.loads((tmp_path / "whole" / "training.json").read_text())["sampling"]["batch_size"] == 4
