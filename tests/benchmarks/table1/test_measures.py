@@ -76,6 +76,12 @@ def test_a_part_is_removed_whatever_its_phases() -> None:
         np.testing.assert_allclose(left[inner], LEAD[inner], atol=0.02)
 
 
+def test_a_part_whose_samples_were_kept_is_removed_to_the_sample() -> None:
+    """Whatever was added in the same bands stays."""
+    added = 0.3 * np.cos(2 * np.pi * 110 * TIME).astype(np.float32) + 0.01 * HISS
+    np.testing.assert_allclose(remove_part(BASS + added, BASS, RATE)[2_000:-2_000], added[2_000:-2_000], atol=0.01)
+
+
 def test_a_mix_that_is_the_part_leaves_silence() -> None:
     assert not remove_part(BASS, BASS, RATE).any()
     np.testing.assert_allclose(remove_part(LEAD, 0 * BASS, RATE), LEAD, atol=1e-5)
