@@ -124,10 +124,11 @@ CANDIDATES ?= 12
 TABLE3_ROWS := $(BIN)/python -m cocola_metric.benchmarks table3 --queries docs/table3/bands.jsonl --corpus corpora/bands \
 	--encoders embedded all cocochorales --embedders cocola timbre clap encodec vggish \
 	--candidates msdm=$(CANDIDATES) --batch-size 8 --out $(TABLE3) --generators ground_truth random noise echo degraded \
-	msdm:benchmarks/weights/msdm,steps=32,resamples=4 componet:benchmarks/weights/componet
+	msdm:benchmarks/weights/msdm,steps=32,resamples=4 componet:benchmarks/weights/componet \
+	$(GMSDI_WEIGHTS:%=gmsdi:%,steps=24,resamples=2)
 table3: $(VENV)/test
 	$(TABLE3_ROWS) --until generate
-	$(TABLE3_ROWS) $$(for kind in msdm componet; do echo swapped:$$(echo $(TABLE3)/*/answers/$$kind-*); done)
+	$(TABLE3_ROWS) $$(for kind in msdm gmsdi componet; do echo swapped:$$(echo $(TABLE3)/*/answers/$$kind-*); done)
 	cp $(TABLE3)/table3.md $(TABLE3)/table3.json docs/table3/
 
 # All that the documents say about the embedded encoder, after it was replaced and make table3 done: half an hour.

@@ -1,7 +1,7 @@
 """Weights of MSDM: the released Lightning files, read without executing a pickle, and folders of our own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -129,7 +129,8 @@ def read_config(file: Path, kind: type[_Config]) -> _Config:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         unet = UNetConfig(**_tuples(content.pop("unet"), UNetConfig))
-        return kind(**_tuples(content, kind), unet=unet)
+        make: Callable[..., _Config] = kind
+        return make(**_tuples(content, kind), unet=unet)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         name = kind.__name__.removesuffix("Config")
         raise CheckpointError(
