@@ -24,7 +24,7 @@ from cocola_metric.encoder.modes import MODES
 from cocola_metric.errors import CheckpointError
 
 EMBEDDING_TOLERANCE = 1e-5  # between ONNX Runtime and torch, from the same audio
-LEFT_TOLERANCE = 1e-5
+LEFT_TOLERANCE = 5e-5  # of numbers up to 15: the temperatures of phasors multiply the rounding
 SIZE = 200_000  # bytes of a graph
 
 
