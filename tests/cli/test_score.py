@@ -78,7 +78,7 @@ def test_folders_matched_by_name(songs: Path, suffix: str, capsys) -> None:
     written = rows(out)
     assert code == 0 and (result["pairs"], result["scored"], result["failed"]) == (3, 3, 0)
     assert [Path(row["conditioning"]).name for row in written] == ["song0.wav", "song1.wav", "song2.wav"]
-    assert result["mean"] == pytest.approx(np.mean([float(row["score"]) for row in written]))
+    assert result["mean"] == pytest.approx(np.mean([float(row["score"]) for row in written]), abs=1e-4)
     alone = CocolaScorer.from_pretrained().score(songs / "mixes/song1.wav", songs / "parts/song1.wav")
     assert float(written[1]["score"]) == pytest.approx(alone, abs=TOLERANCE)
     assert {row["signature"] for row in written} == {result["signature"]}
