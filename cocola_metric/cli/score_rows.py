@@ -131,9 +131,9 @@ def row_of(
         return Row(*cells, signature, error=result, others=others)
     if math.isnan(result.mean):
         return Row(*cells, signature, content, None, len(result.scores), result.silent_windows, others=others)
-    guards = map(rounded, (result.mean_echo, result.mean_noise))
+    echo, noise = rounded(result.mean_echo), rounded(result.mean_noise)
     counts = len(result.scores), result.silent_windows
-    row = Row(*cells, signature, content, rounded(result.mean), *counts, *guards, others=others)
+    row = Row(*cells, signature, content, rounded(result.mean), *counts, echo, noise, others=others)
     return replace(row, starts=result.starts, scores=tuple(map(rounded, result.scores))) if windows else row
 
 

@@ -119,16 +119,17 @@ class PairScorer(Keeper):
         scores = window_similarities(left, right)
         silent = np.isnan(scores)
         mean = math.nan if silent.all() else float(scores[~silent].mean())
-        guards: list[FloatArray] = []
+        guards: list[tuple[float, ...]] = [(), ()]
         if left.phases is not None and right.phases is not None and right.noise is not None:
             found = echo(left.phases, right.phases), right.noise
-            guards = [np.where(silent, np.float32(np.nan), each) for each in found]
+            guards = [tuple(np.where(silent, np.float32(np.nan), each).tolist()) for each in found]
         read = None if self.reference is None or silent.all() else self.reference.read(mean, int((~silent).sum()))
         return WindowScores(
             self.plan.starts(len(scores)),
             tuple(scores.tolist()),
             mean,
             int(silent.sum()),
-            *(tuple(guard.tolist()) for guard in guards),
+            echo=guards[0],
+            noise=guards[1],
             reading=read,
         )
