@@ -8,7 +8,7 @@ COMMANDS = {
     "score": Command("cli.score", "how well an accompaniment fits: files, folders, lists of pairs, ranks", "main"),
     "compare": Command("cli.compare", "score files of several systems: differences, intervals, p-values", "main"),
     "fad": Command("cli.fad", "FAD and sub-FAD of folders of audio", "main"),
-    "examples": Command("cli.examples", "four stems of example songs, and a command that scores them", "main"),
+    "examples": Command("cli.examples", "three stems of an example song, and a command that scores them", "main"),
     "convert": Command("cli.score", "the authors' .ckpt file to a folder of this package", "convert"),
 }
 

@@ -1,4 +1,4 @@
-"""The example songs that come with the package: twenty seconds of CC0 music to try a score on."""
+"""The example song that comes with the package: twenty seconds of CC0 music to try a score on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from .whole_files import make_folder, write_bytes_whole
 
 _SONGS = Path(__file__).parent / "songs"
 _CONDITIONING = ("harbour/drums.flac", "harbour/bass.flac")
-_ACCOMPANIMENT, _OTHER = "harbour/keys.flac", "lantern/bass.flac"
+_ACCOMPANIMENT = "harbour/keys.flac"
 
 
 @dataclass(frozen=True)
@@ -18,26 +18,24 @@ class Examples:
     Attributes:
         conditioning: drums and bass of a song.
         accompaniment: keys of the same song.
-        other: double bass of another song, in another key, metre and tempo.
     """
 
     conditioning: list[Path]
     accompaniment: Path
-    other: Path
 
 
 def examples() -> Examples:
-    """Return the example songs of this package; they are files of the installation, to be read and not changed.
+    """Return the example song of this package; its stems are files of the installation, to be read and not changed.
 
     >>> songs = examples()
-    >>> [stem.name for stem in songs.conditioning], songs.accompaniment.name, songs.other.name
-    (['drums.flac', 'bass.flac'], 'keys.flac', 'bass.flac')
+    >>> [stem.name for stem in songs.conditioning], songs.accompaniment.name
+    (['drums.flac', 'bass.flac'], 'keys.flac')
     """
-    return Examples([_SONGS / name for name in _CONDITIONING], _SONGS / _ACCOMPANIMENT, _SONGS / _OTHER)
+    return Examples([_SONGS / name for name in _CONDITIONING], _SONGS / _ACCOMPANIMENT)
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Copy the example songs into a folder, as SONG/STEM.flac; return the files.
+    """Copy the example song into a folder, as SONG/STEM.flac; return the files.
 
     Args:
         folder: folder to write to; it is created if it is missing. Files that are there already are left alone.
@@ -45,7 +43,7 @@ def write_examples(folder: Path) -> list[Path]:
     Raises:
         OutputError: a file of that name holds something else, or cannot be written.
     """
-    copies = {name: folder / name for name in (*_CONDITIONING, _ACCOMPANIMENT, _OTHER)}
+    copies = {name: folder / name for name in (*_CONDITIONING, _ACCOMPANIMENT)}
     contents = {name: (_SONGS / name).read_bytes() for name in copies}
     missing = [name for name, copy in copies.items() if not copy.exists()]
     for name, copy in copies.items():

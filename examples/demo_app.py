@@ -16,6 +16,7 @@ from cocola_metric import CocolaError, CocolaScorer, WindowScores, examples
 from cocola_metric.audio import SAMPLE_RATE, read_audio
 from cocola_metric.reading import sentence
 
+HERE = Path(__file__).parent
 SYSTEM_FONTS = ("system-ui", "sans-serif")
 USUAL_SCORES = (0.0, 15.0)
 """Range of the picture, where the scores do not leave it."""
@@ -91,7 +92,7 @@ def build() -> gradio.Blocks:
                 for side in ("music", "accompaniment")
             )
         gradio.Examples(
-            [[bass, str(songs.accompaniment)], [bass, str(songs.other)]],
+            [[bass, str(songs.accompaniment)], [bass, str(HERE / "lantern" / "bass.flac")]],
             [music, accompaniment],
             example_labels=["bass and keys of one song", "bass, and the bass of another song"],
             label="Or listen to these first",

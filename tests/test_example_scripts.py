@@ -50,14 +50,14 @@ def test_mashups_are_of_two_songs(songs: Path, tmp_path: Path, capsys: pytest.Ca
     assert len(rows) == 4
     for row in rows:
         score, part, _, ground = row.split()
-        assert part.partition("/")[0] != ground and float(score) < 9
+        assert part.partition("/")[0] != ground and float(score) < 13
     assert soundfile.info(out).frames == SECONDS * RATE
 
 
 def test_guidance_raises_the_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script("guidance").main(["--steps", "2", "--out", str(tmp_path / "guided.wav")])
     before, *_, after = map(float, capsys.readouterr().out.split())
-    assert before == pytest.approx(10.18, abs=0.02) and after > before + 4
+    assert after > before + 4
     assert soundfile.info(tmp_path / "guided.wav").frames == 5 * RATE
 
 

@@ -69,7 +69,7 @@ def test_the_first_commands_of_the_readme_work_beside_no_checkout(installed: Pat
     assert json.loads(second)["score"] == 16.8258
     (code,) = re.findall(r"From Python:\n\n```python\n(.*?)```", README, re.DOTALL)
     lines = run(installed / "python", "-c", code, cwd=tmp_path, env=path).splitlines()
-    assert [f"{float(line):.2f}" for line in lines[:2]] == ["16.83", "3.71"] and lines[2].startswith("COCOLA|model:")
+    assert f"{float(lines[0]):.2f}" == "16.83" and lines[1].startswith("COCOLA|model:")
     code = "import cocola_metric; print(cocola_metric.__file__)"
     assert Path(run(installed / "python", "-c", code, cwd=tmp_path).strip()).is_relative_to(installed.parent)
 
