@@ -15,6 +15,8 @@ from ..names import csv_text, printable
 FORMATS = ("text", "json", "csv")
 DECIMALS = 4
 """Decimals of every printed number; more would show rounding of float32."""
+WARNING = "warning"
+"""Name of a line with a warning, which --quiet leaves out."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def as_text(answer: Answer, options: argparse.Namespace | None) -> str:
     if chosen == "text":
         lines = answer.lines or [(name, _words(value)) for name, value in _plain(answer.values).items()]
         width = max(len(name) for name, _ in lines) + 2
-        texts = [f"{name:{width}}{printable(text)}".rstrip() for name, text in lines if text]
+        quiet = getattr(options, "quiet", False)
+        kept = [(name, text) for name, text in lines if text and not (quiet and name.endswith(WARNING))]
+        texts = [f"{name:{width}}{printable(text)}".rstrip() for name, text in kept]
         return "\n".join([*(aligned(answer.table) if answer.table else []), *texts])
     parts = [f"  {json_text(key)}: {json_text(value)}" for key, value in answer.values.items()]
     return "{\n" + ",\n".join(parts) + "\n}"

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
 from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
-from .answers import Answer, prints_text, rounded, rounded_all, shown
+from .answers import WARNING, Answer, prints_text, rounded, rounded_all, shown
 from .pairs import audio_of, match_folders
 from .program import say
 
@@ -133,7 +133,7 @@ def _answer(result: FadResult, names: list[str], failed: int, options: argparse.
         ("floor", shown(result.floor)),
         ("clips", f"{result.tracks} generated, {result.tracks_reference} reference, {failed} failed"),
         ("n, D", f"{result.n} and {result.n_reference} embeddings of {result.dimension} dimensions"),
-        *(("warning", remark) for remark in result.remarks),
+        *((WARNING, remark) for remark in result.remarks),
         *((name, shown(value)) for name, value in songs.items() if options.per_song),
         ("signature", result.signature),
     ]

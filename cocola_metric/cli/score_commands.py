@@ -12,7 +12,7 @@ from ..errors import CheckpointError, CocolaError, UsageError
 from ..reading import READINGS, Anchors, Reading, sentence
 from ..scoring import WindowScores
 from ..signature import anchored_signature
-from .answers import Answer, prints_text, rounded, shown
+from .answers import WARNING, Answer, prints_text, rounded, shown
 from .manifests import cell
 from .opening import open_scorer, say_reused
 from .pairs import Pair, is_folder, match_folders, read_pairs
@@ -128,7 +128,7 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
                 reading_line(scores.reading, scores.mean, anchors) + "; see the warning" * bool(scores.suspicions),
             ),
             ("windows", _windows_line(scores)),
-            *(("warning", suspicion) for suspicion in scores.suspicions),
+            *((WARNING, suspicion) for suspicion in scores.suspicions),
             ("signature", signature),
         ],
         rows=[row],

@@ -17,7 +17,7 @@ from ..scorer import CocolaScorer
 from ..scoring import WindowScores
 from ..signature import anchored_signature
 from .anchoring import anchor_name, anchors_of, measured_anchors, scores_in, shuffled_pairs
-from .answers import Answer, rounded, shown
+from .answers import WARNING, Answer, rounded, shown
 from .opening import missing_score, open_scorer, report_failure, say_reused
 from .pairs import Pair
 from .program import say
@@ -130,7 +130,7 @@ def _summary(options: argparse.Namespace, file: ScoreFile, anchors: Anchors | No
             + (f"  95 % interval {shown(interval[0])} to {shown(interval[1])}" if interval else ""),
         ),
         ("reading", _reading_line(readings, anchors)),
-        ("warning", f"{suspects} pairs whose answer is an echo of its conditioning, or noise" if suspects else ""),
+        (WARNING, f"{suspects} pairs whose answer is an echo of its conditioning, or noise" if suspects else ""),
         ("out", values["out"]),
         ("signature", file.signature),
     ]

@@ -82,6 +82,8 @@ def test_quiet_leaves_out_warnings_and_keeps_errors(files: list[str], capsys) ->
     assert score.main([files[0], files[0], "--quiet"]) == 0
     captured = capsys.readouterr()
     assert captured.err == "" and json.loads(captured.out)["echo"] > 0.9
+    assert "warning" not in printed(files[0], files[0], "--quiet", "--format", "csv", capsys=capsys)
+    assert "\nwarning" not in printed(files[0], files[0], "--quiet", "--format", "text", capsys=capsys)
     assert score.main([files[0], "missing.wav", "--quiet"]) == 1
     assert "missing.wav does not exist" in capsys.readouterr().err
 
