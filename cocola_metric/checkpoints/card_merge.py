@@ -11,7 +11,7 @@ from ..errors import CheckpointError
 from ..signature import HASH_DIGITS
 from ..whole_files import write_text_whole
 from .card_results import CARD_FILE, HASH_LINE, TITLE, CardAccuracy, card_data, parse_card, read_card, result_key
-from .card_table import ACCURACY, accuracy_table
+from .card_table import ACCURACY, TABLE, accuracy_table
 
 TRAINING_DATA, RESULTS = "## Training data", "## Results"
 RESULT_COLUMNS = ("measure", "value")
@@ -69,11 +69,8 @@ def _with_table(text: str, results: Sequence[EvalResult]) -> str:
     table = accuracy_table(results)
     if not table:
         return text
-    before, after = text, ""
-    if ACCURACY in (sections := _sections(text)):
-        old = f"{ACCURACY}\n{sections[ACCURACY]}"
-        before, after = text.split(old, 1)
-    return f"{before.rstrip()}\n\n{ACCURACY}\n\n{table}\n" + (f"\n{after}" if after else "")
+    replaced, count = TABLE.subn(lambda _: table, text)
+    return replaced if count else f"{text.rstrip()}\n\n{ACCURACY}\n\n{table}\n"
 
 
 def _stale_weights(before: str, fresh: str) -> str:
@@ -135,7 +132,7 @@ def _merged_text(before: str, fresh: str, stale: str) -> str:
         elif heading == TRAINING_DATA:
             known = " ".join(sections[heading].split())
             sections[heading] += "" if " ".join(text.split()) in known else f"\n{text.strip()}\n\n"
-        elif heading:
+        elif heading and heading != ACCURACY:  # its table is made anew from the metadata
             sections[heading] = _merged_table(sections[heading], text)
     blocks = (
         f"{heading}\n{text.rstrip()}\n" if heading else text.rstrip() + "\n" for heading, text in sections.items()

@@ -1,5 +1,6 @@
 """The table of accuracies in a model card: one row for each set, and published figures of other encoders below."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ from .card_results import CardAccuracy
 from .published import PUBLISHED_ACCURACIES
 
 ACCURACY = "## Accuracy"
+_BEGIN, _END = "<!-- accuracy table -->", "<!-- end -->"
+TABLE = re.compile(f"{_BEGIN}\n.*?{_END}", re.DOTALL)
+"""Place of the table in a card; words around it are the user's."""
 _COLUMNS = ((2, "other_track"), (2, "same_track"), (8, "all"), (16, "all"), (64, "all"))
 _TITLES = {"all": "", "other_track": ", other tracks", "same_track": ", same track"}
 _INTRODUCTION = """\
@@ -25,7 +29,7 @@ class _Cell(NamedTuple):
 
 
 def accuracy_table(results: Sequence[EvalResult]) -> str:
-    """Return the text below the heading ``ACCURACY``, from all results of a card; "" if it has no accuracy.
+    """Return the table below the heading ``ACCURACY``, from all results of a card; "" if it has no accuracy.
 
     Accuracies at K = 2, 8, 16 and 64 have columns of their own, measured or not; other values of K follow.
     """
@@ -44,7 +48,7 @@ def accuracy_table(results: Sequence[EvalResult]) -> str:
         [row, *(texts.get((row, column), "-") for column in columns)] for row in dict.fromkeys(c.row for c in cells)
     ]
     rows = [f"| {' | '.join(map(markdown_cell, line))} |" for line in lines]
-    return "\n".join([_INTRODUCTION, "", rows[0], f"|---|{'---:|' * len(columns)}", *rows[1:]])
+    return "\n".join([_BEGIN, _INTRODUCTION, "", rows[0], f"|---|{'---:|' * len(columns)}", *rows[1:], _END])
 
 
 def _cells(results: Sequence[EvalResult]) -> Iterator[_Cell]:

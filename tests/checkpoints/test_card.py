@@ -80,7 +80,7 @@ def test_published_accuracies_stand_beside_those_of_a_card(scorer: CocolaScorer,
         "| published: COCOLA, retrained, Slakh2100 | - | - | 79.3 | 71.6 | 55.8 | - |",
         "| published: COCOLA, retrained, CocoChorales | - | - | - | - | 89.3 | - |",
     ]
-    assert card.read_text().endswith("| - |\n\n## Thanks\n\nTo all.\n")
+    assert card.read_text().endswith("| - |\n<!-- end -->\n\n## Thanks\n\nTo all.\n")
     assert set(read_accuracies(tmp_path)) >= {both_ways, DESK}
 
 
