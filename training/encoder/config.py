@@ -104,8 +104,8 @@ class SamplingConfig:
 
     def untreated(self) -> "SamplingConfig":
         """Return the same settings without filter, room, overdrive, bleed, added noise or change of speed."""
-        clean = {"equaliser_db": 0.0, "low_pass": 0.0, "loudest_noise": 0.0, "room": 0.0, "overdrive": 0.0}
-        return dataclasses.replace(self, **clean, fastest=1.0, bleed=0.0, foreign_bleed=0.0)
+        dry = dataclasses.replace(self, room=0.0, overdrive=0.0, bleed=0.0, foreign_bleed=0.0, fastest=1.0)
+        return dataclasses.replace(dry, equaliser_db=0.0, low_pass=0.0, loudest_noise=0.0)
 
     def __post_init__(self) -> None:
         if self.fastest < 1:
