@@ -30,6 +30,8 @@ NEEDED = {
     "sources": [],
     "train": RUNS,
     "maps": RUNS,
+    "hear-noise": [*RUNS, "--encoder", "missing/"],
+    "bleed": ["missing/", "--test", "missing"],
     "train-head": [*RUNS, "--maps", "missing"],
     "join-head": ["missing", "missing", "--maps", "missing", "--out", "run"],
     "evaluate": ["--table2", "missing/", "--test", "missing"],
@@ -43,6 +45,7 @@ NEEDED = {
     "queries": ["missing"],
     "export": ["--queries", "missing.jsonl"],
     "generate": ["--queries", "missing.jsonl", "--generator", "noise"],
+    "table1": ["--queries", "missing.jsonl"],
     "table3": ["--queries", "missing.jsonl"],
     "fad-behaviour": ["missing"],
 }
