@@ -10,6 +10,7 @@ import torch
 from tiny_benchmark import Benchmark
 from tiny_gmsdi import TINY, tiny_gmsdi
 
+from cocola_metric.benchmarks import generators
 from cocola_metric.benchmarks.generators import Setting, open_generator
 from cocola_metric.benchmarks.generators.folder import fit_length
 from cocola_metric.benchmarks.generators.generate import generate_answers
@@ -18,11 +19,17 @@ from cocola_metric.benchmarks.generators.gmsdi_sampler import CoupledSampling, S
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query
+from cocola_metric.benchmarks.queries.stem_windows import resample_to
 from cocola_metric.errors import CheckpointError, UsageError
-from cocola_metric.training.gmsdi.checkpoint import gmsdi_sha256, save_gmsdi
+from cocola_metric.training.gmsdi import network
+from cocola_metric.training.gmsdi.checkpoint import gmsdi_sha256, load_gmsdi, save_gmsdi
+from cocola_metric.training.gmsdi.config import load_gmsdi_config
 from cocola_metric.training.gmsdi.network import GMSDI
 from cocola_metric.training.paper import Task
 
+ROOT = Path(__file__).parents[3]
+WEIGHTS = Path(generators.__file__).parents[1] / "weights" / "gmsdi"
+CONFIG = Path(network.__file__).parents[1] / "configs" / "gmsdi_small.toml"
 SECONDS, RATE, LENGTH, STEMS = 0.5, TINY.sample_rate, TINY.length, TINY.tags
 LOUD = replace(TINY, powers=(0.04, 0.03, 0.02, 0.01))
 QUICK = {Task.UG: CoupledSampling(steps=2), Task.AG: CoupledSampling(steps=2), Task.SS: SeparationSampling(steps=2)}
@@ -217,3 +224,19 @@ def test_weights_have_to_be_named(tmp_path: Path) -> None:
         make_gmsdi("")
     with pytest.raises(CheckpointError, match="no such folder"):
         make_gmsdi(str(tmp_path / "absent"))
+
+
+@pytest.mark.skipif(not WEIGHTS.is_dir(), reason="benchmarks/weights: in a checkout only")
+def test_the_small_weights_denoise_what_their_tags_name() -> None:
+    model = load_gmsdi(WEIGHTS)
+    assert replace(model.config, powers=()) == load_gmsdi_config(CONFIG).model
+    assert len(model.config.powers) == 4 and (WEIGHTS / "model.safetensors").stat().st_size < 5_000_000
+    drums, rate = soundfile.read(ROOT / "examples" / "harbour" / "drums.flac", dtype="float32", always_2d=True)
+    heard = resample_to(drums.mean(axis=1), rate, model.config.sample_rate)
+    music = torch.from_numpy(heard[: model.config.length])[None, None]
+    noisy = music + 0.1 * torch.randn(music.shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        right, wrong = (
+            (model(noisy, 0.1, model.words([tags])) - music).square().mean() for tags in (["drums"], ["bass"])
+        )
+    assert right < 0.0075 and right < wrong  # the noise has 0.01
