@@ -166,6 +166,30 @@ class CocolaMetric(Metric):
             warn_caller(message, AudioWarning)
         return self.score_sum / self.scored_pairs
 
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Draw the mean score, or those of several steps, between the means of known pairs if there is a reference.
+
+        Args:
+            val: value of `compute`, or a list of them; None stands for the value now.
+            ax: axes of matplotlib to draw on; None makes new ones.
+
+        Returns:
+            Figure and axes, as torchmetrics has it.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from .plot import draw_reference, new_figure
+
+        if ax is None:
+            _, (ax,) = new_figure(rows=1, height=3.5, heights=(1,))
+        values = [
+            float(value)
+            for value in (val if isinstance(val, (list, tuple)) else [self.compute() if val is None else val])
+        ]
+        draw_reference(ax, values, self.reference, self.signature)
+        return ax.figure, ax
+
     def _waveforms(self, batch: Tensor) -> Tensor:
         """Check a batch, and return it mono at 16 kHz, (B, L), on the device of this metric."""
         if batch.ndim not in (2, 3) or len(batch) == 0:

@@ -1,12 +1,14 @@
 """The scorer of audio (section 3.2): its parts, its loading, and the signature of its scores."""
 
+import copy
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import checkpoints
-from .audio import HOP, SAMPLE_RATE, WINDOW, WindowPlan
+from .audio import HOP, SAMPLE_RATE, WINDOW, AudioInput, WindowPlan, read_audio
 from .embedding_store import open_store
 from .encoder import MODES, ArrayEncoder, Mode, real_width
 from .errors import UsageError
@@ -71,23 +73,18 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         reference: ScoreReference | None = None,
     ) -> None:
         """Wrap a model, which the scorer then owns. `from_pretrained` is the usual way to make a scorer."""
-        if mode not in MODES:
-            raise UsageError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
         kind = model.kind if isinstance(model, ArrayEncoder) else model.encoder.front_end.kind
-        if mode != "both" and kind.channels == 1:
-            raise UsageError(
-                f"mode {mode!r} needs a two-channel model (front end 'hps'); pass mode='both' for this one"
-            )
-        self.name, self.weights_sha256, self.mode = name, weights_sha256, mode
+        self._channels = kind.channels
+        self.name, self.weights_sha256, self.mode = name, weights_sha256, self._known(mode)
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size must be 1 or more; got {batch_size}")
         self.plan, self.symmetric = WindowPlan(window, hop), symmetric
         least = kind.least_samples
         if self.plan.size < least:
             raise UsageError(f"window must be {least / SAMPLE_RATE:.3g} s or more for this encoder; got {window}")
-        encoder: WindowEncoder
         if isinstance(model, ArrayEncoder):
-            self.device, encoder = "cpu", model
+            self.device = "cpu"
+            self._encoder: WindowEncoder = model
             self._front_end, self._backbone, self._kind = model.name, model.backbone, model.similarity
             self.real_width = model.real_width
         else:
@@ -98,11 +95,9 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             self._stored = functools.partial(_pair, config, state)
             self._front_end, self._backbone, self._kind = config.front_end, config.backbone, config.similarity
             self.real_width = real_width(config.similarity, config.embedding_dim)
-            encoder = TensorEncoder(model, self.device)
-        self._embedder = WindowEmbedder(encoder, mode=mode, plan=self.plan, batch_size=batch_size, symmetric=symmetric)
-        self._reference = reference
-        store = open_store(cache)
-        self._stored_embedder = None if store is None else StoredEmbedder(self._embedder, store)
+            self._encoder = TensorEncoder(model, self.device)
+        self._reference, self._batch_size, self._store = reference, batch_size, open_store(cache)
+        self._open_embedder()
 
     @classmethod
     @with_own_torch_state
@@ -170,6 +165,71 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         scorer = cls(model, name=checkpoint.name, weights_sha256=sha256, device=on, reference=read(sha256), **options)
         scorer._stored = functools.partial(_pair, model.config, checkpoint.state)
         return scorer
+
+    def in_mode(self, mode: Mode) -> "CocolaScorer":
+        """Return a scorer of the same encoder, with the same settings, in another mode.
+
+        Raises:
+            UsageError: the encoder does not have the mode.
+        """
+        other = copy.copy(self)
+        other.mode = self._known(mode)
+        other._open_embedder()
+        return other
+
+    def plot(
+        self,
+        file: str | os.PathLike[str],
+        conditioning: AudioInput,
+        accompaniment: AudioInput,
+        *,
+        sample_rate: float | None = None,
+        modes: Sequence[Mode] = (),
+    ) -> None:
+        """Draw the score of every window, with the bands of known pairs behind it, above both waveforms.
+
+        Args:
+            file: PNG, PDF or SVG file to write.
+            conditioning: path, list of stem paths, or array (channels, time).
+            accompaniment: the same for the accompaniment.
+            sample_rate: sample rate of arrays, in Hz.
+            modes: modes that are drawn as lines, on the scale of the reference; none stands for the scorer's own.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            UsageError: the format is unknown, the encoder lacks a mode, or several modes have no reference.
+            AudioError: an audio cannot be scored.
+            OutputError: the file cannot be written.
+        """
+        from .plot import Curve, check_picture, plot_scores
+
+        check_picture(Path(file))
+        curves = [
+            Curve(
+                scorer.score_windows(conditioning, accompaniment, sample_rate=sample_rate),
+                scorer.reference,
+                scorer.signature,
+                scorer.mode,
+            )
+            for scorer in ([self.in_mode(mode) for mode in modes] or [self])
+        ]
+        sides = (read_audio(side, sample_rate=sample_rate) for side in (conditioning, accompaniment))
+        plot_scores(Path(file), *sides, curves, window=self.plan.window)
+
+    def _known(self, mode: Mode) -> Mode:
+        if mode not in MODES:
+            raise UsageError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
+        if mode != "both" and self._channels == 1:
+            raise UsageError(
+                f"mode {mode!r} needs a two-channel model (front end 'hps'); pass mode='both' for this one"
+            )
+        return mode
+
+    def _open_embedder(self) -> None:
+        self._embedder = WindowEmbedder(
+            self._encoder, mode=self.mode, plan=self.plan, batch_size=self._batch_size, symmetric=self.symmetric
+        )
+        self._stored_embedder = None if self._store is None else StoredEmbedder(self._embedder, self._store)
 
     def __repr__(self) -> str:
         """Return the signature, which names everything that changes a score."""

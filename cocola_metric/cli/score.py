@@ -91,6 +91,7 @@ def _score_parser() -> argparse.ArgumentParser:
     anchor.add_argument("--anchor-pairs", type=Path, metavar="FILE", help="the same, of a list of pairs that fit")
     parser.add_argument("--citation", action="store_true", help="print BibTeX of paper, package and encoder")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    parser.add_argument("--plot-modes", action="store_true", help="draw all three modes, on the scale of the reference")
     add_output_options(parser)
     _add_encoder_options(parser)
     return parser

@@ -8,8 +8,10 @@ from typing import Any
 
 from .. import checkpoints
 from ..audio import AudioInput
+from ..encoder import MODES
 from ..errors import CheckpointError, CocolaError, UsageError
 from ..reading import READINGS, Anchors, Reading, sentence
+from ..scorer import CocolaScorer
 from ..scoring import WindowScores
 from ..signature import anchored_signature
 from .answers import WARNING, Answer, prints_text, rounded, shown
@@ -85,6 +87,8 @@ def _score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
 
 
 def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompaniment: AudioInput) -> Answer:
+    if options.plot_modes and options.plot is None:
+        raise UsageError("--plot-modes says what to draw; name the picture with --plot")
     if options.plot is not None:
         from ..plot import check_picture
 
@@ -101,7 +105,7 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
     if not prints_text(options):
         for suspicion in scores.suspicions:
             say("cocola-score", suspicion)
-    drawn = options.plot is None or _draw(options.plot, conditioning, accompaniment, scores, scorer.plan.window)
+    drawn = options.plot is None or _draw(options, scorer, scores, conditioning, accompaniment)
     readings: dict[str, float | None] = {name: rounded(getattr(scores, name)) for name in READINGS}
     if anchors is not None:
         readings["anchored"] = rounded(anchors.anchored(scores.mean))
@@ -157,12 +161,24 @@ def _windows_line(scores: WindowScores) -> str:
     return f"{len(scores.scores)}{silent}; lowest {shown(least)} at {early:g} s, highest {shown(most)} at {late:g} s"
 
 
-def _draw(file: Path, conditioning: AudioInput, accompaniment: AudioInput, scores: WindowScores, window: float) -> bool:
+def _draw(
+    options: argparse.Namespace,
+    scorer: CocolaScorer,
+    scores: WindowScores,
+    conditioning: AudioInput,
+    accompaniment: AudioInput,
+) -> bool:
     """Draw the scores, and tell whether it worked; a failed picture does not affect the score."""
-    from ..plot import plot_scores
+    from ..audio import read_audio
+    from ..plot import Curve, plot_scores
 
     try:
-        plot_scores(file, conditioning, accompaniment, scores, window=window)
+        curves = []
+        for other in [scorer.in_mode(mode) for mode in MODES] if options.plot_modes else [scorer]:
+            found = scores if other.mode == scorer.mode else other.score_windows(conditioning, accompaniment)
+            curves.append(Curve(found, other.reference, other.signature, other.mode))
+        sides = (read_audio(side) for side in (conditioning, accompaniment))
+        plot_scores(options.plot, *sides, curves, window=scorer.plan.window)
     except CocolaError as error:
         say("cocola-score", error)
         return False

@@ -203,6 +203,12 @@ def test_plot(data: Path, tmp_path: Path, capsys) -> None:
     picture = tmp_path / "scores.png"
     code, _, _ = run(data / "conditioning.flac", data / "accompaniment.flac", "--plot", picture, capsys=capsys)
     assert code == 0 and picture.read_bytes().startswith(b"\x89PNG")
+    single = picture.read_bytes()
+    pair = data / "conditioning.flac", data / "accompaniment.flac"
+    code, _, _ = run(*pair, "--plot", picture, "--plot-modes", capsys=capsys)
+    assert code == 0 and picture.read_bytes() != single
+    code, _, messages = run(*pair, "--plot-modes", capsys=capsys)
+    assert code == 2 and "name the picture with --plot" in messages
 
 
 def test_warnings_are_messages(data: Path, tmp_path: Path, capsys) -> None:
