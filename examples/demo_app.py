@@ -18,7 +18,7 @@ from cocola_metric.reading import sentence
 
 HERE = Path(__file__).parent
 SYSTEM_FONTS = ("system-ui", "sans-serif")
-USUAL_SCORES = (0.0, 15.0)
+USUAL_SCORES = (0.0, 25.0)
 """Range of the picture, where the scores do not leave it."""
 HOW_HIGH = "https://github.com/cocola-metric/cocola-metric/blob/main/docs/metric.md#how-high-is-high"
 ABOUT = f"""# Does this accompaniment fit this music?

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import soundfile
 
-from cocola_metric import examples
+from cocola_metric import CocolaScorer, examples
 
 gradio = pytest.importorskip("gradio", reason="gradio is not installed; run pip install 'cocola-metric[demo]'")
 gradio_client = pytest.importorskip("gradio_client", reason="comes with gradio")
@@ -41,7 +41,8 @@ def test_the_page_scores_two_files(client: "gradio_client.Client") -> None:
     songs = examples()
     files = [gradio_client.handle_file(str(file)) for file in (songs.conditioning[1], songs.accompaniment)]
     words, picture, together = client.predict(*files, api_name="/score")
-    assert words.startswith("# score 10.0") and "likely to belong together" in words
+    expected = CocolaScorer.from_pretrained(device="cpu").score(songs.conditioning[1], songs.accompaniment)
+    assert words.startswith(f"# score {expected:.2f}") and "likely to belong together" in words
     assert "`COCOLA|model:embedded|" in words
     assert len(picture.get("value", picture)["data"]) == 7
     assert soundfile.info(together).duration == 20.0
