@@ -17,10 +17,8 @@ from cocola_metric.scorer import CocolaScorer
 
 from ..queries import Query
 from .answers import Accompaniments
-from .scoring import score_in_process
+from .scoring import AT_ONCE, score_in_process
 
-AT_ONCE = 4
-"""Queries sent to a worker together; they are scored again if it dies."""
 STORE_BYTES = 200_000_000
 """Bytes of memory that the processes of one machine share, for the encoder and scores."""
 
@@ -129,8 +127,8 @@ class RayEngine:
     def _spread(self, task: Any, count: int) -> Any:
         data = self._ray.data
         data.DataContext.get_current().enable_progress_bars = False
-        numbers = [{"number": number} for number in range(count)]
-        return data.from_items(numbers, override_num_blocks=-(-count // AT_ONCE)).map_batches(
+        batches = [{"first": first} for first in range(0, count, AT_ONCE)]  # the same as in one process
+        return data.from_items(batches, override_num_blocks=len(batches)).map_batches(
             ScoringWorker,
             fn_constructor_args=([task],),
             batch_size=None,
@@ -153,8 +151,11 @@ class ScoringWorker:
         self.process = f"{socket.gethostname()}:{os.getpid()}"
 
     def __call__(self, batch: Mapping[str, NDArray[np.int64]]) -> dict[str, list[str]]:
-        """Return a row of JSON for each query, up to the first that cannot be scored: its row holds the error."""
-        wanted = [self.queries[number] for number in batch["number"]]
+        """Return a row of JSON for each query, up to the first that cannot be scored: its row holds the error.
+
+        Queries that were sent together are scored again together if the worker dies.
+        """
+        wanted = [query for first in batch["first"] for query in self.queries[first : first + AT_ONCE]]
         rows = []
         try:
             for row in score_in_process(self.scorer, wanted, self.answers, self.keys):

@@ -24,8 +24,8 @@ from cocola_metric.whole_files import make_folder, write_text_whole, written_alo
 from ..queries import Query
 from .answers import Accompaniments, hash_of
 
-AT_ONCE = 16
-"""Number of queries whose audio is in memory together."""
+AT_ONCE = 4
+"""Number of queries that are scored together, here and by a worker of Ray: with it the last bits of a score change."""
 Engine = Callable[[CocolaScorer, Sequence[Query], Accompaniments, Mapping[str, str]], Iterator[dict[str, Any]]]
 """Function that computes rows of scores, in any order: in this process (`score_in_process`), or on other machines."""
 

@@ -18,8 +18,8 @@ from cocola_metric.benchmarks.queries.audio import note_corpus, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import write_queries
 from cocola_metric.benchmarks.table3.answers import Answers, RememberingAudio
-from cocola_metric.benchmarks.table3.ray_engine import AT_ONCE, RayEngine
-from cocola_metric.benchmarks.table3.scoring import score_answers
+from cocola_metric.benchmarks.table3.ray_engine import RayEngine
+from cocola_metric.benchmarks.table3.scoring import AT_ONCE, score_answers
 from cocola_metric.errors import AudioError, MissingExtraError, UsageError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'cocola-metric[scale]'")
