@@ -33,7 +33,8 @@ def table1(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     options = parser.parse_args(arguments)
     if options.queries is None:
-        print(table_1_markdown())
+        with reporting(parser):
+            print(table_1_markdown())
         return
     if options.out is None:
         parser.error("--queries needs --out, a folder for answers, scores and table")
