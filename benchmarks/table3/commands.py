@@ -59,6 +59,7 @@ def table3(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--workers", type=int, default=2, help="processes of --engine ray, one for each machine")
     parser.add_argument("--audio-megabytes", type=float, default=3.0, help="most audio in the page (default: 3)")
+    parser.add_argument("--title", default="Table 3", help="title of the page (default: Table 3)")
     options = parser.parse_args(arguments)
     with reporting(parser, folders=[options.out], interrupted="the same command goes on from here"):
         from .table3 import run

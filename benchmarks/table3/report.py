@@ -3,6 +3,7 @@
 The templates in `page/` lay it out. They treat every name and message as text, never as markup.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -13,25 +14,37 @@ from markupsafe import Markup
 
 from .data import Cell, Column, Row, Section, Table, suspicions
 from .markdown import digits
+from .report_comparisons import Comparison
 from .report_examples import Example, Scores, data_uri
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src data:; img-src data:"
 """Content security policy: the browser loads nothing from anywhere."""
+TITLE = "Table 3"
 BINS = 40
+FEWEST_TICKS = 3
 WIDTH, STRIP, LABELS = 760, 54, 180
 """Sizes of a picture of distributions, in pixels: its width, a generator's height, the width of the names."""
 
 
-def html_page(table: Table, scores: Scores, examples: Sequence[Example]) -> str:
+def html_page(
+    table: Table,
+    scores: Scores,
+    examples: Sequence[Example],
+    comparisons: Sequence[Comparison] = (),
+    *,
+    title: str = TITLE,
+) -> str:
     """Return the page.
 
     Args:
         table: table to be shown.
         scores: scores of its queries, for the distributions.
         examples: examples with their audio.
+        comparisons: queries across systems, with their audio.
+        title: title of the page.
     """
-    sections = [_section(table, number, scores, examples) for number in range(len(table.sections))]
-    return _templates().get_template("report.html").render(policy=POLICY, table=table, sections=sections)
+    sections = [_section(table, number, scores, examples, comparisons) for number in range(len(table.sections))]
+    return _templates().get_template("report.html").render(policy=POLICY, table=table, sections=sections, title=title)
 
 
 @cache
@@ -47,7 +60,9 @@ def _templates() -> Environment:
     )
 
 
-def _section(table: Table, number: int, scores: Scores, examples: Sequence[Example]) -> dict[str, Any]:
+def _section(
+    table: Table, number: int, scores: Scores, examples: Sequence[Example], comparisons: Sequence[Comparison]
+) -> dict[str, Any]:
     section = table.sections[number]
     pictures = []
     for column in table.columns:
@@ -66,6 +81,7 @@ def _section(table: Table, number: int, scores: Scores, examples: Sequence[Examp
         "rows": [_row(table, section, row) for row in section.rows],
         "pictures": pictures,
         "examples": [_example(example) for example in examples if example.section == number],
+        "comparisons": [_comparison(one) for one in comparisons if one.section == number],
     }
 
 
@@ -143,10 +159,35 @@ def draw_distributions(label: str, rows: Sequence[tuple[str, Sequence[float]]]) 
     words = "; ".join(
         f"{name}: mean {np.mean(values):.2f}, from {min(values):.2f} to {max(values):.2f}" for name, values in rows
     )
-    axis = [(across(value), f"{value:.1f}") for value in np.linspace(edges[0], edges[-1], 5)]
+    axis = [(across(value), f"{value:g}") for value in round_ticks(float(edges[0]), float(edges[-1]))]
     shape = {"width": WIDTH, "height": height, "left": LABELS, "right": WIDTH - 20, "strip_height": STRIP}
     template = _templates().get_template("distributions.svg")
     return Markup(template.render(label=label, words=words, strips=strips, axis=axis, **shape))
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Return three to eight round values from low to high: multiples of 1, 2 or 5 times a power of ten.
+
+    >>> round_ticks(-3.2, 28.4)
+    [0.0, 5.0, 10.0, 15.0, 20.0, 25.0]
+    """
+    rough = (high - low) / FEWEST_TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = max(factor * power for factor in (1, 2, 5) if factor * power <= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [round(place * step, 10) for place in range(first, last + 1)]
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    query = comparison.query
+    players = [("conditioning", None, data_uri(comparison.conditioning)), ("real", None, data_uri(comparison.real))]
+    players += [(answer.name, digits(answer.score), data_uri(answer.together)) for answer in comparison.answers]
+    return {
+        "title": f"{query.conditioning.track}, {query.prompt}",
+        "column": comparison.column,
+        "id": query.id,
+        "players": players,
+    }
 
 
 def _example(example: Example) -> dict[str, Any]:

@@ -143,8 +143,8 @@ class _Source:
             self.column,
             self.score,
             self.query,
-            _encode(together * np.float32(gain)),
-            _encode(answer * np.float32(gain)),
+            encode(together * np.float32(gain)),
+            encode(answer * np.float32(gain)),
         )
 
 
@@ -158,7 +158,8 @@ def _ranked(scores: Mapping[str, float], section: int, one: Answered, manifest: 
     return [_Source(section, one, manifest, queries[name], verdict, column, scores[name]) for name, verdict in found]
 
 
-def _encode(samples: Samples) -> bytes:
+def encode(samples: Samples) -> bytes:
+    """Return samples at ``RATE`` as an OGG file."""
     file = io.BytesIO()
     soundfile.write(file, samples, RATE, format="OGG", subtype="VORBIS", compression_level=0.9)
     return without_serial_number(file.getvalue())

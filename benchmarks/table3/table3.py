@@ -1,7 +1,7 @@
 """Regenerate Table 3: generators x metrics per data set, the published value beside ours.
 
 Stages: generate, score, table. Each is kept under --out, goes on where it stopped, and does nothing twice. Written are
-table3.md, table3.json, and table3.html with score distributions and the best and worst examples to listen to.
+table3.md, table3.json, and table3.html with score distributions, queries across systems, and the best and worst examples to listen to.
 """
 
 import argparse
@@ -19,10 +19,11 @@ from cocola_metric.whole_files import write_text_whole
 from ..generators import GENERATORS
 from ..queries import task_of_manifest
 from .data import Table, system_without_weights
-from .manifests import Entry, open_manifests
+from .manifests import Answered, Entry, open_manifests
 from .markdown import table_3_markdown
 from .metrics import open_metrics
 from .ray_engine import RayEngine
+from .report_comparisons import choose_comparisons
 from .report_examples import choose_examples, read_scores
 from .scoring import score_in_process
 from .stages import generate_stage, score_stage, table_stage
@@ -52,6 +53,8 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
         generate_stage(manifest, entries, seed=options.seed, device=options.device, batch_size=options.batch_size)
         for manifest in manifests
     ]
+    for group in answered:
+        _refuse_namesakes(group)
     if not scoring:
         return {"answers": [str(one.folder.root) for group in answered for one in group]}
     with opened as engine:
@@ -70,11 +73,14 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
     from .report import html_page
 
     scores = read_scores(table, options.out)
-    examples = choose_examples(table, scores, manifests, answered, limit=round(options.audio_megabytes * MEGABYTE))
+    limit = round(options.audio_megabytes * MEGABYTE)
+    comparisons = choose_comparisons(table, scores, manifests, answered, limit=limit // 2)
+    left = limit - sum(comparison.size for comparison in comparisons)
+    examples = choose_examples(table, scores, manifests, answered, limit=left)
     written = {
         "table3.md": table_3_markdown(table),
         "table3.json": json.dumps(table.as_json(), indent=1) + "\n",
-        "table3.html": html_page(table, scores, examples),
+        "table3.html": html_page(table, scores, examples, comparisons, title=options.title),
     }
     for name, text in written.items():
         write_text_whole(options.out / name, text)
@@ -95,6 +101,22 @@ def _entries(specs: Sequence[str], candidates: Sequence[str]) -> list[Entry]:
             raise UsageError(f"--candidates must be NAME=N with the name of a generator of this table; got {text}")
         counts[name] = int(number)
     return [replace(Entry(spec), candidates=counts.get(spec.partition(":")[0], 1)) for spec in specs]
+
+
+def _refuse_namesakes(group: Sequence[Answered]) -> None:
+    """Refuse two rows that a reader could not tell apart.
+
+    Raises:
+        UsageError: two generators have one name.
+    """
+    known: dict[str, str] = {}
+    for one in group:
+        other = known.setdefault(one.name, one.entry.spec)
+        if other != one.entry.spec:
+            raise UsageError(
+                f'{other} and {one.entry.spec} are both named {one.name!r}; give one of them another name ("name" in '
+                "the generated.json of a folder)"
+            )
 
 
 def run(options: argparse.Namespace) -> None:

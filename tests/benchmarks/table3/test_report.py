@@ -14,8 +14,9 @@ import soundfile
 
 from cocola_metric.benchmarks.queries.manifest import Part, Query, Submix, make_query
 from cocola_metric.benchmarks.table3.data import Cell, Column, Row, Section, Table
-from cocola_metric.benchmarks.table3.report import draw_distributions, html_page
-from cocola_metric.benchmarks.table3.report_examples import RATE, Example, _encode
+from cocola_metric.benchmarks.table3.report import draw_distributions, html_page, round_ticks
+from cocola_metric.benchmarks.table3.report_comparisons import Answer, Comparison
+from cocola_metric.benchmarks.table3.report_examples import RATE, Example, encode
 
 COCOLA, FAD = Column("COCOLA", "all", "COCOLA|…"), Column("sub-FAD", "clap", missing="weights not on this machine")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -61,9 +62,11 @@ def page() -> str:
         row.cells[FAD.label] = Cell(missing=row.cells[COCOLA.label].missing or FAD.missing)
     table = Table([COCOLA, FAD], [Section("musdb18hq", "test", 1.0, 9, 3, "0" * 64, rows)])
     scores = {(0, "random", COCOLA.label): {"a": 1.0, "b": 6.0}, (0, "folder:x", COCOLA.label): {"a": 9.25}}
-    audio = _encode(np.sin(np.arange(RATE) / 20).astype(np.float32) / 2)
+    audio = encode(np.sin(np.arange(RATE) / 20).astype(np.float32) / 2)
     example = Example(0, "folder:x", "<Mine> & yours", "best", COCOLA.label, 9.25, new_query(), audio, audio)
-    return html_page(table, scores, [example])
+    answers = [Answer("Ground Truth", 12.0, audio), Answer("<Mine> & yours", 9.25, audio)]
+    comparison = Comparison(0, COCOLA.label, new_query(), audio, audio, answers)
+    return html_page(table, scores, [example], [comparison], title="Ours & <theirs>")
 
 
 class Tags(HTMLParser):
@@ -98,7 +101,7 @@ def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 def test_the_page_loads_nothing(page: str, tags: list[tuple[str, dict[str, str | None]]]) -> None:
     sources = [value for _, attributes in tags for name, value in attributes.items() if name in ("src", "href")]
-    assert len(sources) == 2 and all(source.startswith("data:audio/ogg;base64,") for source in sources)
+    assert len(sources) == 6 and all(source.startswith("data:audio/ogg;base64,") for source in sources)
     assert not re.search(r"https?://|url\(|@import", page)
     policy = next(given["content"] for tag, given in tags if tag == "meta" and "http-equiv" in given)
     assert policy.startswith("default-src 'none'")
@@ -139,13 +142,36 @@ def test_both_lights_are_thought_of(page: str) -> None:
     assert "color-scheme: light dark" in page and "prefers-color-scheme: dark" in page
 
 
+def test_the_title_is_the_users_own(page: str) -> None:
+    assert "<title>Ours &amp; &lt;theirs&gt;</title>" in page and "<h1>Ours &amp; &lt;theirs&gt;</h1>" in page
+
+
+def test_a_query_is_heard_across_systems(page: str) -> None:
+    part = page[page.index("One query across systems") : page.index("Best and worst answers")]
+    named = re.findall(r"<li><strong>(.*?)</strong>( [0-9.]+)?<audio", part)
+    assert named == [
+        ("conditioning", ""),
+        ("real", ""),
+        ("Ground Truth", " 12.00"),
+        ("&lt;Mine&gt; &amp; yours", " 9.25"),
+    ]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3.2, 28.4), (0.0, 1.0), (2.0, 3.0), (-0.004, 0.009), (11.3, 1234.5)])
+def test_ticks_are_round_and_few(low: float, high: float) -> None:
+    ticks = round_ticks(low, high)
+    assert 3 <= len(ticks) <= 8 and low <= ticks[0] and ticks[-1] <= high
+    assert {f"{tick:e}".lstrip("-")[1:] for tick in ticks} and all(len(f"{abs(tick):g}") <= 6 for tick in ticks)
+    assert np.allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
 def test_distributions_of_one_value_can_be_drawn() -> None:
     assert draw_distributions("COCOLA", [("a", [2.0, 2.0]), ("b", [2.0])]).count('class="mean"') == 2
 
 
 def test_audio_in_the_page_is_the_audio(tmp_path: Path) -> None:
     tone = np.sin(np.arange(RATE) * 2 * np.pi * 440 / RATE).astype(np.float32) / 2
-    (tmp_path / "tone.ogg").write_bytes(_encode(tone))
+    (tmp_path / "tone.ogg").write_bytes(encode(tone))
     heard, rate = soundfile.read(tmp_path / "tone.ogg")
     assert (rate, len(heard)) == (RATE, RATE)
     assert np.std(heard) == pytest.approx(np.std(tone), rel=0.05)
