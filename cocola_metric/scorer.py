@@ -213,8 +213,8 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             )
             for scorer in ([self.in_mode(mode) for mode in modes] or [self])
         ]
-        sides = (read_audio(side, sample_rate=sample_rate) for side in (conditioning, accompaniment))
-        plot_scores(Path(file), *sides, curves, window=self.plan.window)
+        given, answer = (read_audio(side, sample_rate=sample_rate) for side in (conditioning, accompaniment))
+        plot_scores(Path(file), given, answer, curves, window=self.plan.window)
 
     def _known(self, mode: Mode) -> Mode:
         if mode not in MODES:

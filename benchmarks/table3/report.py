@@ -180,7 +180,10 @@ def round_ticks(low: float, high: float) -> list[float]:
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     query = comparison.query
-    players = [("conditioning", None, data_uri(comparison.conditioning)), ("real", None, data_uri(comparison.real))]
+    players: list[tuple[str, str | None, str]] = [
+        ("conditioning", None, data_uri(comparison.conditioning)),
+        ("real", None, data_uri(comparison.real)),
+    ]
     players += [(answer.name, digits(answer.score), data_uri(answer.together)) for answer in comparison.answers]
     return {
         "title": f"{query.conditioning.track}, {query.prompt}",

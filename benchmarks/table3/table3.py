@@ -1,7 +1,8 @@
 """Regenerate Table 3: generators x metrics per data set, the published value beside ours.
 
 Stages: generate, score, table. Each is kept under --out, goes on where it stopped, and does nothing twice. Written are
-table3.md, table3.json, and table3.html with score distributions, queries across systems, and the best and worst examples to listen to.
+table3.md, table3.json, and table3.html with score distributions, and with queries across systems and the best and worst
+examples to listen to.
 """
 
 import argparse

@@ -177,8 +177,8 @@ def _draw(
         for other in [scorer.in_mode(mode) for mode in MODES] if options.plot_modes else [scorer]:
             found = scores if other.mode == scorer.mode else other.score_windows(conditioning, accompaniment)
             curves.append(Curve(found, other.reference, other.signature, other.mode))
-        sides = (read_audio(side) for side in (conditioning, accompaniment))
-        plot_scores(options.plot, *sides, curves, window=scorer.plan.window)
+        given, answer = (read_audio(side) for side in (conditioning, accompaniment))
+        plot_scores(options.plot, given, answer, curves, window=scorer.plan.window)
     except CocolaError as error:
         say("cocola-score", error)
         return False

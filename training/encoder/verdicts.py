@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
     if options.corpus:
         config = dataclasses.replace(config, corpora=tuple(options.corpus))
     encoder = checkpoints.load(options.encoder).model
-    readings = {}
+    readings: dict[str, tuple[Tensor, Tensor]] = {}
     cache = options.cache or options.out / "bank"
     for split, batches in (("train", options.batches), ("validation", max(1, options.batches // 4))):
         generator = torch.Generator().manual_seed(config.seed + len(readings))

@@ -128,7 +128,7 @@ def test_headings_are_buttons_and_pictures_have_words(tags: list[tuple[str, dict
     assert len(headings) == 5  # generator, n, COCOLA and published, sub-FAD
     assert sum(tag == "button" for tag, _ in tags) == len(headings)
     words = [given["aria-label"] for tag, given in tags if tag in ("svg", "audio")]
-    assert len(words) == 3 and all(words)
+    assert len(words) == 7 and all(words)
     assert next(given for tag, given in tags if tag == "html")["lang"] == "en"
 
 
