@@ -340,12 +340,21 @@ def test_the_loudest_of_several_answers_is_taken_and_said(bench: Bench, fakes: t
     assert len(notes) == COUNT and all(len(note["norms"]) == 3 for note in notes)
 
 
+def test_two_generators_of_one_name_are_refused(
+    bench: Bench, tmp_path: Path, fakes: tuple[FakeScorer, FakeEmbedder], capsys
+) -> None:
+    folders = [bench.folder(tmp_path / name) for name in ("one", "other")]
+    with pytest.raises(SystemExit) as ended:
+        bench.run(*(f"folder:{folder}" for folder in folders))
+    assert ended.value.code and "are both named" in capsys.readouterr().err
+
+
 def test_the_page_has_examples_of_every_generator_within_its_limit(
     bench: Bench, fakes: tuple[FakeScorer, FakeEmbedder]
 ) -> None:
     bench.run("ground_truth", "random")
     page = (bench.out / "table3.html").read_text()
-    assert page.count("<audio") == 2 * 2 * 4  # generators, players, examples
+    assert page.count("<audio") == 2 * 2 * 4 + 3 * (2 + 2)  # generators, players, examples; queries, real and answers
     bench.run("ground_truth", "random", options=["--audio-megabytes", "0.1"])
     smaller = (bench.out / "table3.html").read_text()
     assert 0 < smaller.count("<audio") < page.count("<audio")
