@@ -156,7 +156,7 @@ def test_a_symmetric_score_is_the_mean_of_both_directions(scorer, clips) -> None
 
 def test_embeddings(scorer, clips) -> None:
     embeddings = scorer.embed(clips[3], sample_rate=RATE)
-    assert embeddings.shape == (4, 512)  # 0, 2.5, 5 and, with 3.5 s of audio, 7.5 s
+    assert embeddings.shape == (4, 3490)  # 0, 2.5, 5 and, with 3.5 s of audio, 7.5 s
     assert np.abs(embeddings).max() <= 1
 
 
