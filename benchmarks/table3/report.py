@@ -22,8 +22,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 TITLE = "Table 3"
 BINS = 40
 FEWEST_TICKS = 3
-WIDTH, STRIP, LABELS = 760, 54, 180
-"""Sizes of a picture of distributions, in pixels: its width, a generator's height, the width of the names."""
+WIDTH, STRIP, LABELS, LETTER = 820, 54, 180, 7
+"""Sizes of a picture of distributions, in pixels: its width, a generator's height, least width of names, a letter's."""
 
 
 def html_page(
@@ -138,11 +138,12 @@ def draw_distributions(label: str, rows: Sequence[tuple[str, Sequence[float]]]) 
     everything = np.concatenate([np.asarray(values) for _, values in rows])
     low, high = float(everything.min()), float(everything.max())
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
-    scale = (WIDTH - LABELS - 20) / float(edges[-1] - edges[0])
+    labels = max(LABELS, LETTER * max(len(name) for name, _ in rows) + 20)
+    scale = (WIDTH - labels - 20) / float(edges[-1] - edges[0])
     height = STRIP * len(rows) + 30
 
     def across(value: float) -> str:
-        return f"{LABELS + (value - float(edges[0])) * scale:.1f}"
+        return f"{labels + (value - float(edges[0])) * scale:.1f}"
 
     strips = []
     for place, (name, values) in enumerate(rows):
@@ -160,7 +161,7 @@ def draw_distributions(label: str, rows: Sequence[tuple[str, Sequence[float]]]) 
         f"{name}: mean {np.mean(values):.2f}, from {min(values):.2f} to {max(values):.2f}" for name, values in rows
     )
     axis = [(across(value), f"{value:g}") for value in round_ticks(float(edges[0]), float(edges[-1]))]
-    shape = {"width": WIDTH, "height": height, "left": LABELS, "right": WIDTH - 20, "strip_height": STRIP}
+    shape = {"width": WIDTH, "height": height, "left": labels, "right": WIDTH - 20, "strip_height": STRIP}
     template = _templates().get_template("distributions.svg")
     return Markup(template.render(label=label, words=words, strips=strips, axis=axis, **shape))
 
