@@ -35,7 +35,9 @@ class ProductSiLU(nn.SiLU):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return x sigmoid(x)."""
-        return super().forward(input) if input.requires_grad else input.sigmoid().mul_(input)
+        if self.training:
+            return super().forward(input)
+        return input.sigmoid() * input if input.requires_grad else input.sigmoid().mul_(input)
 
 
 class TrunkMaps(NamedTuple):

@@ -8,6 +8,7 @@ from cocola_metric.errors import CocolaError, UsageError
 from cocola_metric.training.componet.learning.config import load_config as load_componet
 from cocola_metric.training.componet.learning.small import load_config as load_small
 from cocola_metric.training.encoder.config import load_config
+from cocola_metric.training.gmsdi.config import load_gmsdi_config
 from cocola_metric.training.msdm.config import load_msdm_config
 
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
@@ -57,7 +58,12 @@ def test_in_every_training(tmp_path: Path, load, text: str):
 
 
 def test_the_configurations_that_come_along_are_right():
-    loaders = {"componet_small": load_small, "componet": load_componet, "msdm": load_msdm_config}
+    loaders = {
+        "componet_small": load_small,
+        "componet": load_componet,
+        "gmsdi": load_gmsdi_config,
+        "msdm": load_msdm_config,
+    }
     files = sorted(CONFIGS.rglob("*.toml"))
     assert len(files) > 10
     for file in files:
