@@ -35,9 +35,9 @@ class ProductSiLU(nn.SiLU):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return x sigmoid(x)."""
-        if self.training:
+        if self.training or torch.compiler.is_compiling():  # graphs keep torch's own
             return super().forward(input)
-        return input.sigmoid() * input if input.requires_grad else input.sigmoid().mul_(input)
+        return input * input.sigmoid() if input.requires_grad else input.sigmoid().mul_(input)
 
 
 class TrunkMaps(NamedTuple):
