@@ -185,6 +185,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         *,
         sample_rate: float | None = None,
         modes: Sequence[Mode] = (),
+        scores: WindowScores | None = None,
     ) -> None:
         """Draw the score of every window, with the bands of known pairs behind it, above both waveforms.
 
@@ -194,6 +195,7 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
             accompaniment: the same for the accompaniment.
             sample_rate: sample rate of arrays, in Hz.
             modes: modes that are drawn as lines, on the scale of the reference; none stands for the scorer's own.
+            scores: scores of the pair in the scorer's own mode, if they are known already.
 
         Raises:
             MissingExtraError: matplotlib is not installed.
@@ -204,15 +206,11 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         from .plot import Curve, check_picture, plot_scores
 
         check_picture(Path(file))
-        curves = [
-            Curve(
-                scorer.score_windows(conditioning, accompaniment, sample_rate=sample_rate),
-                scorer.reference,
-                scorer.signature,
-                scorer.mode,
-            )
-            for scorer in ([self.in_mode(mode) for mode in modes] or [self])
-        ]
+        curves = []
+        for scorer in [self.in_mode(mode) for mode in modes] or [self]:
+            known = scores if scorer.mode == self.mode else None
+            found = known or scorer.score_windows(conditioning, accompaniment, sample_rate=sample_rate)
+            curves.append(Curve(found, scorer.reference, scorer.signature, scorer.mode))
         given, answer = (read_audio(side, sample_rate=sample_rate) for side in (conditioning, accompaniment))
         plot_scores(Path(file), given, answer, curves, window=self.plan.window)
 

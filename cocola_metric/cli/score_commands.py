@@ -105,7 +105,7 @@ def _score_pair(options: argparse.Namespace, conditioning: AudioInput, accompani
     if not prints_text(options):
         for suspicion in scores.suspicions:
             say("cocola-score", suspicion)
-    drawn = options.plot is None or _draw(options, scorer, scores, conditioning, accompaniment)
+    drawn = options.plot is None or _draw(options, scorer, conditioning, accompaniment, scores)
     readings: dict[str, float | None] = {name: rounded(getattr(scores, name)) for name in READINGS}
     if anchors is not None:
         readings["anchored"] = rounded(anchors.anchored(scores.mean))
@@ -164,21 +164,14 @@ def _windows_line(scores: WindowScores) -> str:
 def _draw(
     options: argparse.Namespace,
     scorer: CocolaScorer,
-    scores: WindowScores,
     conditioning: AudioInput,
     accompaniment: AudioInput,
+    scores: WindowScores,
 ) -> bool:
     """Draw the scores, and tell whether it worked; a failed picture does not affect the score."""
-    from ..audio import read_audio
-    from ..plot import Curve, plot_scores
-
     try:
-        curves = []
-        for other in [scorer.in_mode(mode) for mode in MODES] if options.plot_modes else [scorer]:
-            found = scores if other.mode == scorer.mode else other.score_windows(conditioning, accompaniment)
-            curves.append(Curve(found, other.reference, other.signature, other.mode))
-        given, answer = (read_audio(side) for side in (conditioning, accompaniment))
-        plot_scores(options.plot, given, answer, curves, window=scorer.plan.window)
+        modes = MODES if options.plot_modes else ()
+        scorer.plot(options.plot, conditioning, accompaniment, modes=modes, scores=scores)
     except CocolaError as error:
         say("cocola-score", error)
         return False

@@ -5,7 +5,7 @@ from .front_end_modules import FrontEndModule
 from .front_ends import FRONT_ENDS, MIN_SAMPLES, ArrayFrontEnd, select_mode
 from .model import CocolaEncoder, CocolaModel, EncoderConfig, fold_batch_norm
 from .modes import MODES, Mode
-from .phasor_sizes import PhasorSizes, real_width
+from .phasor_sizes import VERDICT_WIDTH, PhasorSizes, real_width
 from .phasors import turn_embeddings
 from .similarity import Similarity
 from .tensor_encoder import TensorEncoder, one_thread_per_operation
@@ -17,6 +17,7 @@ __all__ = [
     "MIN_SAMPLES",
     "MODES",
     "OUTPUTS",
+    "VERDICT_WIDTH",
     "ArrayEncoder",
     "ArrayFrontEnd",
     "CocolaEncoder",

@@ -19,6 +19,8 @@ class Embedder(Protocol):
         sample_rate: rate of the waveforms it takes, in Hz.
         recipe: everything that changes its embeddings, weights by hash: "embedder:...|sr:...|axis:...".
         parallel: True if several threads may call `embed` at once.
+
+    One may also have ``width``: of an embedding that was stored by others, a distance takes that many first numbers.
     """
 
     name: str

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import MODES, CocolaModel, PhasorEfficientNet, select_mode
+from cocola_metric.encoder import MODES, VERDICT_WIDTH, CocolaModel, PhasorEfficientNet, select_mode
 from cocola_metric.errors import UsageError
 
 from ..corpora import StemBank, open_banks
@@ -21,7 +21,7 @@ from .noises import draw_noises
 from .validation import BATCH_OF_FEATURES
 from .waveforms import hear
 
-NAMES = {f"placed_{kind}_efficientnet_b0": f"placed_{kind}_noise_efficientnet_b0" for kind in ("wide_phasor",)}
+NAMES = {"placed_wide_phasor_efficientnet_b0": "placed_wide_phasor_noise_efficientnet_b0"}
 """Backbone without a verdict -> the same with one."""
 WINDOWS_OF_NOISE = 288
 DECAY = 1e-3
@@ -52,7 +52,7 @@ def add_verdict(encoder: CocolaModel, logit: nn.Linear) -> CocolaModel:
             config,
             backbone=NAMES[config.backbone],
             similarity=f"{config.similarity}_noise",
-            embedding_dim=config.embedding_dim + 2,
+            embedding_dim=config.embedding_dim + VERDICT_WIDTH,
         )
     )
     backbone = heard.encoder.backbone

@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cocola_metric.audio import SAMPLE_RATE
-from cocola_metric.errors import AudioError
-
 from ..corpora import NO_STEM
-from ..msdm import StemTrack
+from ..msdm import DRAWS_PER_WINDOW, StemTrack, WindowPlaces
 from ..signal import SOUNDING_POWER
-
-DRAWS_PER_WINDOW = 50
 
 
 def measure_powers(tracks: Sequence[StemTrack], tags: int) -> tuple[float, ...]:
@@ -87,17 +82,9 @@ class SubmixDraws(Dataset[Submixes]):
         Raises:
             AudioError: no track is long enough.
         """
-        self.tracks = [track for track in tracks if track.place.length >= length]
-        if not self.tracks:
-            raise AudioError(
-                f"no track with two of the model's tags lasts {length / SAMPLE_RATE:.1f} s; give longer tracks, or a "
-                "shorter length in the configuration"
-            )
-        self.tags, self.length, self.untagged = tags, length, untagged
+        self.places, self.tags, self.untagged = WindowPlaces(tracks, length, "the model's tags"), tags, untagged
         self.batch_size, self.steps, self.seed = batch_size, steps, seed
-        self.most = max(len(track.channels) for track in self.tracks)
-        starts = np.asarray([track.place.length - length + 1 for track in self.tracks], np.float64)
-        self.cumulated = np.cumsum(starts) / starts.sum()
+        self.most = max(len(track.channels) for track in self.places.tracks)
 
     def __len__(self) -> int:
         return self.steps
@@ -111,11 +98,9 @@ class SubmixDraws(Dataset[Submixes]):
     def _draw_window(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Draw the places of the stems of a sub-mix, (S,), and its tags, (V,)."""
         for _ in range(DRAWS_PER_WINDOW):
-            number = min(int(np.searchsorted(self.cumulated, rng.random(), "right")), len(self.tracks) - 1)
-            track = self.tracks[number]
-            start = int(rng.integers(track.place.length - self.length + 1))
+            track, start = self.places.draw(rng)
             channels = np.asarray(track.channels)
-            sounding = np.unique(channels[track.place.power(start, self.length) > SOUNDING_POWER])
+            sounding = np.unique(channels[track.place.power(start, self.places.length) > SOUNDING_POWER])
             if len(sounding):
                 break
         chosen = rng.permutation(sounding)[: rng.integers(1, len(sounding) + 1)] if len(sounding) else sounding

@@ -2,10 +2,11 @@ from .checkpoint import load_msdm, msdm_sha256, read_config, read_safetensors
 from .network import MSDM, MSDMConfig
 from .noise import Noise, draw_noise
 from .preconditioning import denoising_losses, precondition
-from .stems import Resampler, StemTrack, open_stems
+from .stems import DRAWS_PER_WINDOW, Resampler, StemTrack, WindowPlaces, open_stems
 from .unet import UNet, UNetConfig
 
 __all__ = [
+    "DRAWS_PER_WINDOW",
     "MSDM",
     "MSDMConfig",
     "Noise",
@@ -13,6 +14,7 @@ __all__ = [
     "StemTrack",
     "UNet",
     "UNetConfig",
+    "WindowPlaces",
     "denoising_losses",
     "draw_noise",
     "load_msdm",

@@ -95,6 +95,41 @@ def open_stems(
     return StemBank([samples], tracks=[track.place for track in tracks]), tracks
 
 
+class WindowPlaces:
+    """The windows of tracks; the probability of a track is proportional to the number of its windows.
+
+    Attributes:
+        tracks: tracks that are long enough.
+        length: length of a window, in samples of the bank.
+    """
+
+    def __init__(self, tracks: Sequence[StemTrack], length: int, parts: str) -> None:
+        """Keep the tracks that are long enough.
+
+        Args:
+            tracks: tracks of one bank.
+            length: length of a window, in samples of the bank.
+            parts: name of what the model knows of a track, for messages.
+
+        Raises:
+            AudioError: no track is long enough.
+        """
+        self.tracks, self.length = [track for track in tracks if track.place.length >= length], length
+        if not self.tracks:
+            raise AudioError(
+                f"no track with two of {parts} lasts {length / SAMPLE_RATE:.1f} s; give longer tracks, or a "
+                "shorter length in the configuration"
+            )
+        starts = np.asarray([track.place.length - length + 1 for track in self.tracks], np.float64)
+        self._cumulated = np.cumsum(starts) / starts.sum()
+
+    def draw(self, rng: np.random.Generator) -> tuple[StemTrack, int]:
+        """Draw a track, and the first sample of a window of it."""
+        number = min(int(np.searchsorted(self._cumulated, rng.random(), "right")), len(self.tracks) - 1)
+        track = self.tracks[number]
+        return track, int(rng.integers(track.place.length - self.length + 1))
+
+
 class StemDraws(Dataset[Tensor]):
     """Batches of windows; batch i is a pure function of tracks, settings, seed and i.
 
@@ -118,17 +153,9 @@ class StemDraws(Dataset[Tensor]):
         Raises:
             AudioError: no track is long enough.
         """
-        self.tracks = [track for track in tracks if track.place.length >= length]
-        if not self.tracks:
-            raise AudioError(
-                f"no track with two of MSDM's stems lasts {length / SAMPLE_RATE:.1f} s; give longer tracks, or a "
-                "shorter length in the configuration"
-            )
-        self.instruments, self.length = instruments, length
+        self.places, self.instruments = WindowPlaces(tracks, length, "MSDM's stems"), instruments
         self.batch_size, self.steps, self.seed = batch_size, steps, seed
-        self.most = max(max(np.bincount(track.channels)) for track in self.tracks)
-        starts = np.asarray([track.place.length - length + 1 for track in self.tracks], np.float64)
-        self.cumulated = np.cumsum(starts) / starts.sum()
+        self.most = max(max(np.bincount(track.channels)) for track in self.places.tracks)
 
     def __len__(self) -> int:
         return self.steps
@@ -140,10 +167,8 @@ class StemDraws(Dataset[Tensor]):
 
     def _draw_window(self, rng: np.random.Generator) -> NDArray[np.int64]:
         for _ in range(DRAWS_PER_WINDOW):
-            number = min(int(np.searchsorted(self.cumulated, rng.random(), "right")), len(self.tracks) - 1)
-            track = self.tracks[number]
-            start = int(rng.integers(track.place.length - self.length + 1))
-            sounding = track.place.power(start, self.length) > SOUNDING_POWER
+            track, start = self.places.draw(rng)
+            sounding = track.place.power(start, self.places.length) > SOUNDING_POWER
             if len(set(np.asarray(track.channels)[sounding].tolist())) >= FEWEST_SOUNDING:
                 break
         offsets = np.full((self.instruments, self.most), NO_STEM, np.int64)
