@@ -117,27 +117,24 @@ def draw(file: Path, rows: Sequence[Row]) -> None:
     """
     figure, (top, bottom) = new_figure(rows=2, height=7.5, heights=(1, 1.2))
     real, random = rows[0], rows[1]
-    readable = 0.07 * max(row.fad.fad for row in rows)  # below it, labels would lie on each other
-    place = {"xytext": (4, 4), "textcoords": "offset points"}
+    above = {"frameon": False, "fontsize": 8, "ncols": 2, "loc": "lower left", "bbox_to_anchor": (0, 1)}
     for kind, colour in COLOURS.items():
         damaged = [row for row in rows if row.kind == kind]
         values, scores = [row.fad.fad for row in damaged], [row.score for row in damaged]
-        top.plot(range(len(damaged)), values, "o-", color=colour, label=kind)
-        for index, row in enumerate(damaged):
-            if row.fad.fad > readable:
-                top.annotate(row.strength, (index, row.fad.fad), fontsize=7, color=colour, **place)
+        strengths = f"{kind}: {damaged[0].strength} to {damaged[-1].strength}"
+        top.plot(range(len(damaged)), values, "o-", color=colour, label=strengths)
         bottom.plot([real.fad.fad, *values], [real.score, *scores], "o-", color=colour, label=kind)
     top.axhline(random.fad.fad, color="black", linestyle="--", label="another song's accompaniment")
     top.axhline(real.fad.floor, color="grey", linestyle=":", label="halves of the real mixtures")
     top.set_xticks([])
     top.set_xlabel("weak to strong damage")
     top.set_ylabel("sub-FAD (lower is nearer)")
-    top.legend(frameon=False, fontsize=8)
+    top.legend(**above)
     bottom.plot(real.fad.fad, real.score, "*", color="black", markersize=12, label="real accompaniment")
     bottom.plot(random.fad.fad, random.score, "X", color="black", markersize=9, label="another song's accompaniment")
     bottom.set_xlabel("sub-FAD (lower is nearer)")
     bottom.set_ylabel("COCOLA score (higher fits better)")
-    bottom.legend(frameon=False, fontsize=8, loc="center right")
+    bottom.legend(**above)
     save_picture(figure, file)
 
 
