@@ -20,7 +20,10 @@ _ONE_THREAD = 2**18
 """Most multiplications of a matrix product that OpenBLAS does in the calling thread. For more it wakes its own threads,
 whose waiting for work costs more than the product."""
 _ROWS = 32  # of a filterbank that go through one product
-_STEPS = 64  # of time that go through one product
+_STEPS = 64  # of time whose products with one band would stay below `_ONE_THREAD`
+TOGETHER = 8
+"""Steps of time in one product. All of them go the same way through BLAS, whose last bits depend on a row's place among
+more than 8; so a step's result does not depend on the steps around it."""
 
 
 def is_tensor(value: object) -> "TypeIs[Tensor]":
@@ -107,11 +110,18 @@ class Filterbank:
     def __call__(self, values: FloatArray) -> FloatArray:
         """Return the output of each filter: (..., F, N) -> (..., F, M)."""
         filtered = np.empty((*values.shape[:-1], self.rows), values.dtype)
-        for start in range(0, values.shape[-2], _STEPS):
-            steps = slice(start, start + _STEPS)
-            for rows, band, weights in self._bands:
-                filtered[..., steps, rows] = values[..., steps, band] @ weights
+        whole = values.shape[-2] // TOGETHER * TOGETHER
+        blocks, results = (_blocks(each[..., :whole, :]) for each in (values, filtered))
+        for rows, band, weights in self._bands:
+            np.matmul(blocks[..., band], weights, out=results[..., rows])
+            filtered[..., whole:, rows] = values[..., whole:, band] @ weights
         return filtered
+
+
+def _blocks(values: FloatArray) -> FloatArray:
+    """Return a view of steps in blocks: (..., F, N) -> (..., F / 8, 8, N)."""
+    *before, steps, size = values.shape
+    return values.reshape(*before, steps // TOGETHER, TOGETHER, size)
 
 
 def filtered(values: AnyArray, filterbank: Any) -> AnyArray:

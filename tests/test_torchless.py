@@ -1,5 +1,6 @@
 """Scoring on a CPU without torch: what is imported, what a fork does, how memory grows, what is kept."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -172,6 +173,19 @@ def test_an_audio_that_breaks_off_costs_itself_alone_and_the_order_stays() -> No
     assert isinstance(results[2], AudioError) and "damaged after sample 12000" in str(results[2])
     del results[2]
     assert [result.windows.embeddings[0, 0] for result in results] == [clip[0, 0] for clip in clips]
+
+
+@pytest.mark.filterwarnings("ignore::cocola_metric.audio.AudioWarning")
+def test_a_score_is_the_same_to_the_last_bit_alone_and_in_company() -> None:
+    """So that rows of a run that was stopped, or that many machines share, are the bytes of one run."""
+    clips = [noise(seconds, seed) for seed, seconds in enumerate((5, 8, 20, 11.3, 1.2))]
+    clips += [(0.1 * np.sin(np.arange(9 * RATE) / 16 * (1 + tone / 9)))[None].astype(np.float32) for tone in range(3)]
+    pairs = list(itertools.product(clips, clips))
+    together = list(CocolaScorer.from_pretrained(device="cpu").iter_scores(pairs, sample_rate=RATE))
+    for size in (1, 3):
+        scorer = CocolaScorer.from_pretrained(device="cpu", batch_size=size)
+        alone = [next(scorer.iter_scores([pair], sample_rate=RATE)) for pair in pairs[::3]]
+        assert [repr(result) for result in alone] == [repr(result) for result in together[::3]]
 
 
 @pytest.mark.parametrize("kind", ["float16", "float64", "strides", "gradient", "array"])

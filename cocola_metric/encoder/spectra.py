@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatArray, frames, pad, rfft
+from ..arrays import TOGETHER, AnyArray, FloatArray, frames, pad, rfft
 
-_LANES = 4  # frames that SciPy transforms at once; of fewer, each takes more than twice as long
-_FRAMES = 12 * _LANES  # that go through all steps together, in a cache
+_FRAMES = 6 * TOGETHER  # that go through all steps together, in a cache; SciPy transforms 4 at once
 
 
 def of_spectra(
@@ -26,7 +25,8 @@ def of_spectra(
     show rounding in the silence between loud notes.
 
     Args:
-        function: function of spectra, (..., f, n_fft / 2 + 1) -> (..., f, N), which treats every frame alike.
+        function: function of spectra, (..., f, n_fft / 2 + 1) -> (..., f, N), which treats every frame alike; f is a
+            multiple of `TOGETHER`.
         waveforms: mono waveforms.
         window: window of a frame, ``n_fft`` samples or fewer.
         n_fft: number of samples of a frame.
@@ -66,9 +66,9 @@ def _filled(
         for clip, start, stop in group:
             np.multiply(framed[clip, start:stop], window, out=buffer[filled : filled + stop - start])
             filled += stop - start
-        whole = -(-filled // _LANES) * _LANES
+        whole = -(-filled // TOGETHER) * TOGETHER  # so that no frame's result depends on how many there are
         buffer[filled:whole] = 0
-        rows = function(rfft(buffer[:whole])[:filled])
+        rows = function(rfft(buffer[:whole]))[:filled]
         if results is None:
             results = np.empty((*framed.shape[:2], rows.shape[-1]), rows.dtype)
         for clip, start, stop in group:

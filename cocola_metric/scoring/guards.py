@@ -83,11 +83,13 @@ def noise(windows: FloatArray) -> FloatArray:
         (K, L) -> (K,).
     """
     count = windows.shape[-1] // (_FRAME * _FRAMES)
-    if not count:
+    if not count or not len(windows):
         return np.zeros(len(windows), np.float32)
     framed = windows[:, : count * _FRAME * _FRAMES].reshape(len(windows), count, _FRAMES, _FRAME)
     with np.errstate(over="ignore", invalid="ignore"):  # of samples so large that the scorer refuses them
-        likeness = _flatness(rfft(framed * np.hanning(_FRAME).astype(np.float32))) / np.float32(_FLATNESS)
+        spectra = rfft(framed * np.hanning(_FRAME).astype(np.float32))
+        each = [_flatness(spectra[number : number + 1]) for number in range(len(spectra))]  # sums in one order
+        likeness = np.concatenate(each) / np.float32(_FLATNESS)
     return np.where(np.isfinite(likeness), likeness, np.float32(0))
 
 
