@@ -34,7 +34,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"training.rendering", "training.encoder"},
     {"training.evaluation", "training.componet", "training.msdm"},
     {"training.gmsdi", "training.calibration"},
-    {"benchmarks.queries"},
+    {"benchmarks.queries", "benchmarks.guides"},
     {"benchmarks.generators"},
     {"benchmarks.table3", "benchmarks.fad", "benchmarks.listening"},
     {"benchmarks.table1"},

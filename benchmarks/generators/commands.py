@@ -6,7 +6,7 @@ from pathlib import Path
 from cocola_metric.dispatch import new_parser, reporting
 
 from .content import CONTENTS
-from .registry import GENERATORS
+from .registry import GENERATORS, GUIDED, with_guide
 
 PACKAGE = "cocola_metric.benchmarks"
 
@@ -45,6 +45,13 @@ def generate(arguments: Sequence[str] | None = None) -> None:
         "--generator", required=True, help=f"{', '.join(GENERATORS)}; folder:DIR for WAVs made elsewhere"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the answers")
+    guided = parser.add_argument_group(
+        "guidance by the score of an encoder", f"of {', '.join(GUIDED)}; docs/guidance.md"
+    )
+    guided.add_argument("--guide", metavar="ENCODER", help="encoder that guides: name, folder or file; not the judge")
+    guided.add_argument("--guide-weight", metavar="W", help="answers are as likely as before, times exp(W * score)")
+    guided.add_argument("--guide-schedule", metavar="WHEN", help="constant, rising, early or late")
+    guided.add_argument("--guide-limit", metavar="R", help="largest norm of what is added, relative to the noise")
     parser.add_argument("--candidates", type=int, default=1, help="take the loudest of so many answers (MSDM: 12)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the answers (default: 0)")
     parser.add_argument("--batch-size", type=int, default=1, help="queries at a time")
@@ -53,6 +60,7 @@ def generate(arguments: Sequence[str] | None = None) -> None:
     if Path(options.generator.partition(":")[2] or ".").expanduser().resolve() == options.out.resolve():
         parser.error("--out is the folder that the answers are read from; give another one")
     with reporting(parser, folders=[options.out], interrupted="the same command goes on from here"):
+        options.generator = with_guide(options.generator, vars(options))
         from .generate import run
 
         run(options)

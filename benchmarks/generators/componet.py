@@ -15,14 +15,18 @@ from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.identity import file_sha256
 from cocola_metric.training.paper import Task
 
+from ..guides import split_guidance
 from ..queries import ConditioningAudio, Query
 from .content import Content, content_of
 from .folder import Generated
+from .guided import Guided, guided_name, open_guided
 from .protocol import row_name
 
 Samples = NDArray[np.float32]
 OFFICIAL_STEPS = 150
 ADAPTER_FILE = "componet.safetensors"
+GUIDED_TASKS = (Task.AG, Task.UG)
+"""Tasks whose answers hold nothing of what is given; of the others, a copy of what is given would score best."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,6 @@ class Answering:
         gain: factor by which music was louder in training than in queries; the answer is made softer by as much. It is
             2 for the released MUSDB18-HQ checkpoint: there left and right were summed, here they are averaged.
         posterior: source of w: 1 draws it from the VAE's posterior, as the released code does; 0 takes the mode.
-        guidance: scale of COCOLA guidance (``training/componet/guidance.py``); 0 switches it off.
-        encoder: encoder of COCOLA guidance, as for ``checkpoints.load``; it must not be the one that judges the
-            answers.
         bfloat16: switch: 1 computes in bfloat16, 0 in float32.
     """
 
@@ -46,15 +47,13 @@ class Answering:
     seconds: float = 0.0
     gain: float = 1.0
     posterior: int = 0
-    guidance: float = 0.0
-    encoder: str = "embedded"
     bfloat16: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.seconds < 0 or self.gain <= 0 or self.guidance < 0:
+        if self.steps < 1 or self.seconds < 0 or self.gain <= 0:
             raise UsageError(
-                "componet: steps must be 1 or more, gain above 0, seconds and guidance 0 or more; got "
-                f"steps={self.steps}, gain={self.gain:g}, seconds={self.seconds:g}, guidance={self.guidance:g}"
+                "componet: steps must be 1 or more, gain above 0, seconds 0 or more; got "
+                f"steps={self.steps}, gain={self.gain:g}, seconds={self.seconds:g}"
             )
 
 
@@ -69,6 +68,7 @@ class CompoNetGenerator:
         componet: network that predicts the noise.
         weights: hashes of base and adapter.
         answering: settings of the answers.
+        guided: guide and settings of guidance; None without.
         content: content of the answers, stems for tasks that need them.
     """
 
@@ -78,7 +78,7 @@ class CompoNetGenerator:
         componet: Any,
         weights: Mapping[str, str],
         answering: Answering,
-        encoder: Any = None,
+        guided: Guided | None = None,
         name: str = "CompoNet",
         task: Task = Task.AG,
     ) -> None:
@@ -89,13 +89,13 @@ class CompoNetGenerator:
             componet: network that predicts the noise.
             weights: hashes of all weights.
             answering: settings of the answers.
-            encoder: `CocolaModel` for guidance; None without guidance.
+            guided: guide and settings of guidance; None without.
             name: name of its row: "CompoNet" with released weights, "CompoNet, small, ours" with our small ones.
             task: task of the queries.
         """
         self.content: Content = content_of(task)
         self.base, self.componet, self.weights, self.answering = base, componet, dict(weights), answering
-        self.encoder, self.name = encoder, name
+        self.guided, self.name = guided, name
 
     def unsupported(self, query: Query) -> str | None:
         """Return a reason if the model lacks a tag, takes fewer of them or fewer seconds, or nothing is asked for."""
@@ -113,7 +113,8 @@ class CompoNetGenerator:
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
         """Return weights, settings and the hash of all that is read of the conditioning."""
         heard = audio.fingerprint(query, seconds=self._seconds(query)) if query.conditioning.parts else ""
-        return {"weights": self.weights, "answering": asdict(self.answering), "conditioning": heard}
+        recipe = {"weights": self.weights, "answering": asdict(self.answering), "conditioning": heard}
+        return recipe | (self.guided.recipe if self.guided else {})
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Draw one answer to each query at 16 kHz, those of one length together."""
@@ -168,18 +169,24 @@ class CompoNetGenerator:
             condition = encode_audio(vae, given, generator=drawn, multiple=ROWS).float()  # as trained; DDIM needs it
             noise = torch.randn(condition.shape, generator=torch.Generator().manual_seed(seeds[1])).to(condition)
             prompts = [query.prompt for query in queries]
-            predictor = self._predictor(given / how.gain)
+            predictor = self._predictor(given / how.gain, length)
             latents = generate_latents(self.base, predictor, prompts, condition, noise, steps=how.steps)
             waveforms = decode_audio(vae, self.base.pipeline.vocoder, latents.float(), samples=length)
         return list((waveforms / how.gain).float().cpu().numpy())
 
-    def _predictor(self, given: Tensor) -> Any:
-        """Return the network that predicts the noise, guided towards the given mixes (B, L) if guidance is on."""
-        if self.encoder is None:
+    def _predictor(self, given: Tensor, length: int) -> Any:
+        """Return the network that predicts the noise, guided towards the given mixes (B, L) where there is a guide."""
+        if self.guided is None:
             return self.componet
-        from cocola_metric.training.componet import Guided
+        from .componet_guided import GuidedPredictor, quick_decoder
 
-        return Guided(self.componet, self.base.pipeline, self.encoder, given, self.answering.guidance)
+        guide, guidance, gain = self.guided.guide, self.guided.guidance, self.answering.gain
+        decode = quick_decoder(self.base.pipeline, length)
+
+        def pull(waveforms: Tensor) -> Tensor:
+            return guide.pull(given, waveforms / gain, self._rate).answer / gain
+
+        return GuidedPredictor(self.componet, self.base.pipeline.scheduler, decode, pull, guidance)
 
 
 def make_componet(argument: str, device: str = "cpu", task: Task = Task.AG) -> CompoNetGenerator:
@@ -188,7 +195,7 @@ def make_componet(argument: str, device: str = "cpu", task: Task = Task.AG) -> C
     Args:
         argument: folder or Hub repository of AudioLDM2, or folder of a small model
             (``training/componet/small_files.py``), which holds its adapter; then ``adapter=FILE``, a released .ckpt or
-            a file of the training command ``componet``, and fields of `Answering`.
+            a file of the training command ``componet``, fields of `Answering`, and settings of guidance.
         device: device, in torch's words.
         task: task of the queries.
 
@@ -200,6 +207,13 @@ def make_componet(argument: str, device: str = "cpu", task: Task = Task.AG) -> C
     place, *texts = argument.split(",")
     if not place:
         raise UsageError("the generator componet needs weights; write componet:DIR or componet:BASE,adapter=FILE")
+    guidance, texts = split_guidance(texts, "componet")
+    if guidance and task not in GUIDED_TASKS:
+        known = " and ".join(one.name for one in GUIDED_TASKS)
+        raise UsageError(
+            f"componet: guidance is for {known}: an answer to {task.name} holds what is given, and a copy of it scores "
+            "best; leave guide=… out"
+        )
     settings = dict(_setting(text) for text in texts)
     base_path = Path(place).expanduser()
     adapter = Path(settings.pop("adapter", base_path / ADAPTER_FILE)).expanduser()
@@ -211,14 +225,10 @@ def make_componet(argument: str, device: str = "cpu", task: Task = Task.AG) -> C
     componet = CompoNet(base.pipeline.unet)
     load_weights(adapter, componet)
     weights = {"base": _identity(base_path, place), "adapter": file_sha256(adapter)}
-    answering, encoder = replace(Answering(), **settings), None
-    if answering.guidance:
-        from cocola_metric import checkpoints
-
-        loaded = checkpoints.load(answering.encoder)
-        encoder, weights["encoder"] = loaded.model.to(device).requires_grad_(False), loaded.sha256
-    name = row_name("CompoNet", released=adapter.suffix != ".safetensors", small=base.tags is not None)
-    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, encoder, name, task)
+    answering, guided = replace(Answering(), **settings), open_guided(guidance, device)
+    row = row_name("CompoNet", released=adapter.suffix != ".safetensors", small=base.tags is not None)
+    name = guided_name(row, guided)
+    return CompoNetGenerator(base, componet.eval().requires_grad_(False), weights, answering, guided, name, task)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ import argparse
 import hashlib
 import json
 import logging
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
 from pathlib import Path
@@ -23,7 +23,7 @@ from cocola_metric.json_files import json_text, read_json
 from cocola_metric.whole_files import make_folder, write_text_whole
 
 from ..queries import ConditioningAudio, Query, QueryAudio, find_tracks, query_as_json, read_queries
-from .folder import Generated, fit_length, wav_written_whole, write_about
+from .folder import ABOUT_FILE, Generated, fit_length, wav_written_whole, write_about
 from .protocol import Generator, Setting
 from .registry import open_generator
 
@@ -65,16 +65,19 @@ def generate_answers(
 
     Raises:
         AudioError: audio is missing, damaged or too short.
-        UsageError: ``batch_size`` is below 1, or the folder holds audio from elsewhere.
+        UsageError: ``batch_size`` is below 1, or the folder holds audio from elsewhere or of another guide.
     """
     if batch_size < 1:
         raise UsageError(f"batch_size must be 1 or more; got {batch_size}")
     make_folder(out)
     _refuse_foreign(queries, out)
     reasons = {query.id: reason for query in queries if (reason := generator.unsupported(query)) is not None}
+    guide = _guide_of([query for query in queries if query.id not in reasons], audio, generator)
+    _refuse_other_guide(out, guide)
     batches = list(_plan(queries, reasons, audio, generator, out, seed, batch_size))
     kept = _remove_outdated(queries, batches, out)
     details = {"generator": generator.name, "seed": seed, "batch_size": batch_size, "unsupported": reasons}
+    details |= {"guide": guide} if guide else {}
     write_about(out, queries_sha256, generator.content, details)
     generated = 0
     total = len(queries) - len(reasons)
@@ -105,6 +108,27 @@ def _refuse_foreign(queries: Sequence[Query], out: Path) -> None:
     foreign = [query.id for query in queries if _wav(out, query).exists() and not _note(out, query).exists()]
     if foreign:
         raise UsageError(f"{out}: {foreign[0]}.wav was not written by this stage; give another folder for the answers")
+
+
+def _guide_of(queries: Sequence[Query], audio: ConditioningAudio, generator: Generator) -> dict[str, Any] | None:
+    """Return the settings of guidance, which are the same for all queries; None without a guide."""
+    return dict(generator.recipe(queries[0], audio)).get("guide") if queries else None
+
+
+def _refuse_other_guide(out: Path, guide: Mapping[str, Any] | None) -> None:
+    """Refuse to put answers of one guide in place of those of another: what is compared belongs side by side."""
+    try:
+        there = read_json(out / ABOUT_FILE).get("guide") if any(out.glob("*.wav")) else guide
+    except (OSError, ValueError, AttributeError):
+        return
+    if there != guide:
+        raise UsageError(
+            f"{out}: holds answers with {_named(there)}, and now {_named(guide)} is asked for; give another folder"
+        )
+
+
+def _named(guide: Mapping[str, Any] | None) -> str:
+    return f"the guide {json.dumps(guide, sort_keys=True)}" if guide else "no guide"
 
 
 def _plan(

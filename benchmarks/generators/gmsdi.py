@@ -13,10 +13,13 @@ from cocola_metric.errors import UsageError
 from cocola_metric.training.gmsdi import GMSDI, gmsdi_sha256, load_gmsdi
 from cocola_metric.training.paper import Task
 
+from ..guides import Bending, split_guidance
 from ..queries import ConditioningAudio, Query
 from .content import Content, content_of
 from .folder import Generated
 from .gmsdi_sampler import CoupledSampling, Denoiser, SeparationSampling, draw_sources, separate_sources
+from .guided import Guided, guided_name, open_guided
+from .guided_pairs import bending, pairs_of
 from .protocol import row_name
 from .settings import with_settings
 
@@ -62,6 +65,7 @@ class GMSDIGenerator:
         guidance: weight of classifier-free guidance by the tags; with 1 the tags alone count.
         name: name of its row.
         task: task of the queries.
+        guided: guide and settings of guidance by a score; None without.
     """
 
     model: GMSDI
@@ -70,6 +74,7 @@ class GMSDIGenerator:
     guidance: float = 1.0
     name: str = "GMSDI"
     task: Task = Task.AG
+    guided: Guided | None = None
 
     @property
     def content(self) -> Content:
@@ -91,13 +96,14 @@ class GMSDIGenerator:
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
         """Return weights, schedule and the hash of all that is read of the conditioning."""
         heard = replace(query, conditioning=replace(query.conditioning, seconds=self.model.config.seconds))
-        return {
+        recipe = {
             "weights": self.weights_sha256,
             "powers": self.model.config.powers,
             "sampling": asdict(self.sampling),
             "guidance": self.guidance,
             "conditioning": audio.fingerprint(heard),
         }
+        return recipe | (self.guided.recipe if self.guided else {})
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Draw one answer to each query, at the length and the rate of the model; as many at once as have K sources."""
@@ -106,28 +112,38 @@ class GMSDIGenerator:
         answers: dict[int, Generated] = {}
         for count in sorted({len(one.tags) for one in sources}):
             rows = [row for row, one in enumerate(sources) if len(one.tags) == count]
-            with torch.inference_mode():
-                drawn = self._draw([sources[row] for row in rows], noise).cpu()
+            with torch.no_grad():  # inference mode would leave nothing to a guide
+                drawn = self._draw([queries[row] for row in rows], [sources[row] for row in rows], noise).cpu()
             for row, stems in zip(rows, drawn, strict=True):
                 wanted = stems[sources[row].wanted]
                 music = wanted if self.content == "stems" else wanted.sum(dim=0)
                 answers[row] = Generated(music.numpy(), self.model.config.sample_rate)
         return [answers[row] for row in range(len(queries))]
 
-    def _draw(self, batch: Sequence[Sources], noise: torch.Generator) -> Tensor:
+    def _draw(self, queries: Sequence[Query], batch: Sequence[Sources], noise: torch.Generator) -> Tensor:
         """Draw the sources of queries that have equally many: (B, K, L)."""
         device = next(self.model.parameters()).device
         given = torch.stack([one.given for one in batch]).to(device)  # (B, L)
         powers = torch.stack([one.powers for one in batch]).to(device)
         count = powers.shape[1]
+        guiding = self._guiding(queries, batch, given)
         if isinstance(self.sampling, SeparationSampling):
             denoise = self._denoiser([one.tags for one in batch])
-            return separate_sources(denoise, given, count, self.sampling, rng=noise, powers=powers)
+            return separate_sources(denoise, given, count, self.sampling, rng=noise, powers=powers, guiding=guiding)
         mask = torch.stack([one.mask for one in batch])
         known = torch.zeros(*mask.shape, given.shape[1], device=device)
         known[:, 0] = given
         denoise = self._denoiser([[*one.tags, set().union(*one.tags)] for one in batch])
-        return draw_sources(denoise, known, mask, self.sampling, rng=noise, powers=powers)
+        return draw_sources(denoise, known, mask, self.sampling, rng=noise, powers=powers, guiding=guiding)
+
+    def _guiding(self, queries: Sequence[Query], batch: Sequence[Sources], given: Tensor) -> Bending | None:
+        """Return the guidance of a batch, whose given music is (B, L)."""
+        if self.guided is None:
+            return None
+        asked = zip(queries, batch, given, strict=True)
+        pairs = [pairs_of(query, one.wanted, music, len(one.tags)) for query, one, music in asked]
+        config = self.model.config
+        return bending(self.guided, queries, pairs, config.sample_rate, config.sigma_data)
 
     def _denoiser(self, tags: Sequence[Sequence[set[str]]]) -> Denoiser:
         """Return the denoiser of rows with these tags: B queries of R rows."""
@@ -168,7 +184,8 @@ def make_gmsdi(argument: str, device: str = "cpu", task: Task = Task.AG) -> GMSD
     """Make the generator from what follows the colon in "gmsdi:DIR,steps=64,guidance=2".
 
     Args:
-        argument: folder that ``training.gmsdi`` wrote; then fields of the task's sampling, and guidance.
+        argument: folder that ``training.gmsdi`` wrote; then fields of the task's sampling, guidance by the tags, and
+            settings of guidance by a score, which begin with "guide".
         device: device, in torch's words.
         task: task of the queries.
 
@@ -179,14 +196,16 @@ def make_gmsdi(argument: str, device: str = "cpu", task: Task = Task.AG) -> GMSD
     place, *settings = argument.split(",")
     if not place:
         raise UsageError("the generator gmsdi needs weights; write gmsdi:DIR")
+    guide, settings = split_guidance(settings, "gmsdi")
     guided = [text for text in settings if text.startswith("guidance=")]
     others = [text for text in settings if text not in guided]
     sampling = with_settings(SCHEDULES.get(task, SCHEDULES[Task.AG]), others, "gmsdi")
     guidance = with_settings(_Guidance(), guided, "gmsdi").guidance
     path = Path(place).expanduser()
-    model = load_gmsdi(path).to(device)
-    name = row_name("GMSDI", released=False, small=True)
-    return GMSDIGenerator(model, gmsdi_sha256(path), sampling, guidance, name, task)
+    model = load_gmsdi(path).to(device).requires_grad_(False)
+    judged = open_guided(guide, device)
+    name = guided_name(row_name("GMSDI", released=False, small=True), judged)
+    return GMSDIGenerator(model, gmsdi_sha256(path), sampling, guidance, name, task, judged)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ and the law of their mixture given all tags. No network is assumed: the tests pu
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from cocola_metric.errors import UsageError
 
+from ..guides import Guiding
 from .schedule import Schedule
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
@@ -86,6 +88,7 @@ def draw_sources(
     *,
     rng: torch.Generator,
     powers: Tensor | None = None,
+    guiding: Guiding | None = None,
 ) -> Tensor:
     """Draw the sources that are not given, all at once: an accompaniment, or all sources of a piece.
 
@@ -99,6 +102,7 @@ def draw_sources(
         sampling: schedule; None stands for the defaults.
         rng: generator of all noise, on the CPU, so that a seed gives the same noise on every device.
         powers: mean square of each source, roughly; None stands for equal ones, far above all noise.
+        guiding: change of every estimate; None leaves them as they are.
 
     Shape:
         (B, K, L), (B, K) of booleans, (K,) or (B, K) -> (B, K, L).
@@ -114,6 +118,10 @@ def draw_sources(
     powers = _powers(powers, given)
     sigmas, known = sampling.sigmas(), mask[..., None].to(given.device)
     fixed = known if sampling.given == "clean" else torch.zeros_like(known)
+
+    def expected(sigma: float, noisy: Tensor) -> Tensor:
+        return estimate_sources(denoise, noisy, fixed, sigma, powers, sampling.coherence)
+
     x = sigmas[0] * _noise(given, rng)
     for sigma, following in pairwise(sigmas):
         heard = given if sampling.given == "clean" else given + sigma * _noise(given, rng)
@@ -123,7 +131,7 @@ def draw_sources(
             x = torch.where(known, heard, x)
             raised = (1 + sampling.gamma) * sigma
             x = torch.where(fixed, x, x + math.sqrt(raised**2 - sigma**2) * _noise(x, rng))
-            estimate = estimate_sources(denoise, x, fixed, raised, powers, sampling.coherence)
+            estimate = guiding(partial(expected, raised), x, raised) if guiding else expected(raised, x)
             x = x + (following - raised) / raised * (x - estimate)
     return torch.where(known, given, x)
 
@@ -188,6 +196,7 @@ def separate_sources(
     *,
     rng: torch.Generator,
     powers: Tensor | None = None,
+    guiding: Guiding | None = None,
 ) -> Tensor:
     """Separate a mixture into sources of known tags, which are independent but for their sum.
 
@@ -201,6 +210,7 @@ def separate_sources(
         sampling: schedule and likelihood; None stands for the defaults.
         rng: generator of all noise, on the CPU.
         powers: mean square of each source, roughly; None stands for equal ones, far above all noise.
+        guiding: change of every estimate; None leaves them as they are.
 
     Shape:
         (B, L), (K,) or (B, K) -> (B, K, L).
@@ -215,6 +225,12 @@ def separate_sources(
     x = mixture[:, None].expand(-1, sources, -1)
     powers = _powers(powers, x)
     sigmas, free = sampling.sigmas(), torch.zeros_like(powers, dtype=torch.bool)
+
+    def expected(sigma: float, noisy: Tensor) -> Tensor:
+        estimate = denoise(noisy, torch.full(noisy.shape[:2], sigma, dtype=noisy.dtype, device=noisy.device))
+        missed = mixture[:, None] - estimate.sum(dim=1, keepdim=True)
+        return estimate + shares(free, sigma, powers, variance) * missed
+
     x = sigmas[0] * _noise(x, rng)
     for sigma, following in pairwise(sigmas):
         for repeat in range(sampling.resamples):
@@ -222,9 +238,7 @@ def separate_sources(
                 x = x + math.sqrt(sigma**2 - following**2) * _noise(x, rng)
             raised = (1 + sampling.gamma) * sigma
             x = x + math.sqrt(raised**2 - sigma**2) * _noise(x, rng)
-            estimate = denoise(x, torch.full(x.shape[:2], raised, dtype=x.dtype, device=x.device))
-            missed = mixture[:, None] - estimate.sum(dim=1, keepdim=True)
-            estimate = estimate + shares(free, raised, powers, variance) * missed
+            estimate = guiding(partial(expected, raised), x, raised) if guiding else expected(raised, x)
             x = x + (following - raised) / raised * (x - estimate)
     return x
 

@@ -13,10 +13,22 @@ from cocola_metric.errors import UsageError
 from cocola_metric.training.msdm import MSDM, MSDMConfig, load_msdm, msdm_sha256
 from cocola_metric.training.paper import Task
 
+from ..guides import split_guidance
 from ..queries import ConditioningAudio, Query, Submix
 from .content import Content, content_of
 from .folder import Generated
-from .msdm_sampler import PARTIAL, SEPARATION, UNCONDITIONAL, Sampling, generate_stems, separate_stems
+from .guided import Guided, guided_name, open_guided
+from .guided_pairs import bending, pairs_of
+from .msdm_sampler import (
+    PARTIAL,
+    SEPARATION,
+    UNCONDITIONAL,
+    Denoiser,
+    Sampling,
+    generate_stems,
+    guided,
+    separate_stems,
+)
 from .protocol import row_name
 from .settings import with_settings
 
@@ -39,6 +51,7 @@ class MSDMGenerator:
         sampling: schedule of the sampler.
         name: name of its row: "MSDM" with the released weights, "MSDM, small, ours" with our small ones.
         task: task of the queries.
+        guided: guide and settings of guidance; None without.
     """
 
     model: MSDM
@@ -46,6 +59,7 @@ class MSDMGenerator:
     sampling: Sampling = PARTIAL
     name: str = "MSDM"
     task: Task = Task.AG
+    guided: Guided | None = None
 
     @property
     def content(self) -> Content:
@@ -70,11 +84,12 @@ class MSDMGenerator:
     def recipe(self, query: Query, audio: ConditioningAudio) -> Mapping[str, Any]:
         """Return weights, schedule and the hash of all that is read of the conditioning."""
         heard = replace(query, conditioning=replace(query.conditioning, seconds=self.model.config.seconds))
-        return {
+        recipe = {
             "weights": self.weights_sha256,
             "sampling": asdict(self.sampling),
             "conditioning": audio.fingerprint(heard),
         }
+        return recipe | (self.guided.recipe if self.guided else {})
 
     def generate(self, queries: Sequence[Query], audio: ConditioningAudio, rng: np.random.Generator) -> list[Generated]:
         """Draw one answer to each query, at the length and the rate of the model."""
@@ -84,15 +99,27 @@ class MSDMGenerator:
         given = torch.stack([stems for stems, _ in heard]).to(device)  # (B, N, L)
         mask = torch.stack([known for _, known in heard])  # (B, N)
         noise = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        with torch.inference_mode():
+        with torch.no_grad():  # inference mode would leave nothing to a guide
+            denoise = self._denoiser(queries, given)
             if self.task is Task.SS:
-                drawn = separate_stems(self.model, given.sum(dim=1), len(config.stems), self.sampling, rng=noise)
+                drawn = separate_stems(denoise, given.sum(dim=1), len(config.stems), self.sampling, rng=noise)
             else:
-                drawn = generate_stems(self.model, given, mask, self.sampling, rng=noise)
+                drawn = generate_stems(denoise, given, mask, self.sampling, rng=noise)
         return [
             Generated(self._wanted(query, stems).numpy(), config.sample_rate)
             for query, stems in zip(queries, drawn.cpu(), strict=True)
         ]
+
+    def _denoiser(self, queries: Sequence[Query], given: Tensor) -> Denoiser:
+        """Return the network, guided where there is a guide: given stems are (B, N, L)."""
+        if self.guided is None:
+            return self.model
+        config = self.model.config
+        names = [[_instrument(tag) for tag in query.accompaniment.tags] for query in queries]
+        rows = [[config.stems.index(name) for name in one] for one in names]
+        asked = zip(queries, rows, given.sum(dim=1), strict=True)
+        pairs = [pairs_of(query, places, music, len(config.stems)) for query, places, music in asked]
+        return guided(self.model, bending(self.guided, queries, pairs, config.sample_rate, config.sigma_data))
 
     def _wanted(self, query: Query, stems: Tensor) -> Tensor:
         """Return the stems that are asked for, (N, L) or (L,); of several of one instrument, the first plays all."""
@@ -118,7 +145,8 @@ def make_msdm(argument: str, device: str = "cpu", task: Task = Task.AG) -> MSDMG
     """Make the generator from what follows the colon in "msdm:WEIGHTS,steps=64,resamples=4".
 
     Args:
-        argument: released .ckpt file, or folder that ``training.msdm.save_msdm`` wrote; then fields of `Sampling`.
+        argument: released .ckpt file, or folder that ``training.msdm.save_msdm`` wrote; then fields of `Sampling`, and
+            settings of guidance.
         device: device, in torch's words.
         task: task of the queries, which has a published schedule.
 
@@ -129,11 +157,13 @@ def make_msdm(argument: str, device: str = "cpu", task: Task = Task.AG) -> MSDMG
     place, *settings = argument.split(",")
     if not place:
         raise UsageError("the generator msdm needs weights; write msdm:FILE.ckpt or msdm:DIR")
+    guidance, settings = split_guidance(settings, "msdm")
     sampling = with_settings(SCHEDULES.get(task, PARTIAL), settings, "msdm")
     path = Path(place).expanduser()
-    model = load_msdm(path).to(device)
-    name = row_name("MSDM", released=path.is_file(), small=model.config != MSDMConfig())
-    return MSDMGenerator(model, msdm_sha256(path), sampling, name, task)
+    model = load_msdm(path).to(device).requires_grad_(False)
+    guide = open_guided(guidance, device)
+    name = guided_name(row_name("MSDM", released=path.is_file(), small=model.config != MSDMConfig()), guide)
+    return MSDMGenerator(model, msdm_sha256(path), sampling, name, task, guide)
 
 
 def _instruments(submix: Submix) -> set[str]:

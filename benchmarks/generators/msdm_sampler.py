@@ -6,6 +6,7 @@ No network is assumed: a denoiser is any function of noisy stems and a noise lev
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from cocola_metric.errors import UsageError
 
+from ..guides import Guiding
 from .schedule import Schedule
 
 Denoiser = Callable[[Tensor, float], Tensor]
@@ -43,6 +45,15 @@ UNCONDITIONAL = Sampling(steps=150, churn=20.0)
 SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=20.0, resamples=2)
 GAUSSIAN_SEPARATION = Sampling(steps=150, sigma_max=1.0, churn=40.0, resamples=2, likelihood=0.75)
 """The settings of MSDM's own evaluation: partial and unconditional generation, and separation by either likelihood."""
+
+
+def guided(denoise: Denoiser, guiding: Guiding) -> Denoiser:
+    """Return a denoiser whose estimates are guided."""
+    return lambda x, sigma: guiding(partial(_at, denoise, sigma), x, sigma)
+
+
+def _at(denoise: Denoiser, sigma: float, x: Tensor) -> Tensor:
+    return denoise(x, sigma)
 
 
 def generate_stems(

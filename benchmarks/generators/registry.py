@@ -1,8 +1,8 @@
 """The generators that answer queries, by name; each is imported when it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cocola_metric.errors import UsageError
 
@@ -87,6 +87,24 @@ GENERATORS: dict[str, Callable[[str, "Setting"], "Generator"]] = {
     "componet": _componet,
 }
 """Constructors by name, called with argument and setting; the argument follows the colon in "folder:DIR"."""
+
+GUIDED = ("msdm", "gmsdi", "componet")
+"""Generators that an encoder can guide while they draw."""
+
+
+def with_guide(spec: str, options: Mapping[str, Any]) -> str:
+    """Return a specification with the guidance that options ask for: guide, guide_weight, guide_schedule, guide_limit.
+
+    >>> with_guide("msdm:DIR", {"guide": "embedded", "guide_weight": "2", "guide_limit": None})
+    'msdm:DIR,guide=embedded,guide_weight=2'
+
+    Raises:
+        UsageError: the generator cannot be guided.
+    """
+    wanted = [f"{name}={value}" for name, value in options.items() if name.startswith("guide") and value is not None]
+    if wanted and spec.partition(":")[0] not in GUIDED:
+        raise UsageError(f"an encoder can guide {', '.join(GUIDED)}; got {spec.partition(':')[0]!r}; leave --guide out")
+    return ",".join([spec, *wanted])
 
 
 def open_generator(spec: str, setting: "Setting", *, candidates: int = 1) -> "Generator":

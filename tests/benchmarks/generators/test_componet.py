@@ -14,17 +14,18 @@ from tiny_corpus import RATE
 from cocola_metric import CocolaScorer
 from cocola_metric.benchmarks.generators import Setting, open_generator
 from cocola_metric.benchmarks.generators.componet import Answering, CompoNetGenerator, make_componet
+from cocola_metric.benchmarks.generators.componet_guided import GuidedPredictor, quick_decoder
 from cocola_metric.benchmarks.generators.generate import generate_answers
+from cocola_metric.benchmarks.guides import Guidance, Guide
+from cocola_metric.benchmarks.guides.guide import WindowedScore
 from cocola_metric.benchmarks.queries.audio import QueryAudio, open_tracks
 from cocola_metric.benchmarks.queries.draw import draw_queries
 from cocola_metric.benchmarks.queries.manifest import Part, Query
-from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig
 from cocola_metric.errors import CheckpointError, UsageError
 from cocola_metric.training import componet as componet_room
 from cocola_metric.training.componet.base import open_base
 from cocola_metric.training.componet.checkpoint import save_weights
-from cocola_metric.training.componet.guidance import Guided
 from cocola_metric.training.componet.latents import log_mel
 from cocola_metric.training.componet.network import CompoNet
 from cocola_metric.training.componet.predictions import VELOCITY, as_prediction, split_prediction
@@ -261,7 +262,7 @@ def test_a_step_of_guidance_raises_the_score(small: Path, queries: list[Query], 
     """For a noise predictor that knows the noise, what is predicted moves up the slope of the score."""
     base = open_base(small)
     torch.manual_seed(0)
-    encoder = CocolaModel(EncoderConfig(front_end="mel")).eval().requires_grad_(False)
+    guide = Guide(WindowedScore(CocolaModel(EncoderConfig(front_end="mel")).eval().requires_grad_(False)))
     given = torch.from_numpy(np.stack([audio.conditioning(query, RATE) for query in queries[:2]]))
     generator = torch.Generator().manual_seed(0)
     clean, noise = torch.randn(2, 2, 8, 16, 16, generator=generator)
@@ -269,13 +270,17 @@ def test_a_step_of_guidance_raises_the_score(small: Path, queries: list[Query], 
     alpha = base.pipeline.scheduler.alphas_cumprod[200]
     noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
     oracle = Oracle(as_prediction(noise, noisy, alpha, VELOCITY))
-    guided = Guided(oracle, base.pipeline, encoder, given, scale=10.0)  # type: ignore[arg-type]
-    bent, _ = split_prediction(guided(noisy, 200, text, clean), noisy, alpha, VELOCITY)
+    decode = quick_decoder(base.pipeline, given.shape[1])
+
+    def pull(waveforms: torch.Tensor) -> torch.Tensor:
+        return guide.pull(given, waveforms, RATE).answer
+
+    predictor = GuidedPredictor(oracle, base.pipeline.scheduler, decode, pull, Guidance("mel", weight=10.0))
+    bent, _ = split_prediction(predictor(noisy, 200, text, clean), noisy, alpha, VELOCITY)
     assert (bent - noise).flatten(1).norm(dim=1).max() <= 0.301 * noise.flatten(1).norm(dim=1).max()
     with torch.no_grad():
-        before, after = (
-            guided.score((noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()) for predicted in (noise, bent)
-        )
+        made = [decode((noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()) for predicted in (noise, bent)]
+    before, after = (guide.pull(given, waveforms, RATE).scores for waveforms in made)
     assert (after > before).all()
 
 
@@ -288,15 +293,3 @@ class Oracle(torch.nn.Module):
 
     def forward(self, *arguments: object) -> torch.Tensor:
         return self.prediction
-
-
-def test_guidance_is_off_by_default_and_changes_answers(
-    small: Path, queries: list[Query], audio: QueryAudio, tmp_path: Path
-) -> None:
-    torch.manual_seed(0)
-    loading.save(CocolaModel(EncoderConfig(front_end="mel")), tmp_path)
-    plain = generator(small, "steps=2")
-    guided = generator(small, f"steps=2,guidance=5,encoder={tmp_path}")
-    assert plain.encoder is None and "encoder" in guided.weights
-    answers = [one.generate(queries[:1], audio, np.random.default_rng(0))[0].samples for one in (plain, guided)]
-    assert not np.array_equal(*answers) and np.isfinite(answers[1]).all()
