@@ -52,7 +52,9 @@ def train_head(arguments: Sequence[str] | None = None) -> None:
     """
     parser = new_parser(PACKAGE, "train-head", train_head.__doc__)
     add_run_options(parser)
-    parser.add_argument("--maps", type=Path, required=True, help="folder that the command maps wrote")
+    parser.add_argument(
+        "--maps", type=Path, nargs="+", required=True, help="folders that maps wrote; the first has validation windows"
+    )
     parser.add_argument("--start-from", default="embedded", help="weights to begin with: known name, folder or file")
     parser.add_argument("--head", type=Path, help="folder of a head to go on from, or of a run of train-head")
     parser.add_argument("--keep", action="store_true", help="keep all weights that fit, not only the trunk's")

@@ -29,7 +29,7 @@ class SamplingConfig:
     Attributes:
         window: L, the length of a window, in seconds.
         shortest_window: length of the shortest windows, in seconds: each batch draws its own length from here to
-            ``window``; 0 gives all batches windows of length ``window``.
+            ``window``; 0 gives all batches windows of length ``window``. ``train-head`` cuts the maps of whole windows.
         batch_size: K, the number of windows per batch.
         max_overlap: r, the largest overlap of two windows of one track in a batch.
         windows_per_track: number of windows drawn from each drawn track; above 1, every batch has negatives of the same
@@ -64,6 +64,7 @@ class SamplingConfig:
             alike; 1 leaves its speed alone.
         room: share of sub-mixes in a room, each in its own.
         overdrive: share of sub-mixes from an overdriven amplifier.
+        codec: share of sub-mixes that were in a lossy file of MP3 or Ogg Vorbis, each in its own.
         bleed: share of windows whose stems bleed: each has the other stems of its track in it, quieter than they are.
         bleed_db: lowest and highest level of what leaks, in dB relative to what it is a copy of; each stem draws its
             own, in every window.
@@ -97,14 +98,15 @@ class SamplingConfig:
     fastest: float = 1.0
     room: float = 0.0
     overdrive: float = 0.0
+    codec: float = 0.0
     bleed: float = 0.0
     bleed_db: tuple[float, float] = (-30.0, -10.0)
     bleed_as: str = "plain"
     foreign_bleed: float = 0.0
 
     def untreated(self) -> "SamplingConfig":
-        """Return the same settings without filter, room, overdrive, bleed, added noise or change of speed."""
-        dry = dataclasses.replace(self, room=0.0, overdrive=0.0, bleed=0.0, foreign_bleed=0.0, fastest=1.0)
+        """Return the same settings without filter, room, overdrive, codec, bleed, added noise or change of speed."""
+        dry = dataclasses.replace(self, room=0.0, overdrive=0.0, codec=0.0, bleed=0.0, foreign_bleed=0.0, fastest=1.0)
         return dataclasses.replace(dry, equaliser_db=0.0, low_pass=0.0, loudest_noise=0.0)
 
     def __post_init__(self) -> None:
@@ -148,7 +150,8 @@ class TrainingConfig:
         sampling: settings of drawing batches.
         w_init: start of the matrix W of Eq. 2: "identity", scaled, or "normal", N(0, 0.05) as in the authors' code.
         optimizer: key of ``OPTIMIZERS``: "adam", as in the paper, or "muon", which makes the updates of the encoder's
-            matrices orthogonal, with AdamW for all other weights.
+            matrices orthogonal, with AdamW for all other weights. For `train-head` the kernels of convolutions are
+            matrices too, and so is each W_k of the phasors.
         learning_rate: learning rate of Adam.
         similarity_learning_rate: learning rate of Adam for the matrix W of the similarity; the paper has the same as
             for all other weights.
@@ -174,6 +177,8 @@ class TrainingConfig:
         itself: choice of the conditioning as one more wrong accompaniment of itself; for `train-head`.
         phasors_alone: choice to leave the real part out of the similarity, for a head that is joined to an encoder
             with a real part of its own; for `train-head`.
+        forms_alone: choice to train the matrices of the phasors' similarity alone, on embeddings that are computed
+            once: thousands of steps in minutes; for `train-head`.
         calibration: replace the running statistics of BatchNorm at the end by plain averages over whole windows; the
             authors keep the running ones.
         validation_windows: windows of a validation batch, two from each track; as many have to be found in the
@@ -203,6 +208,7 @@ class TrainingConfig:
     noise_weight: float = 0.5
     itself: bool = False
     phasors_alone: bool = False
+    forms_alone: bool = False
     calibration: bool = True
     validation_windows: int = 32
     bfloat16: bool = False

@@ -9,7 +9,6 @@ import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from cocola_metric import checkpoints, functional
 from cocola_metric.encoder import CocolaModel, PhasorEfficientNet
@@ -18,53 +17,29 @@ from cocola_metric.errors import UsageError
 from ..runs import Pace, Training, note_settings, run_loop
 from . import train
 from .config import TrainingConfig, load_config
-from .judging import embed_maps, measure_head
+from .judging import PAIRS_AT_ONCE, embed_maps, measure_head
 from .maps import NOISES, SIDES, WHITE, MapStore, backbone_of, open_watched
 from .noises import noise_loss
+from .optimizers import make_head_optimizer
+from .rows import RowsOfStores, draw_piece
 from .starts import TRUNK, load_head, save_head, start_weights
 from .train import keep_freed_memory
 from .turning import turned_wrongs
 
 STEPS_BETWEEN_LINES = 50
 STEPS_BETWEEN_MEASUREMENTS = 200
-MATRIX = "similarity.weight"
+MATRIX, FORMS = "similarity.weight", "similarity.forms."
 READINGS_LEARNT = tuple(f"encoder.backbone.{part}." for part in ("time", "pitch", "both"))
 
 
 LOG = dataclasses.replace(train.LOG, columns=(*train.LOG.columns, "below"))
 
 
-class RowsOfPairs(Dataset[NDArray[np.int64]]):
-    """The rows of each batch in a store; pairs of one track come from one draw, which split the track's stems once."""
-
-    def __init__(self, store: MapStore, size: int, *, steps: int, seed: int) -> None:
-        self.size, self.steps, self.seed = size, steps, seed
-        tracks, everyone = store.arrays["tracks"][: store.count], np.arange(store.count)
-        self.groups: list[tuple[int, NDArray[np.int64]]] = []
-        for rows in np.array_split(everyone, max(1, store.count // store.batch_size)):
-            self.groups += [(int(track), rows[tracks[rows] == track]) for track in np.unique(tracks[rows])]
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> NDArray[np.int64]:
-        rows: list[int] = []
-        taken: set[int] = set()
-        for number in np.random.default_rng([self.seed, step]).permutation(len(self.groups)).tolist():
-            track, own = self.groups[number]
-            if track not in taken:
-                taken.add(track)
-                rows += own.tolist()
-            if len(rows) >= self.size:
-                break
-        return np.sort(np.asarray(rows[: self.size]))
-
-
 def train_head(
     config: TrainingConfig,
     out: Path,
     maps: Path,
-    *,
+    *more_maps: Path,
     start_from: str,
     head: Path | None = None,
     keep: bool = False,
@@ -76,18 +51,20 @@ def train_head(
     and the weights behind the trunk alone in ``head``.
 
     Args:
-        config: settings of the run; of ``sampling`` only the batch size counts here.
+        config: settings of the run; of ``sampling`` only the batch size, the window and the shortest one, and the
+            modes that have a share count here.
         out: folder of the run.
-        maps: folder that the command ``maps`` wrote.
+        maps: folder that the command ``maps`` wrote, with training and validation windows.
+        more_maps: folders with further training windows.
         start_from: weights to begin with; those of the trunk stay as they are.
         head: folder of a head to go on from, as for `load_head`.
         keep: choice of the weights that stay: all that this model shares with that encoder, or only the trunk's.
         minutes: time for training, in minutes, even if steps are left.
 
     Raises:
-        UsageError: there are no maps.
+        UsageError: there are no maps, or windows cannot be cut, since a part reads maps of whole ones.
     """
-    store, watched = MapStore(maps / "train"), open_watched(maps)
+    stores, watched = [MapStore(folder / "train") for folder in (maps, *more_maps)], open_watched(maps)
     noises = MapStore(maps / NOISES) if config.noises else None
     white = MapStore(maps / WHITE) if config.noises else None
     settings = dataclasses.asdict(config)
@@ -101,19 +78,24 @@ def train_head(
     trained = freeze(model, start_weights(model, start_from, within="" if keep else TRUNK))
     if config.phasors_alone:
         trained = _leave_real_part_out(model, trained)
-    if store.is_lean and any(name.startswith(READINGS_LEARNT) for name, _ in trained):
+    elif config.sampling.shortest_window:
+        raise UsageError("sampling.shortest_window cuts what phasors read alone; set phasors_alone = true")
+    if config.forms_alone:
+        trained = freeze(model, {name for name, _ in model.named_parameters() if not name.startswith(FORMS)})
+    if any(store.is_lean for store in stores) and any(name.startswith(READINGS_LEARNT) for name, _ in trained):
         raise UsageError(f"{maps}: lean maps hold what the encoder read; to learn to read write them without --lean")
-    optimizer = torch.optim.Adam(
-        [
-            {"params": [part for name, part in trained if name != MATRIX], "lr": config.learning_rate},
-            {"params": [part for name, part in trained if name == MATRIX], "lr": config.similarity_learning_rate},
-        ]
-    )
+    optimizer = make_head_optimizer(trained, MATRIX, FORMS, config)
+    known = [embed_store(model.eval(), store) for store in stores] if config.forms_alone else None
 
-    def loss(step: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def loss(step: int, batch: tuple[int, NDArray[np.int64]]) -> tuple[Tensor, Tensor]:
+        store, rows = stores[batch[0]], np.asarray(batch[1])
         generator = torch.Generator().manual_seed(1_000_003 * config.seed + step)
         sides = SIDES if store.arrays["has_wrong"][rows].any() else SIDES - 1  # the third side of the others is empty
-        embedded = embed_maps(_train(model), store, rows, sides)
+        if known is not None:
+            embedded = known[batch[0]][rows, :sides].float()
+        else:
+            piece = draw_piece(store, config.sampling, 1_000_003 * config.seed + step)
+            embedded = embed_maps(_train(model), store, rows, sides, piece)
         similarities = _similarities(model, embedded, store, rows, config, generator)
         loss = functional.contrastive_loss(similarities, label_smoothing=config.label_smoothing)
         if noises is not None:
@@ -128,7 +110,13 @@ def train_head(
         name=out.name,
         weights=model.state_dict(),
         optimizer=optimizer,
-        draws=RowsOfPairs(store, config.sampling.batch_size, steps=config.steps, seed=config.seed),
+        draws=RowsOfStores(
+            stores,
+            config.sampling.batch_size,
+            steps=config.steps,
+            seed=config.seed,
+            mode_shares=config.sampling.mode_shares,
+        ),
         batch_size=config.sampling.batch_size,
         loss=loss,
         measure=lambda: measure_head(model, watched, white),
@@ -145,6 +133,13 @@ def train_head(
     checkpoints.save(model, out, dtype=torch.float16)
     save_head(model, out / "head")
     return model.eval()
+
+
+@torch.no_grad()
+def embed_store(model: CocolaModel, store: MapStore) -> Tensor:
+    """Return the embeddings of all pairs of a store and their wrong accompaniments, in float16: (N, 3, D)."""
+    parts = np.array_split(np.arange(store.count), -(-store.count // PAIRS_AT_ONCE))
+    return torch.cat([embed_maps(model, store, rows).half() for rows in parts])
 
 
 def freeze(model: CocolaModel, kept: set[str]) -> list[tuple[str, nn.Parameter]]:
@@ -187,13 +182,15 @@ def _similarities(
     config: TrainingConfig,
     generator: torch.Generator,
 ) -> Tensor:
-    """Return the similarities of each conditioning with every accompaniment, then with its own n wrong ones.
+    """Return the similarities of each conditioning with all accompaniments of its mode, then with its n wrong ones.
 
     Shape:
         (K, 2 or 3, D), (K,) -> (K, K + n).
     """
     conditioning, accompaniment, *wrong = embedded.unbind(1)
-    columns = [model.similarity.matrix(conditioning, accompaniment)]
+    modes = torch.from_numpy(store.modes(rows))
+    other_mode = modes[:, None] != modes[None, :]
+    columns = [model.similarity.matrix(conditioning, accompaniment).masked_fill(other_mode, float("-inf"))]
     for one in wrong:
         has_wrong = torch.from_numpy(store.arrays["has_wrong"][rows])
         columns.append(model.similarity.pairs(conditioning, one).masked_fill(~has_wrong, float("-inf"))[:, None])
@@ -214,7 +211,7 @@ def run(options: argparse.Namespace) -> None:
     train_head(
         load_config(options.config, options.set),
         options.out,
-        options.maps,
+        *options.maps,
         start_from=options.start_from,
         head=options.head,
         keep=options.keep,

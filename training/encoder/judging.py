@@ -16,6 +16,7 @@ from .maps import SIDES, TREATED, UNTREATED, WHITE, MapStore, backbone_of, open_
 from .noises import below_others
 
 PAIRS_AT_ONCE = 32
+FRAMES_PER_STEP = 4  # of the images, in a step of the map that phasors read
 MEASURES = (
     *("other_track", "same_track", "shift", "transpose", "stretch", "noise"),
     *(f"among_{count}" for count in CHOICES),
@@ -24,14 +25,30 @@ MEASURES = (
 """Keys of the accuracies by which heads are judged."""
 
 
-def embed_maps(model: CocolaModel, store: MapStore, rows: NDArray[np.int64], sides: int = SIDES) -> Tensor:
+def embed_maps(
+    model: CocolaModel,
+    store: MapStore,
+    rows: NDArray[np.int64],
+    sides: int = SIDES,
+    piece: slice | None = None,
+) -> Tensor:
     """Return the embeddings of some pairs and their wrong accompaniments: (n, 3, D); of the pairs alone: (n, 2, D).
 
     A lean store holds what the encoder of the trunk read in it; the model has to read it alike.
+
+    Args:
+        model: head or encoder on the trunk that made the maps.
+        store: maps of windows.
+        rows: numbers of the pairs.
+        sides: number of sides to embed.
+        piece: piece of the windows that phasors read, in steps of the map they read; all else reads whole windows.
     """
     backbone, chosen = backbone_of(model), slice(sides)
     images = store.images(rows, chosen).flatten(0, 1).contiguous(memory_format=torch.channels_last)
     maps = TrunkMaps(*(part.flatten(0, 1) for part in store.maps(rows, chosen)))
+    if piece is not None:
+        images = images[..., FRAMES_PER_STEP * piece.start : FRAMES_PER_STEP * piece.stop]
+        maps = maps._replace(quarter=maps.quarter[..., piece])
     if not store.is_lean:
         pooled = backbone.read(images, maps)
     else:

@@ -14,7 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import CocolaModel, PlacedEfficientNet, TrunkMaps, fold_batch_norm
+from cocola_metric.audio import WINDOW
+from cocola_metric.encoder import MODES, CocolaModel, PlacedEfficientNet, TrunkMaps, fold_batch_norm, select_mode
 from cocola_metric.errors import UsageError
 from cocola_metric.whole_files import make_folder, write_text_whole
 
@@ -31,12 +32,13 @@ STEPS_OF_IMAGES = 255
 SIDES = 3
 VALIDATION_BATCHES = {"shift": 10, "transpose": 5, "stretch": 5, "noise": 3}
 LARGEST_TRANSPOSITION = 3  # semitones, of validation windows
+BOTH_ONLY = (1.0, 0.0, 0.0)
 UNTREATED, TREATED, NOISES, WHITE = "validation", "treated", "noises", "white"
 WINDOWS_OF_NOISE, WINDOWS_OF_WHITE = 288, 24
 READINGS = "readings"
 LEFT_OUT = ("eighth", "last")
 """Maps that phasors do not read, where the encoder's own readings stand in for them."""
-IMAGES, TRACKS, KIND, HAS_WRONG = "images", "tracks", "kind", "has_wrong"
+IMAGES, TRACKS, KIND, HAS_WRONG, MODE = "images", "tracks", "kind", "has_wrong", "mode"
 
 
 class MapStore:
@@ -44,7 +46,8 @@ class MapStore:
 
     Attributes:
         arrays: arrays by name, with pairs along the first axis: ``images`` in 255 steps of the dynamic range, each of
-            `TrunkMaps` in float16, ``tracks``, ``kind`` (index into ``KINDS``) and ``has_wrong``.
+            `TrunkMaps` in float16, ``tracks``, ``kind`` (index into ``KINDS``), ``has_wrong``, and ``mode`` (index into
+            ``MODES``; all in both channels if it is not there).
         batch_size: number of pairs of a draw, which splits the stems of each track once.
         count: number of pairs written so far.
     """
@@ -86,6 +89,13 @@ class MapStore:
         """Whether what phasors do not read was left out."""
         return not set(LEFT_OUT) <= set(self.arrays)
 
+    def modes(self, rows: NDArray[np.int64] | slice) -> NDArray[np.int8]:
+        """Return the modes that some pairs are encoded in: (n,)."""
+        modes: NDArray[np.int8] = (
+            self.arrays[MODE][rows] if MODE in self.arrays else np.zeros(self.count, np.int8)[rows]
+        )
+        return modes
+
     def readings(self, rows: NDArray[np.int64], sides: slice = slice(None)) -> Tensor:
         """Return what the encoder of the trunk read in its maps itself: (n, S, W)."""
         return torch.from_numpy(self.arrays[READINGS][rows, sides]).float()
@@ -121,6 +131,9 @@ def write_all_maps(
         for number, (kind, count) in enumerate(VALIDATION_BATCHES.items(), 1):
             watched = dataclasses.replace(
                 sampling,
+                window=min(config.sampling.window, WINDOW),
+                shortest_window=0.0,
+                mode_shares=BOTH_ONLY,
                 batch_size=config.validation_windows,
                 windows_per_track=2,
                 partition="track",
@@ -138,8 +151,9 @@ def write_all_maps(
             write_maps(out / treatment / kind, model, banks["validation"], draws, watched, lean=lean)
     write_noises(out / NOISES, model, seed=config.seed, lean=lean)
     write_noises(out / WHITE, model, seed=config.seed, white=True, lean=lean)
-    draws = Draws(banks["train"].tracks, config.sampling, steps=batches, seed=config.seed)
-    write_maps(out / "train", model, banks["train"], draws, config.sampling, lean=lean)
+    whole = dataclasses.replace(config.sampling, shortest_window=0.0)  # train-head cuts them
+    draws = Draws(banks["train"].tracks, whole, steps=batches, seed=config.seed)
+    write_maps(out / "train", model, banks["train"], draws, whole, lean=lean)
 
 
 @torch.inference_mode()
@@ -149,7 +163,7 @@ def write_noises(folder: Path, model: CocolaModel, *, seed: int, white: bool = F
     count = WINDOWS_OF_WHITE if white else WINDOWS_OF_NOISE
     waveforms = draw_noises(count, generator, white=white).unflatten(0, (-1, SIDES))
     make_folder(folder)
-    made = _all_maps(model, waveforms, lean=lean)
+    made = _all_maps(model, waveforms, torch.zeros(len(waveforms), dtype=torch.int64), lean=lean)
     nothing = np.zeros(len(waveforms), np.int64)
     for name, values in {**made, TRACKS: nothing, KIND: nothing, HAS_WRONG: nothing}.items():
         np.save(folder / f"{name}.npy", values)
@@ -185,13 +199,14 @@ def write_maps(
         draw = draws[number]
         waveforms, has_wrong = hear(bank, draw, sampling)
         size = len(waveforms)
-        made = _all_maps(model, waveforms, lean=lean)
+        made = _all_maps(model, waveforms, draw.modes, lean=lean)
         if not arrays:
             arrays = _create(folder, len(draws) * size, made)
         rows = slice(done, done + size)
         for name, values in made.items():
             arrays[name][rows, : values.shape[1]] = values
         arrays[TRACKS][rows], arrays[KIND][rows] = draw.tracks.numpy(), draw.alteration
+        arrays[MODE][rows] = draw.modes.numpy()
         arrays[HAS_WRONG][rows] = has_wrong.numpy() if KINDS[draw.alteration] != "none" else False
         done += size
         index = {"arrays": list(arrays), "batch_size": size, "count": done}
@@ -213,11 +228,14 @@ def backbone_of(model: CocolaModel) -> PlacedEfficientNet:
     return backbone
 
 
-def _all_maps(model: CocolaModel, waveforms: Tensor, *, lean: bool) -> dict[str, NDArray[Any]]:
-    """Return images and maps of (K, S, L) waveforms, (K, S, ...) each, in the form they are kept in."""
+def _all_maps(model: CocolaModel, waveforms: Tensor, modes: Tensor, *, lean: bool) -> dict[str, NDArray[Any]]:
+    """Return images and maps of (K, S, L) waveforms in K modes, (K, S, ...) each, in the form they are kept in."""
     parts: dict[str, list[NDArray[Any]]] = {}
-    for batch in waveforms.flatten(0, 1).split(BATCH_OF_FEATURES):
+    of_sides = modes.repeat_interleave(waveforms.shape[1]).split(BATCH_OF_FEATURES)
+    for batch, numbers in zip(waveforms.flatten(0, 1).split(BATCH_OF_FEATURES), of_sides, strict=True):
         images = model.encoder.front_end(batch)
+        for number in numbers.unique().tolist():
+            images[numbers == number] = select_mode(images[numbers == number], MODES[number])
         steps = ((1 - images / FLOOR_DB) * STEPS_OF_IMAGES).round().to(torch.uint8)
         parts.setdefault(IMAGES, []).append(steps.numpy())
         backbone = backbone_of(model)
@@ -233,6 +251,7 @@ def _all_maps(model: CocolaModel, waveforms: Tensor, *, lean: bool) -> dict[str,
 def _create(folder: Path, pairs: int, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     shapes = {name: ((pairs, SIDES, *values.shape[2:]), values.dtype) for name, values in made.items()}
     shapes |= {TRACKS: ((pairs,), np.dtype(np.int64)), KIND: ((pairs,), np.dtype(np.int8))}
+    shapes[MODE] = ((pairs,), np.dtype(np.int8))
     shapes[HAS_WRONG] = ((pairs,), np.dtype(np.bool_))
     return {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)

@@ -61,8 +61,9 @@ def noise_loss(similarities: Tensor, noises: Tensor, tracks: Tensor, generator: 
     """
     size = len(similarities)
     others = torch.randint(size, (size, OTHERS), generator=generator)
-    unrelated = tracks[:, None] != tracks[others]
-    too_high = softplus(noises[:, None] - similarities.gather(1, others)[..., None]).mean(-1)
+    compared = similarities.gather(1, others)  # minus infinity where the two are encoded in other modes
+    unrelated = (tracks[:, None] != tracks[others]) & compared.isfinite()
+    too_high = softplus(noises[:, None] - compared[..., None]).mean(-1)
     mean: Tensor = too_high[unrelated].mean() if unrelated.any() else too_high.sum() * 0
     return mean
 

@@ -8,7 +8,17 @@ from torch import Tensor
 from cocola_metric.audio import SAMPLE_RATE
 
 from ..corpora import NO_STEM, StemBank
-from ..signal import equalise, noise_like, overdrive, play_unevenly, reverberate, stretch, transpose
+from ..signal import (
+    CODECS,
+    code_lossily,
+    equalise,
+    noise_like,
+    overdrive,
+    play_unevenly,
+    reverberate,
+    stretch,
+    transpose,
+)
 from .batches import KINDS, MARGIN, Draw
 from .bleeding import add_bleed
 from .config import SamplingConfig
@@ -18,6 +28,7 @@ DRIFT_PERIODS = (2.0, 10.0)  # seconds
 ECHO_SECONDS = (0.1, 1.2)
 LARGEST_ECHO = 0.7
 OVERDRIVES = (0.3, 3.0)
+COMPRESSIONS = (0.3, 0.99)
 
 
 @torch.no_grad()
@@ -55,6 +66,7 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
     if config.equaliser_db or config.low_pass or kind == "transpose":
         flat = equalise(waveforms.flatten(0, 1), bells.flatten(0, 1), cutoffs.flatten(0, 1), SAMPLE_RATE)
         waveforms = flat.unflatten(0, waveforms.shape[:2])
+    waveforms = _code(waveforms, draw, config)
     if config.levels == "random":
         power = waveforms.square().mean(-1).clamp(min=1e-12)
         waveforms = waveforms * (10 ** (levels / 20) / power.sqrt()).unsqueeze(-1)
@@ -99,4 +111,19 @@ def _record(waveforms: Tensor, draw: Draw, config: SamplingConfig) -> Tensor:
             waveforms[chosen, side] = reverberate(
                 waveforms[chosen, side], seconds, LARGEST_ECHO * chance[4, chosen], generator
             )
+    return waveforms
+
+
+def _code(waveforms: Tensor, draw: Draw, config: SamplingConfig) -> Tensor:
+    """Put some sides into lossy files; a wrong accompaniment is treated as the right one is."""
+    if not config.codec:
+        return waveforms
+    generator = torch.Generator().manual_seed(draw.noise_seed ^ 4)
+    chances, choices, strengths = torch.rand(3, len(waveforms), 2, generator=generator)
+    least, most = COMPRESSIONS
+    for row, side in (chances < config.codec).nonzero().tolist():
+        container = list(CODECS)[int(choices[row, side] * len(CODECS))]
+        compression = least + (most - least) * float(strengths[row, side])
+        for place in range(1, waveforms.shape[1]) if side else (0,):
+            waveforms[row, place] = code_lossily(waveforms[row, place], container, compression)
     return waveforms

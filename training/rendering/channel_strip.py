@@ -15,6 +15,8 @@ FRAME_SECONDS = 0.1
 PEAK_LIMIT = 0.98
 SILENCE = 1e-5
 SIXTY_DECIBELS = np.log(1000.0)
+OVERSAMPLING = 4
+LOWEST_OF_SPEAKER = 80.0  # Hz
 
 
 def apply_channel_strip(
@@ -77,6 +79,27 @@ def saturate(stem: Signal, drive: float) -> Signal:
     """Bend the waveform with a hyperbolic tangent that leaves full scale at full scale."""
     saturated: Signal = np.tanh(drive * stem) / np.tanh(drive)
     return saturated
+
+
+def amplify(stem: NDArray[np.float32], drive: float, cutoff: float, sample_rate: int = 16_000) -> NDArray[np.float32]:
+    """Play a stem through a distorting guitar amplifier: all is bent together, so that chords growl.
+
+    Args:
+        stem: stem as the guitar gives it.
+        drive: gain before the bend, for full scale; 60 leaves little but the signs.
+        cutoff: frequency in Hz above which the loudspeaker is deaf.
+        sample_rate: sample rate, in Hz.
+
+    Shape:
+        (L,) -> (L,).
+    """
+    peak = np.abs(stem).max(initial=0.0)
+    if peak < SILENCE:
+        return stem
+    finer = signal.resample_poly(stem.astype(np.float64) / peak, OVERSAMPLING, 1)  # harmonics must not fold back
+    bent = signal.resample_poly(saturate(finer, drive), 1, OVERSAMPLING)[: len(stem)]
+    speaker = limit_band(limit_band(bent, LOWEST_OF_SPEAKER, "highpass", sample_rate), cutoff, "lowpass", sample_rate)
+    return limit_band(speaker, cutoff, "lowpass", sample_rate).astype(np.float32)
 
 
 def compress(stem: Signal, threshold: float, ratio: float, sample_rate: int) -> Signal:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cocola_metric.dispatch import new_parser, reporting
 
 from ..corpora import SPLITS
-from .works import CORPORA
+from .works import CORPORA, USUAL_CORPORA
 
 PACKAGE = "cocola_metric.training"
 
@@ -21,7 +21,9 @@ def render(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hours", type=float, default=14.0, help="hours of music in all (default: 14)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the content of every track (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes; it changes no sample (default: 2)")
-    parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=CORPORA, help="corpora (default: all)")
+    parser.add_argument(
+        "--corpora", nargs="+", choices=CORPORA, default=USUAL_CORPORA, help="corpora (default: all but songs)"
+    )
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="splits (default: all)")
     parser.add_argument("--fetch", action="store_true", dest="may_fetch", help="download absent sources into SOURCES")
     options = parser.parse_args(arguments)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .recipes import chorales, grooves, multitracks, projects, quartets, tracker_modules
+from .recipes import chorales, grooves, multitracks, projects, quartets, songs, tracker_modules
 from .sources import SOURCES
 from .studio import Stems, Studio
 from .works import Corpus, Work
@@ -40,7 +40,7 @@ class Recipe:
         return {name: SOURCES[name].licence for name in self.sources}
 
 
-# Three corpora, each the likeness of one of the paper's: CocoChorales, Slakh2100 and MoisesDB.
+# Three corpora are each the likeness of one of the paper's: CocoChorales, Slakh2100 and MoisesDB.
 RECIPES = {
     "chorales": Recipe(
         corpus="chorus",
@@ -73,6 +73,15 @@ RECIPES = {
         sources=("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment"),
         find_works=grooves.find_works,
         render=grooves.render,
+        most_variants=12,
+        libraries=("pretty_midi",),
+    ),
+    "songs": Recipe(
+        corpus="songs",
+        share=1.0,
+        sources=("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment"),
+        find_works=grooves.find_works,
+        render=songs.render,
         most_variants=12,
         libraries=("pretty_midi",),
     ),

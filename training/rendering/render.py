@@ -27,7 +27,7 @@ from .registry import RECIPES, Recipe
 from .sources import can_be_fetched, check, fetch, list_absent, ways_out
 from .studio import Stems, Studio
 from .synth import SoundFont, find_sound_fonts
-from .works import CORPORA, SourceAbsent, Work
+from .works import USUAL_CORPORA, SourceAbsent, Work
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def render_corpus(
     hours: float = 14.0,
     seed: int = 0,
     jobs: int = 2,
-    corpora: Sequence[str] = CORPORA,
+    corpora: Sequence[str] = USUAL_CORPORA,
     splits: Sequence[str] = SPLITS,
     may_fetch: bool = False,
 ) -> list[PlannedTrack]:

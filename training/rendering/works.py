@@ -12,9 +12,12 @@ from cocola_metric.errors import CocolaError
 
 from ..corpora import TRAIN_SHARE, VALIDATION_SHARE
 
-Corpus = Literal["chorus", "bands", "desk"]
-"""A rendered corpus: like CocoChorales, like Slakh2100, or like MoisesDB."""
+Corpus = Literal["chorus", "bands", "desk", "songs"]
+"""A rendered corpus: like CocoChorales, like Slakh2100, like MoisesDB; or songs, for more music to train on."""
 CORPORA: tuple[Corpus, ...] = get_args(Corpus)
+USUAL_CORPORA = CORPORA[:3]
+SAME_WORKS = {"songs": "grooves"}
+"""Recipe -> recipe whose works it uses too; a work is in one split, whoever uses it."""
 
 
 class SourceAbsent(CocolaError):
@@ -54,7 +57,7 @@ def group_works(paths: Iterable[Path], title_of: Callable[[Path], str]) -> list[
 
 def split_of(recipe: str, work: str) -> str:
     """Return the split of a work: a hash decides, so adding or removing other works never moves it."""
-    digest = hashlib.sha256(f"{recipe}/{work}".encode()).digest()
+    digest = hashlib.sha256(f"{SAME_WORKS.get(recipe, recipe)}/{work}".encode()).digest()
     fraction = int.from_bytes(digest[:8], "big") / 2**64
     if fraction < TRAIN_SHARE:
         return "train"

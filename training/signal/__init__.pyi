@@ -1,4 +1,5 @@
 from .bleed import BLEEDS, CUTOFFS_HZ, DELAYS, bleed_gains, bleed_stems, leak
+from .codecs import CODECS, code_lossily
 from .cues import (
     SubmixCues,
     beat_period,
@@ -25,6 +26,7 @@ from .transforms import equalise, noise_like, stretch, transpose
 
 __all__ = [
     "BLEEDS",
+    "CODECS",
     "CUTOFFS_HZ",
     "DELAYS",
     "PARTITIONS",
@@ -38,6 +40,7 @@ __all__ = [
     "beat_period",
     "bleed_gains",
     "bleed_stems",
+    "code_lossily",
     "coherence",
     "draw_subsets",
     "equalise",

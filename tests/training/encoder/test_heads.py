@@ -18,6 +18,7 @@ from cocola_metric.training.encoder import commands, heads, joining, maps
 from cocola_metric.training.encoder.choices import chances_among
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
 from cocola_metric.training.encoder.joining import join_head
+from cocola_metric.training.encoder.rows import RowsOfPairs, RowsOfStores, draw_piece
 from cocola_metric.training.encoder.starts import load_head, save_head, start_weights
 from cocola_metric.training.encoder.turning import turned_wrongs
 from cocola_metric.training.evaluation.commands import judge_heads
@@ -44,7 +45,7 @@ def config(tmp_path_factory) -> TrainingConfig:
     corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
     sampling = SamplingConfig(
         **{"window": 2.0, "batch_size": 4, "windows_per_track": 2, "partition": "track"},
-        **{"fastest": 1.2, "room": 0.5, "overdrive": 0.5},
+        **{"fastest": 1.2, "room": 0.5, "overdrive": 0.5, "codec": 0.5},
         alterations={"shift": 0.5, "noise": 0.2},
     )
     return TrainingConfig(
@@ -169,7 +170,7 @@ def test_kept_weights_are_all_that_fit(start: Path, kept: Path, config: Training
 
 def test_pairs_of_a_track_come_from_one_draw(kept: Path) -> None:
     store = maps.MapStore(kept / "train")
-    rows = heads.RowsOfPairs(store, 4, steps=20, seed=0)
+    rows = RowsOfPairs(store, 4, steps=20, seed=0)
     for step in range(20):
         drawn = rows[step]
         assert len(drawn) <= 4 and len(set(drawn.tolist())) == len(drawn)
@@ -281,3 +282,85 @@ def test_pairs_without_a_wrong_accompaniment_are_embedded_alone(kept: Path) -> N
     with torch.inference_mode():
         both, three = (heads.embed_maps(model, store, np.arange(4), sides) for sides in (2, 3))
     assert both.shape[1] == 2 and torch.allclose(both, three[:, :2], atol=1e-5)
+
+
+def test_pairs_are_encoded_in_the_mode_they_are_drawn_in_and_validation_in_both(kept: Path) -> None:
+    store = maps.MapStore(kept / "train")
+    modes = store.modes(np.arange(store.count))
+    assert set(modes.tolist()) == {0, 1, 2}
+    pairs = store.images(np.arange(store.count))[:, :2]
+    for channel, left_out in ((1, 1), (0, 2)):  # the harmonic mode has no percussive channel
+        assert (pairs[modes == left_out][:, :, channel] == 0).all()
+        assert (pairs[modes == 0][:, :, channel] < -1).any()
+    for watched in maps.open_watched(kept).values():
+        assert not watched.modes(slice(None)).any()
+    del store.arrays["mode"]  # as in maps of before
+    assert not store.modes(np.arange(store.count)).any()
+
+
+def test_modes_without_a_share_are_left_out_and_others_are_no_negatives(
+    start: Path, kept: Path, config: TrainingConfig
+) -> None:
+    store = maps.MapStore(kept / "train")
+    for step in range(5):
+        rows = RowsOfPairs(store, 4, steps=5, seed=0, mode_shares=(0.0, 0.5, 0.5))[step]
+        assert len(rows) and (store.modes(rows) > 0).all()
+    everyone = np.arange(store.count)
+    embedded = torch.randn(store.count, 2, PHASORS.embedding_dim)
+    plain = dataclasses.replace(config, itself=False, turned=0)
+    generator = torch.Generator().manual_seed(0)
+    similarities = heads._similarities(CocolaModel(PHASORS), embedded, store, everyone, plain, generator)
+    modes = store.modes(everyone)
+    assert torch.equal(similarities.isfinite(), torch.from_numpy(modes[:, None] == modes[None, :]))
+
+
+def test_pairs_of_several_stores_never_share_a_batch(kept: Path) -> None:
+    stores = [maps.MapStore(kept / "train"), maps.MapStore(kept / "lean" / "train")]
+    rows = RowsOfStores(stores, 4, steps=60, seed=0, mode_shares=(1, 1, 1))
+    numbers = [rows[step][0] for step in range(60)]
+    assert 30 < numbers.count(0) < 58  # twelve pairs and four
+    assert all(rows[step][1].max() < stores[number].count for step, number in enumerate(numbers))
+
+
+def test_windows_are_cut_to_a_drawn_length_for_all_sides(start: Path, kept: Path, config: TrainingConfig) -> None:
+    store = maps.MapStore(kept / "train")
+    sampling = dataclasses.replace(config.sampling, shortest_window=1.0)
+    pieces = [draw_piece(store, sampling, seed) for seed in range(50)]
+    lengths = [piece.stop - piece.start for piece in pieces]
+    assert min(lengths) == 12 and max(lengths) == 25  # of 80 ms
+    assert draw_piece(store, config.sampling, 0) is None
+    head, rows = CocolaModel(PHASORS).eval(), np.arange(2)
+    with torch.inference_mode():
+        whole, all_steps, cut = (
+            heads.embed_maps(head, store, rows, 2, piece) for piece in (None, slice(0, 26), pieces[0])
+        )
+        torch.testing.assert_close(whole, all_steps, atol=1e-3, rtol=0)  # but for the last frames of the images
+    assert (whole[..., :64] == cut[..., :64]).all() and (whole[..., 64:] - cut[..., 64:]).abs().max() > 1e-3
+    with pytest.raises(UsageError, match="set phasors_alone = true"):
+        heads.train_head(dataclasses.replace(config, sampling=sampling), kept / "run", kept, start_from=str(start))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_matrices_of_the_phasors_are_trained_alone_on_embeddings(
+    start: Path, kept: Path, config: TrainingConfig, tmp_path: Path, optimizer: str
+) -> None:
+    few = dataclasses.replace(
+        config, forms_alone=True, phasors_alone=True, optimizer=optimizer, turned=0, itself=False, noises=0
+    )
+    torch.manual_seed(config.seed)
+    fresh = CocolaModel(PHASORS)
+    trained = heads.train_head(few, tmp_path, kept, kept / "lean", start_from=str(start))
+    moved = {
+        name
+        for name, part in trained.named_parameters()
+        if not name.startswith(heads.TRUNK) and not torch.equal(part, fresh.get_parameter(name))
+    }
+    assert moved == {name for name, _ in fresh.named_parameters() if name.startswith(heads.FORMS)} | {heads.MATRIX}
+
+
+def test_muon_trains_kernels_and_matrices_of_a_head(
+    start: Path, kept: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    muon = dataclasses.replace(config, optimizer="muon", steps=2)
+    trained = heads.train_head(muon, tmp_path, kept, start_from=str(start))
+    assert all(part.isfinite().all() for part in trained.parameters())

@@ -10,7 +10,13 @@ from torch import nn
 from cocola_metric.encoder import CocolaModel
 from cocola_metric.errors import UsageError
 from cocola_metric.training.encoder.config import SamplingConfig, TrainingConfig, load_config
-from cocola_metric.training.encoder.optimizers import MuonWithAdamW, make_optimizer
+from cocola_metric.training.encoder.optimizers import (
+    MuonWithAdamW,
+    StackMuon,
+    make_head_optimizer,
+    make_optimizer,
+    orthogonal,
+)
 
 CONFIG = Path(__file__).parents[3] / "training" / "configs" / "phalar.toml"
 ABLATIONS = [
@@ -90,3 +96,47 @@ def test_settings_that_make_no_sense() -> None:
         TrainingConfig(optimizer="sgd")
     with pytest.raises(UsageError, match=r"shortest_window must be from 0 to window=5\.0; got 6\.0"):
         SamplingConfig(shortest_window=6.0)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (2, 4, 6, 6)])
+def test_updates_become_orthogonal(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    assert values.min() > 0.3 and values.max() < 1.3
+
+
+def test_a_stack_of_matrices_follows_torch_s_muon_matrix_by_matrix() -> None:
+    torch.manual_seed(0)
+    begun, kernel_begun = torch.randn(2, 3, 6, 4), torch.randn(6, 2, 3, 1)
+    stack, kernel = nn.Parameter(begun.clone()), nn.Parameter(kernel_begun.clone())
+    singles = [nn.Parameter(one.clone()) for one in begun.flatten(0, 1)] + [nn.Parameter(kernel_begun.flatten(1))]
+    optimizer = StackMuon([stack], lr=0.1, weight_decay=0.01)
+    optimizer.add_param_group({"params": [kernel], "flat": True})
+    known = torch.optim.Muon(singles, lr=0.1, weight_decay=0.01)
+    for _ in range(3):
+        optimizer.zero_grad(), known.zero_grad()
+        (stack.pow(3).sum() + kernel.pow(3).sum()).backward()
+        sum(one.pow(3).sum() for one in singles).backward()
+        optimizer.step(), known.step()
+    expected = torch.stack(singles[:-1]).view_as(stack)
+    torch.testing.assert_close(stack, expected, atol=0.02, rtol=0)  # torch's works in bfloat16
+    torch.testing.assert_close(kernel.flatten(1), singles[-1], atol=0.02, rtol=0)
+
+
+def test_groups_of_a_head() -> None:
+    named = {
+        "similarity.weight": nn.Parameter(torch.eye(4)),
+        "similarity.forms.0.weight": nn.Parameter(torch.randn(2, 3, 4, 4)),
+        "similarity.forms.0.log_temperature": nn.Parameter(torch.zeros(())),
+        "encoder.backbone.time_phasors.trunk.0.weight": nn.Parameter(torch.randn(4, 2, 3, 1)),
+    }
+    config = TrainingConfig(optimizer="muon", muon_learning_rate=0.01, similarity_learning_rate=0.1)
+    arguments = list(named.items()), "similarity.weight", "similarity.forms.", config
+    optimizer = make_head_optimizer(*arguments)
+    found = [(group["matrices"], group.get("flat"), group["lr"]) for group in optimizer.param_groups]
+    assert found == [(True, False, 0.01), (True, True, 0.01), (False, None, 1e-3), (False, None, 0.1)]
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(named)
+    before = {name: part.detach().clone() for name, part in named.items()}
+    sum(part.square().sum() + part.sum() for part in named.values()).backward()
+    optimizer.step()
+    assert all((part != before[name]).any() for name, part in named.items())

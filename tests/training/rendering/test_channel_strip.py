@@ -98,3 +98,14 @@ def test_reverb_adds_the_energy_it_is_asked_for():
     assert np.square(wet).sum() == pytest.approx(0.04, rel=1e-6)
     early, late = np.square(wet[:1600]).sum(), np.square(wet[14400:16000]).sum()
     assert 10 * np.log10(late / early) == pytest.approx(-54, abs=3)
+
+
+def test_an_amplifier_bends_chords_into_tones_of_their_own():
+    """Two tones bent together give their difference, 110 Hz, which neither has."""
+    fifth = sine(220, 0.3) + sine(330, 0.3)
+    spectra = [np.abs(np.fft.rfft(stem)) / len(stem) for stem in (fifth, channel_strip.amplify(fifth, 20.0, 4000.0))]
+    tone = round(110 * len(SECONDS) / SAMPLE_RATE)
+    assert spectra[0][tone] < 1e-4 < 0.01 < spectra[1][tone]
+    high = round(7000 * len(SECONDS) / SAMPLE_RATE)
+    assert spectra[1][high:].max() < 0.02 * spectra[1].max()
+    assert not channel_strip.amplify(np.zeros(SAMPLE_RATE, np.float32), 20.0, 4000.0).any()

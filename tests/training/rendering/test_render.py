@@ -20,11 +20,12 @@ from cocola_metric.training.rendering import commands, drumkits
 from cocola_metric.training.rendering import render as rendering
 from cocola_metric.training.rendering.channel_strip import LOUDNESS_RANGE, active_loudness
 from cocola_metric.training.rendering.plan import PlannedTrack, divide, plan_tracks
-from cocola_metric.training.rendering.recipes import grooves, multitracks, projects, quartets, tracker_modules
+from cocola_metric.training.rendering.recipes import grooves, multitracks, projects, quartets, songs, tracker_modules
 from cocola_metric.training.rendering.registry import RECIPES
 from cocola_metric.training.rendering.studio import Studio
 from cocola_metric.training.rendering.synth import SAMPLE_RATE, SoundFont
-from cocola_metric.training.rendering.works import CORPORA, Work, split_of
+from cocola_metric.training.rendering.tunes import ROOTS, Tune
+from cocola_metric.training.rendering.works import CORPORA, USUAL_CORPORA, Work, split_of
 
 FONT = SoundFont(Path(pretty_midi.__file__).parent / "TimGM6mb.sf2", "GPL-2")
 QUANTISATION = 0.5  # dB that 16 bits may move the loudness of a quiet stem
@@ -34,13 +35,14 @@ needs_mma = pytest.mark.skipif(
 )
 
 
+USUAL_RECIPES = {name: recipe for name, recipe in RECIPES.items() if recipe.corpus in USUAL_CORPORA}
 # Of all hours: the shares in a corpus add up to 1.
-RECIPE_SHARES = {name: recipe.share / len(CORPORA) for name, recipe in RECIPES.items()}
+RECIPE_SHARES = {name: recipe.share / len(USUAL_CORPORA) for name, recipe in USUAL_RECIPES.items()}
 
 
 @pytest.fixture
 def fake_works():
-    return {name: [Work(f"work-{number}", ()) for number in range(60)] for name in RECIPES}
+    return {name: [Work(f"work-{number}", ()) for number in range(60)] for name in USUAL_RECIPES}
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def planned_hours(plan, name=None, corpus=None):
 
 def test_corpora_get_equal_hours_and_recipes_their_shares(fake_works):
     plan = plan_tracks(fake_works, RECIPES, hours=12, seed=0)
-    for corpus in CORPORA:
+    for corpus in USUAL_CORPORA:
         assert planned_hours(plan, corpus=corpus) == pytest.approx(4, abs=2 / 60)
     for name, share in RECIPE_SHARES.items():
         assert planned_hours(plan, name) == pytest.approx(12 * share, abs=1 / 60)
@@ -76,7 +78,7 @@ def test_corpora_get_equal_hours_and_recipes_their_shares(fake_works):
 
 def test_every_prefix_of_a_plan_holds_the_recipes_in_proportion(fake_works):
     plan = plan_tracks(fake_works, RECIPES, hours=10, seed=0)
-    seconds = dict.fromkeys(RECIPES, 0.0)
+    seconds = dict.fromkeys(USUAL_RECIPES, 0.0)
     for track in plan:
         seconds[track.recipe] += track.duration
         for name, share in RECIPE_SHARES.items():
@@ -149,6 +151,15 @@ def test_splits_are_disjoint_by_work_and_of_the_right_size(fake_works):
     assert [counts[split] / 5000 for split in SPLITS] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
 
 
+def test_songs_are_rendered_on_request_and_keep_the_splits_of_their_tunes(fake_works):
+    assert set(CORPORA) - set(USUAL_CORPORA) == {"songs"}
+    plan = plan_tracks({**fake_works, "songs": fake_works["grooves"]}, RECIPES, hours=4, seed=0)
+    splits = {name: {track.work.name: track.split for track in plan if track.recipe == name} for name in RECIPES}
+    assert planned_hours(plan, corpus="songs") == pytest.approx(1, abs=2 / 60)
+    shared = splits["songs"].keys() & splits["grooves"].keys()
+    assert len(shared) > 20 and all(splits["songs"][name] == splits["grooves"][name] for name in shared)
+
+
 def test_a_track_is_decided_by_seed_and_name():
     def draw(seed, variant):
         return PlannedTrack("bands", "grooves", Work("song", ()), variant, seed).generator.random()
@@ -202,6 +213,35 @@ def test_a_tune_gets_a_band(tmp_path, studio):
     assert {stem.shape for stem in stems.values()} == {(8 * SAMPLE_RATE,)}
     for name, stem in stems.items():
         np.testing.assert_array_equal(stem, again[name])
+
+
+@needs_fluidsynth
+@needs_mma
+def test_a_tune_becomes_a_song_of_a_style(tmp_path, studio, monkeypatch):
+    work = Work("tune", (write_tune(tmp_path / "tune.mid", upbeat=1.0),))
+    style = songs.Style(sings=True, has_guitar=True, swing=0.62, breath=0.02, turns=1)
+    monkeypatch.setattr(songs, "draw_style", lambda generator: style)
+    stems, again = (songs.render(work, 8.0, studio, np.random.default_rng(5)) for _ in range(2))
+    assert {"voice", "answer", "distorted-guitar"} <= stems.keys() and "melody" not in stems
+    assert {stem.shape for stem in stems.values()} == {(8 * SAMPLE_RATE,)}
+    for name, stem in stems.items():
+        np.testing.assert_array_equal(stem, again[name])
+
+
+def test_a_guitar_plays_the_chords_of_each_bar():
+    tune = Tune(4, (), (("C", "C", "G7", "G7"), ("Ebm", "Ebm", "F#", "F#")))
+    part = songs.strum_power_chords(tune, 0.5, 2, np.random.default_rng(0))
+    for note in part.notes:
+        root = {0: "C", 1: "G", 2: "Eb", 3: "F#"}[int(note.start)]
+        assert (note.pitch - 2 - ROOTS.index(root)) % 12 in (0, 7)
+        assert 40 <= note.pitch < 64
+
+
+def test_styles_are_drawn_with_and_without_each_trait():
+    styles = [songs.draw_style(np.random.default_rng(seed)) for seed in range(40)]
+    for trait in ("sings", "has_guitar", "turns", "breath"):
+        assert {bool(getattr(style, trait)) for style in styles} == {False, True}
+    assert min(style.swing for style in styles) == 0.5 < max(style.swing for style in styles) <= 0.7
 
 
 def test_desk_stems_are_grouped_to_at_most_eight(tmp_path):
@@ -297,7 +337,7 @@ def test_absent_sources_are_named(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     with pytest.raises(CocolaError, match="nothing to render"):
         rendering.render_corpus(tmp_path / "out", sources=tmp_path, hours=0.01)
-    for name in RECIPES:
+    for name in USUAL_RECIPES:
         assert f"recipe {name} left out" in caplog.text
 
 

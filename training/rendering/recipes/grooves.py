@@ -62,8 +62,8 @@ def render(work: Work, duration: float, studio: Studio, generator: np.random.Gen
     transposition = int(generator.integers(-5, 7))
     bar_count = math.ceil(duration * tempo / 60 / tune.beats_per_bar)
     excerpt = tune.unrolled(bar_count, first_bar=int(generator.integers(len(tune.bars))))
-    band = _accompany(excerpt, tempo, transposition, generator)
-    melody = _perform_melody(excerpt, tempo, generator).transposed(transposition)
+    band = accompany(excerpt, tempo, transposition, generator)
+    melody = perform_melody(excerpt, tempo, generator).transposed(transposition)
     parts = [part.excerpt(0, duration) for part in (melody, *band)]
     fonts = {name: studio.draw_font(generator) for name in sorted({part.name for part in parts})}
     parts = [replace(part, font=fonts[part.name]) for part in parts]
@@ -84,7 +84,7 @@ def read_groove_library(folder: Path = MMA_LIBRARY) -> tuple[GrooveFile, ...]:
     return tuple(library)
 
 
-def _accompany(tune: Tune, tempo: float, transposition: int, generator: np.random.Generator) -> list[Part]:
+def accompany(tune: Tune, tempo: float, transposition: int, generator: np.random.Generator) -> list[Part]:
     """Play the chords by MMA with a random groove; a groove that fails, or is nearly silent, is replaced."""
     library = [file for file in read_groove_library() if file.beats_per_bar == tune.beats_per_bar]
     # MMA has many variations of few rhythms: drawing the file first gives every rhythm the same chance.
@@ -137,7 +137,7 @@ def _stem_name(part: Part) -> str:
     return part.name.split("-")[0].lower() or f"program-{part.program}"
 
 
-def _perform_melody(tune: Tune, tempo: float, generator: np.random.Generator) -> Part:
+def perform_melody(tune: Tune, tempo: float, generator: np.random.Generator) -> Part:
     """Play the melody as people do, slightly off the beat and with uneven strength."""
     quarter = 60 / tempo
 
