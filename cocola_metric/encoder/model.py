@@ -20,7 +20,7 @@ from .modes import MODES, Mode
 from .phasor_sizes import PHASOR_GROUPS, real_width
 from .phasors import PhasorSimilarity
 from .poolings import AveragePooling, SpectralPooling
-from .similarity import BilinearSimilarity, CosineSimilarity, Similarity
+from .similarity import BilinearSimilarity, CosineSimilarity, PlainCosineSimilarity, Similarity
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class CocolaEncoder(nn.Module):
         projected = config.embedding_dim - self.phasor_width
         self.dropout = nn.Dropout(config.dropout)
         self.projection = HEADS[config.head](width, projected)
-        self.bounded = config.head != "complex_mlp"
+        self.bounded = config.head != "complex_mlp" and config.similarity not in UNBOUNDED_SIMILARITIES
         self.layer_norm = nn.LayerNorm(projected) if self.bounded else nn.Identity()
 
     def forward(self, waveform: Tensor, mode: Mode = "both") -> Tensor:
@@ -149,7 +149,7 @@ class CocolaEncoder(nn.Module):
     def project(self, pooled: Tensor) -> Tensor:
         """Return the embeddings of pooled features: dropout, projection and, for real embeddings, LayerNorm and tanh.
 
-        The phasors at the end of a backbone's output are left as they are.
+        A plain cosine takes the projection as it is, as in the authors' code. The phasors at the end of a backbone's output are left as they are.
 
         Shape:
             (B, W) -> (B, D).
@@ -166,6 +166,7 @@ PHASOR_KINDS = ("phasor", "time_phasor", "wide_phasor", "noise")
 SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
     "bilinear": BilinearSimilarity,
     "cosine": CosineSimilarity,
+    "plain_cosine": PlainCosineSimilarity,
     "complex_bilinear": ComplexBilinearSimilarity,
     "hermitian": HermitianSimilarity,
     "semidefinite": SemidefiniteSimilarity,
@@ -176,6 +177,7 @@ SIMILARITIES: dict[str, Callable[[int], Similarity]] = {
 }
 PHASOR_HEADS = ("complex_mlp", "magnitude_mlp")
 COMPLEX_SIMILARITIES = ("complex_bilinear", "hermitian", "semidefinite")
+UNBOUNDED_SIMILARITIES = ("plain_cosine",)
 PARTS: dict[str, Mapping[str, object]] = {
     "front_end": FRONT_ENDS,
     "backbone": BACKBONES,

@@ -45,7 +45,7 @@ class BilinearSimilarity(Similarity):
 
 
 class CosineSimilarity(Similarity):
-    """Cosine over a temperature, the alternative of Figure 4 (after SimCLR)."""
+    """Cosine over a temperature (after SimCLR)."""
 
     temperature = 0.1
 
@@ -59,3 +59,9 @@ class CosineSimilarity(Similarity):
     def right(self, accompaniment: Tensor) -> Tensor:
         """Return the unit vector."""
         return nn.functional.normalize(accompaniment, dim=-1)
+
+
+class PlainCosineSimilarity(CosineSimilarity):
+    """Cosine and nothing else, the alternative of Figure 4: the authors' code has no temperature."""
+
+    temperature = 1.0

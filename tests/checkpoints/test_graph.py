@@ -94,6 +94,7 @@ def test_a_graph_is_small_and_holds_no_weights() -> None:
     "config",
     [
         EncoderConfig("mel", similarity="cosine", embedding_dim=64),
+        EncoderConfig("mel", similarity="plain_cosine", embedding_dim=64),
         EncoderConfig("hps"),
         EncoderConfig("pitch_onset", "placed_phasor_efficientnet_b0", 1760, "phasors"),
     ],

@@ -98,7 +98,7 @@ def test_modes_zero_the_other_channel() -> None:
     assert not select_mode(features, "percussive")[:, 0].any()
 
 
-@pytest.mark.parametrize("similarity", ["bilinear", "cosine"])
+@pytest.mark.parametrize("similarity", ["bilinear", "cosine", "plain_cosine"])
 def test_pairs_are_the_diagonal(similarity: str) -> None:
     model = CocolaModel(EncoderConfig(similarity=similarity)).eval()
     first, second = torch.randn(4, 512), torch.randn(4, 512)
@@ -110,6 +110,19 @@ def test_cosine_is_bounded_by_its_temperature() -> None:
     model = CocolaModel(EncoderConfig(similarity="cosine"))
     vectors = torch.randn(3, 512)
     assert torch.allclose(model.similarity.pairs(vectors, 7 * vectors), torch.full((3,), 10.0), atol=1e-4)
+
+
+def test_a_plain_cosine_is_that_of_the_projections_as_they_are() -> None:
+    """Figure 4 as the authors' code has it: no temperature, and no LayerNorm and tanh before it."""
+    torch.manual_seed(0)
+    model = CocolaModel(EncoderConfig(front_end="mel", similarity="plain_cosine")).eval()
+    pooled = torch.randn(2, 1280)
+    with torch.no_grad():
+        first, second = projections = model.encoder.projection(pooled)
+        assert torch.equal(model.encoder.project(pooled), projections)
+        expected = first @ second / (first.norm() * second.norm())
+        assert model.similarity.pairs(first[None], second[None]).item() == pytest.approx(expected.item(), abs=1e-6)
+    assert not any("layer_norm" in name for name in model.state_dict())
 
 
 def test_the_score_is_differentiable() -> None:

@@ -12,6 +12,7 @@ os.environ |= {"HF_HOME": str(ROOT / "hf"), "HF_HUB_OFFLINE": "1"}
 
 import torch  # noqa: E402
 
+LOUDER = 6**0.5  # weights of layers start at a variance of 1/3 of their inputs' number, and ReLU needs 2
 HUBCONF = '''
 """A stand-in for the torchvggish repository: the same network and weights files, its own log-mel examples."""
 
@@ -61,11 +62,21 @@ def vggish():
 '''
 
 
+def livelier(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return a model's state with larger weights: by default each layer makes what goes through it quieter.
+
+    With those every sound gets the same embedding, and a FAD of 4 digits is 0.
+    """
+    state = model.state_dict()
+    louder = {name for name in state if name.endswith(("weight_g", "weight")) and state[name].ndim > 1}
+    return {name: LOUDER * value if name in louder else value for name, value in state.items()}
+
+
 def write_encodec(hub: Path) -> None:
     from encodec import EncodecModel
 
     model = EncodecModel.encodec_model_24khz(pretrained=False)
-    torch.save(model.state_dict(), hub / "checkpoints" / "encodec_24khz-d7cc33bc.th")
+    torch.save(livelier(model), hub / "checkpoints" / "encodec_24khz-d7cc33bc.th")
 
 
 def write_vggish(hub: Path) -> None:
@@ -74,7 +85,7 @@ def write_vggish(hub: Path) -> None:
     (repository / "hubconf.py").write_text(HUBCONF)
     module: dict = {}
     exec(HUBCONF, module)
-    state = {key: value.half() for key, value in module["VGGish"]().state_dict().items()}
+    state = {key: value.half() for key, value in livelier(module["VGGish"]()).items()}
     torch.save(state, hub / "checkpoints" / "vggish-10086976.pth")
     torch.save({"pca_means": torch.zeros(128)}, hub / "checkpoints" / "vggish_pca_params-970ea276.pth")
 

@@ -84,6 +84,10 @@ PAPER: dict[str, tuple[Any, str]] = {
 }
 """Each setting of the paper's encoders, and where it is from: a section of the paper if nothing else is said."""
 
+COSINE = "paper_all_cosine"
+PLAIN_COSINE = ("plain_cosine", f"{CODE}: a cosine without a temperature, of projections without LayerNorm and tanh")
+"""What the cosine curve of Figure 4 has of its own."""
+
 MOISESDB = "moisesdb,stems=file:data/moisesdb"
 SLAKH2100 = "slakh2100,deduplicate=false:data/slakh2100"
 CORPORA = {
@@ -92,6 +96,7 @@ CORPORA = {
     "paper_cocochorales": ("cocochorales,tracks=4000:data/cocochorales",),
     "paper_all": (MOISESDB, SLAKH2100, "cocochorales,ensembles=random,tracks=4000:data/cocochorales"),
 }
+CORPORA[COSINE] = CORPORA["paper_all"]
 """Section 4.1: Slakh2100's 1500 + 375 + 225 tracks, 4000 tracks of CocoChorales. Section 5: all ensembles, and the
 Random one alone for COCOLA All. The authors' code makes every file of MoisesDB a stem."""
 
@@ -107,8 +112,8 @@ def flat(config: TrainingConfig) -> dict[str, Any]:
     return found
 
 
-def test_the_paper_has_four_encoders() -> None:
-    assert {file.stem for file in PAPERS} == set(CORPORA)
+def test_the_paper_has_four_encoders_and_one_with_a_cosine() -> None:
+    assert {file.stem for file in PAPERS} == set(CORPORA) and len(CORPORA) == 4 + 1
 
 
 @pytest.mark.parametrize("file", PAPERS, ids=lambda file: file.stem)
@@ -116,7 +121,8 @@ def test_every_value_is_the_paper_s(file: Path) -> None:
     found = flat(load_config(file))
     corpora = found.pop("corpora")
     assert corpora == CORPORA[file.stem] and all(map(reader_of, corpora))
-    assert found == {name: value for name, (value, _) in PAPER.items()}
+    paper = PAPER | ({"encoder.similarity": PLAIN_COSINE} if file.stem == COSINE else {})
+    assert found == {name: value for name, (value, _) in paper.items()}
 
 
 @pytest.mark.parametrize("file", PAPERS, ids=lambda file: file.stem)
