@@ -149,7 +149,8 @@ class CocolaEncoder(nn.Module):
     def project(self, pooled: Tensor) -> Tensor:
         """Return the embeddings of pooled features: dropout, projection and, for real embeddings, LayerNorm and tanh.
 
-        A plain cosine takes the projection as it is, as in the authors' code. The phasors at the end of a backbone's output are left as they are.
+        A plain cosine takes the projection as it is, as in the authors' code. The phasors at the end of a backbone's
+        output are left as they are.
 
         Shape:
             (B, W) -> (B, D).
