@@ -38,6 +38,7 @@ ORDER = [  # a room may import those of the lines above it; the files at the cor
     {"benchmarks.generators"},
     {"benchmarks.table3", "benchmarks.fad", "benchmarks.listening"},
     {"benchmarks.table1"},
+    {"benchmarks.guidance"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 ENTRANCES = {"cocola_metric", "cocola_metric.training", "cocola_metric.benchmarks"}  # their __init__ and __main__

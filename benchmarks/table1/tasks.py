@@ -83,7 +83,8 @@ def _by_query(measure: Callable[[Query, Generated, QueryAudio], float]) -> Calla
     return cell
 
 
-def _separation(query: Query, answer: Generated, audio: QueryAudio) -> float:
+def separation_gain(query: Query, answer: Generated, audio: QueryAudio) -> float:
+    """Return the SI-SDR improvement of an answer, the mean over the stems that are asked for; NaN without stems."""
     stems = np.atleast_2d(answer.samples)
     truth = audio.target_stems(query, SAMPLE_RATE)
     if len(stems) != len(truth):
@@ -120,7 +121,7 @@ EDITING = (
 TASKS: dict[Task, tuple[Measure, ...]] = {
     Task.UG: (COHERENCE, Measure("FAD", False, _distance)),
     Task.AG: (COHERENCE, SUB_FAD),
-    Task.SS: (Measure("SI-SDRi (dB)", True, _by_query(_separation)),),
+    Task.SS: (Measure("SI-SDRi (dB)", True, _by_query(separation_gain)),),
     Task.EA: EDITING,
     Task.ER: EDITING,
 }

@@ -111,7 +111,7 @@ def _score_into(
     file: Path, scorer: CocolaScorer, queries: Sequence[Query], answers: Accompaniments, engine: Engine, name: str
 ) -> Scored:
     keys = {query.id: hash_of([scorer.signature, answers.identity(query)]) for query in queries}
-    found = list(_read_rows(file))
+    found = list(read_rows(file))
     rows = {row["id"]: row for row in found if keys.get(str(row["id"])) == row["key"]}
     todo = [query for query in queries if query.id not in rows]
     kept = len(rows)
@@ -140,7 +140,8 @@ def by_track(queries: Sequence[Query], embeddings: Sequence[Array]) -> list[Arra
     return [np.concatenate(tracks[track]) for track in sorted(tracks)]
 
 
-def _read_rows(file: Path) -> Iterator[dict[str, Any]]:
+def read_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file of scores; none without a file. A damaged row has the key "damaged"."""
     if not file.is_file():
         return
     for line in file.read_bytes().splitlines():

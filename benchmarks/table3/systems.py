@@ -37,9 +37,9 @@ SYSTEMS: dict[str, System] = {
     ),
     "GMSDI": System(
         PUBLISHED_TABLE_1["GMSDI"],
-        "folder",
+        "in process",
         (),
-        "no code and no weights: a demonstration page only; gmsdi:DIR is our own, written from its abstract",
+        "its authors published no code and no weights; gmsdi:DIR is our own, written from its abstract",
     ),
     "StemGen": System(
         PUBLISHED_TABLE_1["StemGen"],

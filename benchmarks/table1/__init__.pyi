@@ -1,0 +1,3 @@
+from .tasks import separation_gain
+
+__all__ = ["separation_gain"]
