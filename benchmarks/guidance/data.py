@@ -24,6 +24,19 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Suspects:
+    """What a guard says of the answers.
+
+    Attributes:
+        count: number of answers that reach its threshold.
+        mean: mean of its measure.
+    """
+
+    count: int
+    mean: float
+
+
+@dataclass(frozen=True)
 class Row:
     """A row of a table.
 
@@ -34,8 +47,8 @@ class Row:
         distance: sub-FAD; NaN where it has none.
         distance_interval: its 95 % interval.
         separation: SI-SDR improvement, for SS alone.
-        echoes: number of answers that seem to contain their conditioning.
-        noises: number of answers that seem to be noise.
+        echoes: answers that seem to contain their conditioning.
+        noises: answers that seem to be noise.
         silent: number of answers without a score.
     """
 
@@ -45,8 +58,8 @@ class Row:
     distance: float | None
     distance_interval: Interval | None
     separation: Gain | None
-    echoes: int
-    noises: int
+    echoes: Suspects
+    noises: Suspects
     silent: int
 
 

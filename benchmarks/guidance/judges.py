@@ -14,7 +14,6 @@ from cocola_metric.audio import is_silent, split_windows
 from cocola_metric.errors import CheckpointError
 from cocola_metric.json_files import json_text, read_json
 from cocola_metric.scorer import CocolaScorer
-from cocola_metric.scoring import ECHO_THRESHOLD, NOISE_THRESHOLD
 from cocola_metric.training.evaluation import LEVEL_DBFS, cue_scores, fit_cue_weights, open_test_set
 from cocola_metric.training.paper import Task
 from cocola_metric.training.signal import mix_at_level
@@ -34,13 +33,13 @@ class Verdict:
 
     Attributes:
         score: mean score over windows; NaN where no window has sound on both sides.
-        echo: True if the answer seems to contain its conditioning; judges without the measure say False.
-        noise: True if the answer seems to be noise.
+        echo: likeness to an echo of the conditioning (docs/guards.md); 0 from judges without the measure.
+        noise: likeness to noise.
     """
 
     score: float
-    echo: bool
-    noise: bool
+    echo: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -150,6 +149,5 @@ def verdicts(manifest: Manifest, one: Answered, judges: Mapping[str, Metric]) ->
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
-    echo, noise = row["echo"] or 0, row["noise"] or 0
     score = math.nan if row["score"] is None else row["score"]
-    return Verdict(score, echo >= ECHO_THRESHOLD, noise >= NOISE_THRESHOLD)
+    return Verdict(score, row["echo"] or 0.0, row["noise"] or 0.0)

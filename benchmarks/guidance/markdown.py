@@ -22,7 +22,8 @@ def _legend() -> str:
     return (
         "Scores of each judge: mean over queries; in parentheses the mean difference from the system's own answers to "
         "the same queries, in brackets its 95 % bootstrap interval, whole tracks redrawn. **Bold**: the judge guided "
-        "or chose. The second table of each system has the differences in percent of what lies between Random and real."
+        "or chose. Echoes and noise: number of answers that reach the guard's threshold, and the mean of its measure. "
+        "The second table has the differences in percent of what the judge sees between Random and Ground Truth."
     )
 
 
@@ -70,7 +71,8 @@ def _other(row: Row) -> str:
 
 
 def _counts(row: Row) -> list[str]:
-    return [str(row.echoes), str(row.noises), str(row.silent)]
+    guards = [f"{guard.count} ({digits(guard.mean)})" for guard in (row.echoes, row.noises)]
+    return [*guards, str(row.silent)]
 
 
 def _share(table: SystemTable, row: Row, judge: str) -> str:

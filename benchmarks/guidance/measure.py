@@ -14,6 +14,7 @@ from cocola_metric.embedding_store import EmbeddingStore
 from cocola_metric.errors import UsageError
 from cocola_metric.fad import Array, SubFAD
 from cocola_metric.intervals import Interval
+from cocola_metric.scoring import ECHO_THRESHOLD, NOISE_THRESHOLD
 from cocola_metric.training.paper import Task
 from cocola_metric.whole_files import write_text_whole
 
@@ -21,7 +22,7 @@ from ..guides import open_guide, split_guidance
 from ..queries import Query, task_of_manifest
 from ..table1 import separation_gain
 from ..table3 import Answers, Manifest, Metric, RealMusic, by_track, embed_mixes, open_manifest, open_metrics, summarize
-from .data import Gain, Row, SystemTable
+from .data import Gain, Row, Suspects, SystemTable
 from .judges import open_judges
 from .markdown import guidance_markdown
 from .rows import OWN, Chosen, Judged, Plan, judge_answers, rows_of
@@ -52,8 +53,8 @@ class Measures:
             distance,
             interval,
             self._separation(chosen, own) if self.task is Task.SS else None,
-            sum(one.echo for one in guards),
-            sum(one.noise for one in guards),
+            _suspects([one.echo for one in guards], ECHO_THRESHOLD),
+            _suspects([one.noise for one in guards], NOISE_THRESHOLD),
             sum(math.isnan(one.score) for one in guards),
         )
 
@@ -84,6 +85,10 @@ class Measures:
 
     def _answers(self, one: Judged) -> Answers:
         return Answers(one.answered.folder, self.manifest.heard)
+
+
+def _suspects(values: Sequence[float], threshold: float) -> Suspects:
+    return Suspects(sum(value >= threshold for value in values), float(np.mean(values)))
 
 
 def _compared(values: Mapping[Query, float], before: Mapping[Query, float]) -> Gain:

@@ -13,7 +13,7 @@ from tiny_msdm import STEMS, TINY
 
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.benchmarks.guidance import commands
-from cocola_metric.benchmarks.guidance.data import Gain, Row, SystemTable
+from cocola_metric.benchmarks.guidance.data import Gain, Row, Suspects, SystemTable
 from cocola_metric.benchmarks.guidance.judges import CueScorer, Verdict
 from cocola_metric.benchmarks.guidance.markdown import guidance_markdown
 from cocola_metric.benchmarks.guidance.rows import Judged, best_of
@@ -148,7 +148,7 @@ def test_silence_is_never_the_best_of_several() -> None:
     Answers.queries = tuple(map(Query, ("a", "b")))  # type: ignore[assignment]
 
     def judged(*scores: float) -> Judged:
-        verdicts = {name: Verdict(score, False, False) for name, score in zip("ab", scores, strict=True)}
+        verdicts = {name: Verdict(score, 0.1, 0.2) for name, score in zip("ab", scores, strict=True)}
         return Judged(Answers(), {"judge": verdicts})  # type: ignore[arg-type]
 
     candidates = [judged(math.nan, 2.0), judged(-5.0, 2.0), judged(-6.0, 1.0)]
@@ -160,9 +160,19 @@ def test_silence_is_never_the_best_of_several() -> None:
 def test_the_page_has_gains_and_shares() -> None:
     def row(name: str, mean: float, difference: float | None = None, by: str = "") -> Row:
         interval = None if difference is None else (difference - 1, difference + 1)
-        return Row(name, by, {"one": Gain(mean, difference, interval, 8)}, 3.0, (1.0, 5.0), None, 1, 2, 0)
+        return Row(
+            name,
+            by,
+            {"one": Gain(mean, difference, interval, 8)},
+            3.0,
+            (1.0, 5.0),
+            None,
+            Suspects(1, 0.12),
+            Suspects(2, 0.5),
+            0,
+        )
 
     rows = [row("Ground Truth", 12.0), row("Random", 2.0), row("its own answers", 7.0), row("guided", 9.5, 2.5, "one")]
     page = guidance_markdown([SystemTable("AG", "MSDM", "msdm:DIR", 8, 6, "0" * 64, rows)])
-    assert "| guided | **9.50 (+2.50 [+1.50, +3.50])** | 3.00 [1.00, 5.00] | 1 | 2 | 0 |" in page
+    assert "| guided | **9.50 (+2.50 [+1.50, +3.50])** | 3.00 [1.00, 5.00] | 1 (0.12) | 2 (0.50) | 0 |" in page
     assert "| guided | **+25** |" in page and "8 queries from 6 tracks" in page
