@@ -6,43 +6,46 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # What tests need beyond pip; a test whose package is absent is skipped and says so.
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
-.PHONY: demo docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
-	corpora table1 table3 guidance reference documents clean bleed bleed-heads
+.PHONY: demo help docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
+	corpora table1 table3 guidance reference documents heads bleed bleed-heads clean
 
-demo: $(VENV)/base
+demo: $(VENV)/base  ## the example songs, scored: the first minute with this package
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
 		--accompaniment examples/harbour/keys.flac
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/test system check
+help:  ## this list
+	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / { printf "make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+test: $(VENV)/test system check  ## a virtual environment, `make check`, then all tests, offline
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # The tests of two extras that share no environment with the others: [fad] (98 packages, which hold back numpy before Python
 # 3.13) and Ray. Each has one of its own.
-test-extras: test-fad test-ray
+test-extras: test-fad test-ray  ## the tests of [fad] and of Ray, each in an environment of its own
 
-test-fad: $(VENV)-fad/test
+test-fad: $(VENV)-fad/test  ## the first half of test-extras
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-fad/bin/python -m pytest tests/fad
 
-test-ray: $(VENV)-ray/test
+test-ray: $(VENV)-ray/test  ## the second half of test-extras
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-ray/bin/python -m pytest tests/benchmarks/table3/test_ray_engine.py
 
 # All bad files and all kills, of which make test tries a few: ten minutes.
-hostile: $(VENV)/test
+hostile: $(VENV)/test  ## all bad files and all kills, of which `make test` tries a few: ten minutes
 	COCOLA_HOSTILE=full HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hostile
 
-check: check-files check-types
+check: check-files check-types  ## linters, type checker, workflow files, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 # The documentation as a site in build/site, without a network. A broken link, a page without a place and a name that the API
 # reference does not find are errors; then what the pages say that code prints is compared with what it prints.
-docs: $(VENV)/test
+docs: $(VENV)/test  ## the documents and the API as a site in build/site; code in the documents is run
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/docs
 
 # Workflows, citation and shell scripts; nothing here needs a network.
-check-files: $(VENV)/test
+check-files: $(VENV)/test  ## workflows, citation, Dockerfile and shell scripts: a part of check
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
@@ -51,7 +54,7 @@ check-files: $(VENV)/test
 	$(BIN)/shellcheck training/offline/*.sh .ci/run
 
 # The type checker sees the package as it is installed, with training/ and benchmarks/ inside.
-check-types: $(VENV)/test
+check-types: $(VENV)/test  ## the type checker: a part of check
 	rm -rf build/typed && mkdir -p build/typed/cocola_metric
 	ln -s $(CURDIR)/cocola_metric/* $(CURDIR)/training $(CURDIR)/benchmarks build/typed/cocola_metric/
 	MYPYPATH=build/typed $(BIN)/mypy
@@ -59,7 +62,7 @@ check-types: $(VENV)/test
 # The source distribution, built and unpacked without a network; some of its tests run from what was unpacked.
 UNPACKED := $(CURDIR)/build/sdist/unpacked
 SDIST_TESTS ?= tests/test_layout.py tests/test_functional.py tests/test_signature.py tests/test_intervals.py tests/tools
-sdist: $(VENV)/test
+sdist: $(VENV)/test  ## the source distribution, built, unpacked, and some of its tests run from there
 	rm -rf build/sdist && mkdir -p $(UNPACKED) build/sdist/packages/cocola_metric
 	$(BIN)/python -m build --sdist --no-isolation --outdir build/sdist . >build/sdist/log
 	tar -C $(UNPACKED) --strip-components 1 -xf build/sdist/*.tar.gz
@@ -75,12 +78,12 @@ BENCH_OPTIONS ?=
 PEER_COMMIT := 00bf563
 PEER ?= build/peer/.venv/bin/python
 GROWTH ?= 20 200
-bench: bench-processes bench-parts
+bench: bench-processes bench-parts  ## speed: whole processes beside their peers, then every part
 
-bench-processes: $(VENV)/test $(PEER)
+bench-processes: $(VENV)/test $(PEER)  ## the first half of bench
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tools.peer_bench $(PEER) --growth $(GROWTH)
 
-bench-parts: $(VENV)/test
+bench-parts: $(VENV)/test  ## the second half of bench
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --benchmark-only $(BENCH_OPTIONS)
 
 build/peer/.venv/bin/python:
@@ -89,7 +92,7 @@ build/peer/.venv/bin/python:
 	$(PYTHON) -m venv build/peer/.venv
 	build/peer/.venv/bin/python -m pip install --quiet --constraint build/peer/constraints.txt --editable build/peer
 
-examples: $(VENV)/test system
+examples: $(VENV)/test system  ## the example songs, rendered anew into examples/
 	$(BIN)/python examples/compose.py
 
 # Fonts and kits are drawn from those installed, so the corpus depends on all of them being there.
@@ -100,7 +103,7 @@ corpora: SYSTEM_PACKAGES += musescore-general-soundfont-small hydrogen-drumkits 
 # Nothing is downloaded unless told to: make corpora FETCH=--fetch
 SOURCES ?= $(firstword $(wildcard ../shared) sources)
 FETCH ?=
-corpora: $(VENV)/test system
+corpora: $(VENV)/test system  ## 14 hours of training and test music, rendered into corpora/
 	$(PIP_INSTALL) --editable '.[corpora]'
 	$(BIN)/python -m cocola_metric.training render corpora --sources $(SOURCES) $(FETCH)
 
@@ -113,7 +116,7 @@ TABLE1 := build/table1
 COUNT ?= 8
 MSDM1 ?= ,steps=32
 GMSDI_WEIGHTS := $(wildcard benchmarks/weights/gmsdi)
-table1: $(VENV)/test
+table1: $(VENV)/test  ## Table 1 as measured, into docs/table1 (six minutes of one core; COUNT=24: more queries)
 	mkdir -p $(TABLE1)
 	for task in UG AG SS EA ER; do head -n $(COUNT) docs/table1/$$task.jsonl >$(TABLE1)/$$task.jsonl; done
 	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks table1 --queries $(TABLE1)/*.jsonl --corpus corpora/bands --batch-size 8 \
@@ -125,7 +128,7 @@ table1: $(VENV)/test
 # JUDGES=paper=DIR adds an encoder that judges alone.
 GUIDANCE := build/guidance
 JUDGES ?=
-guidance: $(VENV)/test
+guidance: $(VENV)/test  ## what guides gain by their own judgement and by that of others, into docs/guidance
 	mkdir -p $(GUIDANCE) docs/guidance
 	head -n 8 docs/table1/AG.jsonl >$(GUIDANCE)/AG.jsonl
 	head -n 6 docs/table1/SS.jsonl >$(GUIDANCE)/SS.jsonl
@@ -151,7 +154,7 @@ TABLE3_ROWS := $(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks table3 -
 	msdm:benchmarks/weights/msdm,$(MSDM) componet:benchmarks/weights/componet,$(COMPONET) \
 	$(GMSDI_WEIGHTS:%=gmsdi:%,steps=24,resamples=2)
 SMALL_MODELS := msdm $(if $(GMSDI_WEIGHTS),gmsdi) componet
-table3: $(VENV)/test
+table3: $(VENV)/test  ## Table 3 in miniature, into docs/table3 (CANDIDATES=1: without the choice of the loudest)
 	$(TABLE3_ROWS) --until generate
 	$(TABLE3_ROWS) $$(for kind in $(SMALL_MODELS); do echo swapped:$$(ls -dt $(TABLE3)/*/answers/$$kind-* | head -n 1); done)
 	cp $(TABLE3)/table3.md $(TABLE3)/table3.json docs/table3/
@@ -166,14 +169,14 @@ BEHAVIOUR := $(BIN)/python -m cocola_metric.benchmarks fad-behaviour $(SONGS)
 ENCODERS ?= embedded
 # By which scores are read: made of validation music, and measured on the tests. Signatures name it, so it comes first.
 KNOWN := chorus=corpora/chorus/validation bands=corpora/bands/validation desk=corpora/desk/validation
-reference: $(VENV)/test
+reference: $(VENV)/test  ## the reference by which scores are read: made and measured, into build/documents
 	mkdir -p $(RESULTS)
 	$(BIN)/python -m cocola_metric.training reference embedded $(KNOWN) --test $(TESTS) \
 		--json $(RESULTS)/calibration.json --plot docs/calibration.png >$(RESULTS)/calibration.md
 	{ echo '```text' && $(BIN)/cocola-score -c examples/harbour/drums.flac examples/harbour/bass.flac \
 		-a examples/harbour/keys.flac --format text && echo '```'; } >$(RESULTS)/first_minute.md
 
-documents: reference
+documents: reference  ## every figure about the embedded encoder, after it was replaced
 	$(EVALUATE) $(TESTS) --plot docs/score-distributions.png >$(RESULTS)/accuracy.json
 	$(EVALUATE) --validity embedded --max-windows 6 --test $(TESTS) --json $(RESULTS)/validity.json >$(RESULTS)/validity.md
 	$(EVALUATE) --table2 $(ENCODERS) --test $(TESTS) --json $(RESULTS)/table2.json >$(RESULTS)/table2.md
@@ -189,7 +192,7 @@ documents: reference
 MAPS := build/maps
 HEADS := today time pitch mixed smoothed turned
 HEAD_RUNS := docs/experiments/phasors
-heads: $(VENV)/test
+heads: $(VENV)/test  ## the ablation of heads on its trunk
 	test -e $(MAPS)/train/maps.json || \
 		$(BIN)/python -m cocola_metric.training maps training/configs/heads/smoothed.toml --out $(MAPS)
 	for head in $(HEADS); do $(BIN)/python -m cocola_metric.training train-head training/configs/heads/$$head.toml \
@@ -198,19 +201,28 @@ heads: $(VENV)/test
 
 # Heads on music whose stems bleed (docs/experiments/bleed.md): make bleed prints the tables from the heads in
 # training/weights/bleed, make bleed-heads trains these anew (maps of 1,920 pairs each, 1 GB; five minutes of one core a head).
+# To try both in a few minutes, with heads that have learned nothing:
+#   make bleed-heads BLEED_HEADS=build/bleed/heads BLEED_BATCHES=1 BLEED_SETTINGS="steps=2 warmup_steps=1 sampling.batch_size=4"
+#   make bleed BLEED_HEADS=build/bleed/heads BLEED_WINDOWS=1 BLEED_OPTIONS="--max-tracks 4"
 BLEED := build/bleed
 BLEED_CONFIG := training/configs/heads/bleed.toml
-BLEED_HEADS := training/weights/bleed
+BLEED_HEADS ?= training/weights/bleed
+BLEED_BATCHES ?= 30
+BLEED_SETTINGS ?=
+BLEED_WINDOWS ?= 6
+BLEED_OPTIONS ?=
 BLEED_TABLE := $(BIN)/python -m cocola_metric.training bleed clean=$(BLEED_HEADS)/clean bled=$(BLEED_HEADS)/bled \
 	"clean + bleed=$(BLEED_HEADS)/bleed" embedded
-bleed: $(VENV)/test
-	$(BLEED_TABLE) --test recorded=$(SONGS) --max-windows 6
-	$(BLEED_TABLE) --test rendered=corpora/bands/test rendered=corpora/desk/test --max-windows 2
-bleed-heads: $(VENV)/test
+bleed: $(VENV)/test  ## the tables of music whose stems bleed
+	$(BLEED_TABLE) --test recorded=$(SONGS) --max-windows $(BLEED_WINDOWS) $(BLEED_OPTIONS)
+	$(BLEED_TABLE) --test rendered=corpora/bands/test rendered=corpora/desk/test --max-windows 2 $(BLEED_OPTIONS)
+bleed-heads: $(VENV)/test  ## the heads of these tables, trained anew
 	set -e; train() { head=$$1; shift; \
-		$(BIN)/python -m cocola_metric.training maps $(BLEED_CONFIG) --set "$$@" --out $(BLEED)/$$head --cache $(BLEED)/bank --batches 30 --lean; \
-		$(BIN)/python -m cocola_metric.training train-head $(BLEED_CONFIG) --set "$$@" --maps $(BLEED)/$$head --out $(BLEED)/runs/$$head; \
-		cp -r $(BLEED)/runs/$$head/head/. $(BLEED_HEADS)/$$head/; }; \
+		$(BIN)/python -m cocola_metric.training maps $(BLEED_CONFIG) --set "$$@" $(BLEED_SETTINGS) --out $(BLEED)/$$head \
+			--cache $(BLEED)/bank --batches $(BLEED_BATCHES) --lean; \
+		$(BIN)/python -m cocola_metric.training train-head $(BLEED_CONFIG) --set "$$@" $(BLEED_SETTINGS) --maps $(BLEED)/$$head \
+			--out $(BLEED)/runs/$$head; \
+		mkdir -p $(BLEED_HEADS)/$$head; cp -r $(BLEED)/runs/$$head/head/. $(BLEED_HEADS)/$$head/; }; \
 		train clean sampling.bleed=0.0; train bled sampling.bleed=1.0 "sampling.bleed_db=[-12,-12]"; train bleed sampling.bleed=0.7
 
 .PHONY: system
@@ -252,5 +264,5 @@ $(VENV)-ray/test: pyproject.toml constraints.txt
 	$(VENV)-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[scale,test]'
 	touch $@
 
-clean:
+clean:  ## environments, builds and caches removed
 	rm -rf $(VENV) $(VENV)-fad $(VENV)-ray build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
