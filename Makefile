@@ -28,7 +28,8 @@ test-fad: $(VENV)-fad/test  ## the first half of test-extras
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-fad/bin/python -m pytest tests/fad
 
 test-ray: $(VENV)-ray/test  ## the second half of test-extras
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-ray/bin/python -m pytest tests/benchmarks/table3/test_ray_engine.py
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VENV)-ray/bin/python -m pytest tests/cli/test_ray.py \
+		tests/benchmarks/table3/test_ray_engine.py
 
 # All bad files and all kills, of which make test tries a few: ten minutes.
 hostile: $(VENV)/test  ## all bad files and all kills, of which `make test` tries a few: ten minutes

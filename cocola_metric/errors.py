@@ -35,3 +35,7 @@ class OutputError(CocolaError, OSError):
 
 class UsageError(CocolaError, ValueError):
     """A setting or a combination of arguments makes no sense."""
+
+
+class WorkersError(CocolaError):
+    """Worker processes cannot be had, or die of their work."""

@@ -56,6 +56,8 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         real_width: number of an embedding's first numbers, those that are neither phasors nor a verdict on noise.
     """
 
+    _threads: int | None = None
+
     @with_own_torch_state
     def __init__(
         self,
@@ -177,6 +179,13 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
         other._open_embedder()
         return other
 
+    def in_threads(self, count: int) -> "CocolaScorer":
+        """Return a scorer of the same encoder that works in so many threads on a CPU, instead of one for each core."""
+        other = copy.copy(self)
+        other._threads = count
+        other._open_embedder()
+        return other
+
     def plot(
         self,
         file: str | os.PathLike[str],
@@ -225,7 +234,12 @@ class CocolaScorer(PairScorer, MatrixScorer, Publisher):
 
     def _open_embedder(self) -> None:
         self._embedder = WindowEmbedder(
-            self._encoder, mode=self.mode, plan=self.plan, batch_size=self._batch_size, symmetric=self.symmetric
+            self._encoder,
+            mode=self.mode,
+            plan=self.plan,
+            batch_size=self._batch_size,
+            symmetric=self.symmetric,
+            threads=self._threads,
         )
         self._stored_embedder = None if self._store is None else StoredEmbedder(self._embedder, self._store)
 

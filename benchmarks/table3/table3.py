@@ -62,8 +62,8 @@ def make_table(options: argparse.Namespace) -> dict[str, object]:
         cells = [
             score_stage(manifest, group, metrics, engine) for manifest, group in zip(manifests, answered, strict=True)
         ]
-    if isinstance(engine, RayEngine) and engine.scored:
-        print(f"table3: {engine.summary}", file=sys.stderr)
+    if isinstance(engine, RayEngine) and engine.pool.done:
+        print(f"table3: {engine.pool.summary('scored', 'queries')}", file=sys.stderr)
     sections = [
         table_stage(manifest, entries, group, metrics, known)
         for manifest, group, known in zip(manifests, answered, cells, strict=True)

@@ -9,12 +9,14 @@ from ..errors import AudioError
 from ..fad import CLAP_FILES, EMBEDDERS
 from . import program
 from .answers import Answer, add_output_options
+from .engine import add_engine_options
 
 EXAMPLES = """examples:
   cocola-fad --conditioning mixes/ --generated ours/ --reference real/           sub-FAD, files matched by name
   cocola-fad --generated ours/ --reference real/ --embedder vggish               FAD of whole clips
   cocola-fad --generated ours/ --reference real/ --save-reference real.npz       keep the reference statistics ...
   cocola-fad --generated theirs/ --reference real.npz                            ... and use them again
+  cocola-fad --generated ours/ --reference real/ --engine ray --workers 8        embedded by many processes
 
 clap, encodec and vggish need pip install 'cocola-metric[fad]' and their weights (docs/fad.md).
 """
@@ -61,4 +63,5 @@ def _parser() -> argparse.ArgumentParser:
     embedder.add_argument("--download", action="store_true", help="let the others fetch missing weights")
     embedder.add_argument("--clap-submodel", choices=CLAP_FILES, default="630k-audioset", help="(630k-audioset)")
     embedder.add_argument("--encodec-axis", choices=("time", "legacy"), default="time", help="legacy: as before 2026")
+    add_engine_options(parser)
     return parser

@@ -1,19 +1,28 @@
 """The work of `cocola-fad`: embed the clips of folders, report and leave out bad ones, compare the others."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tqdm import tqdm
 
-from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError
+from ..errors import AudioError, CheckpointError, MissingExtraError, UsageError, WorkersError
 from ..fad import EMBEDDERS, FAD, Array, FadResult, Mix, Reference, SubFAD
 from .answers import WARNING, Answer, prints_text, rounded, rounded_all, shown
+from .engine import device_of, open_pool, units_of
 from .pairs import audio_of, match_folders
 from .program import say
 
+if TYPE_CHECKING:
+    from ..ray_pool import RayPool
+
 Named = tuple[str, Mix]
+Embed: TypeAlias = Callable[[Sequence[Mix]], Iterator[Array | AudioError]]
+AT_ONCE = 8
+"""Most mixes that a worker is sent at once."""
 
 
 def fad(options: argparse.Namespace) -> Answer:
@@ -24,13 +33,30 @@ def fad(options: argparse.Namespace) -> Answer:
     stored = Reference.load(options.reference) if options.reference.suffix == ".npz" else None
     if options.embedder == "all" and (stored or options.save_reference):
         raise UsageError("--embedder all cannot use a stored reference; name one embedder")
+    if options.workers_gpu and options.embedder != "cocola":
+        raise UsageError(f"--workers-gpu is for the embedder cocola; got {options.embedder}; leave it out")
+    pool = open_pool(options)
     sides = _sides(options, with_reference=stored is None)
+    with pool as workers:
+        answer = _all(names, options, sides, stored, workers)
+    if workers is not None and workers.done:
+        say("cocola-fad", workers.summary("embedded", "mixes"))
+    return answer
+
+
+def _all(
+    names: Sequence[str],
+    options: argparse.Namespace,
+    sides: list[list[Named]],
+    stored: Reference | None,
+    workers: "RayPool | None",
+) -> Answer:
     if options.embedder != "all":
-        return _compare(options.embedder, options, sides, stored)
+        return _compare(options.embedder, options, sides, stored, workers)
     results: dict[str, Answer] = {}
     for name in names:
         try:
-            answer = _compare(name, options, sides, stored)
+            answer = _compare(name, options, sides, stored, workers)
         except (CheckpointError, MissingExtraError) as error:
             say("cocola-fad", f"{name}: {error}")
             answer = Answer({"error": str(error)}, 2)
@@ -69,18 +95,20 @@ def _listed(folder: Path) -> list[Named]:
     return [(str(path), (path,)) for path in audio_of(folder)]
 
 
-def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], stored: Reference | None) -> Answer:
-    kind: type[FAD] | type[SubFAD] = FAD if options.conditioning is None else SubFAD
-    metric = kind(
-        name,
-        cache=None if options.no_cache else options.cache or "default",
-        resamples=options.resamples,
-        seed=options.seed,
-        **_embedder_options(name, options),
-    )
-    embedded = [_embedded(metric, side, options.strict) for side in sides]
+def _compare(
+    name: str,
+    options: argparse.Namespace,
+    sides: list[list[Named]],
+    stored: Reference | None,
+    workers: "RayPool | None",
+) -> Answer:
+    metric = _metric(name, options)
+    embed: Embed = metric.embed_all
+    if workers is not None:
+        embed = functools.partial(_embedded_there, workers, MixWork(_on(options, workers), name, metric.recipe))
+    embedded = [_embedded(name, embed, side, options.strict) for side in sides]
     failed = sum(result is None for side in embedded for result in side)
-    if kind is SubFAD:  # a track without one of its mixes is left out of both sets, so that they stay paired
+    if metric.paired:  # a track without one of its mixes is left out of both sets, so that they stay paired
         complete = [all(side[index] is not None for side in embedded) for index in range(len(sides[0]))]
         embedded = [[entry if kept else None for entry, kept in zip(side, complete, strict=True)] for side in embedded]
     sets = [[entry for entry in side if entry is not None] for side in embedded]
@@ -95,7 +123,8 @@ def _compare(name: str, options: argparse.Namespace, sides: list[list[Named]], s
 
 def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if name == "cocola":
-        return {"model": options.model, "mode": options.mode, "device": options.device}
+        threads = getattr(options, "threads", None)
+        return {"model": options.model, "mode": options.mode, "device": options.device, "threads": threads}
     if name == "timbre":
         return {}
     chosen: dict[str, Any] = {"weights": options.weights, "download": options.download}
@@ -106,11 +135,67 @@ def _embedder_options(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return chosen
 
 
-def _embedded(metric: FAD | SubFAD, side: Sequence[Named], strict: bool) -> list[Array | None]:
+def _metric(name: str, options: argparse.Namespace) -> FAD | SubFAD:
+    kind: type[FAD] | type[SubFAD] = FAD if options.conditioning is None else SubFAD
+    return kind(
+        name,
+        cache=None if options.no_cache else options.cache or "default",
+        resamples=options.resamples,
+        seed=options.seed,
+        **_embedder_options(name, options),
+    )
+
+
+def _on(options: argparse.Namespace, workers: "RayPool") -> argparse.Namespace:
+    return argparse.Namespace(**vars(options) | {"device": device_of(workers), "threads": 1})
+
+
+@dataclass
+class MixWork:
+    """What a worker is sent.
+
+    Attributes:
+        options: options by which it opens its embedder.
+        name: name of the embedder.
+        recipe: recipe that its embeddings must have.
+    """
+
+    options: argparse.Namespace
+    name: str
+    recipe: str
+    _opened: list[FAD | SubFAD] = field(default_factory=list)
+
+    def __call__(self, mixes: Sequence[Mix]) -> list[Array | AudioError]:
+        """Embed some mixes; embeddings that the cache of this machine has are taken from it."""
+        if not self._opened:
+            metric = _metric(self.name, self.options)
+            if metric.recipe != self.recipe:
+                raise UsageError(
+                    f"a worker's embeddings would be {metric.recipe}, not {self.recipe}; install one version of the "
+                    "package and of the encoder on every machine"
+                )
+            self._opened.append(metric)
+        return list(self._opened[0].embed_all(mixes, threads=1))
+
+
+def _embedded_there(workers: "RayPool", work: MixWork, mixes: Sequence[Mix]) -> Iterator[Array | AudioError]:
+    """Yield the embeddings of each mix in order, as workers have made them."""
+    ready: dict[int, Array | AudioError] = {}
+    following = 0
+    for number, result in workers.run(work, mixes, at_once=units_of(workers, len(mixes), AT_ONCE)):
+        if isinstance(result, WorkersError):
+            result = AudioError(f"no worker survives it ({result})")
+        ready[number] = result
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+
+
+def _embedded(name: str, embed: Embed, side: Sequence[Named], strict: bool) -> list[Array | None]:
     """Embed one set; None stands for a clip that failed, whose error has been printed."""
-    results = metric.embed_all([mix for _, mix in side])
+    results = embed([mix for _, mix in side])
     embedded: list[Array | None] = []
-    progress = tqdm(results, metric.embedder.name, len(side), unit="clip", disable=None)
+    progress = tqdm(results, name, len(side), unit="clip", disable=None)
     for (name, _), result in zip(side, progress, strict=True):
         if isinstance(result, AudioError):
             if strict:

@@ -9,12 +9,14 @@ from ..encoder import MODES
 from ..errors import AudioError, CheckpointError
 from . import program
 from .answers import Answer, add_output_options
+from .engine import add_engine_options
 
 EXAMPLES = """examples:
   cocola-score mix.wav guitar.wav                        one pair
   cocola-score -c drums.wav bass.wav -a guitar.wav       stems of one side are summed
   cocola-score --pairs pairs.csv --out scores.csv        columns conditioning, accompaniment (or a JSONL file)
   cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
+  cocola-score --pairs pairs.csv --out scores.csv --engine ray --workers 8
   cocola-score --pairs real.csv --out real.csv --anchor  scores from shuffled pairs (0) to true ones (1)
   cocola-score rank mix.wav loops/ --top 10              the best-fitting candidates first
   cocola-score rank -c drums.wav bass.wav -a loops/      for stems
@@ -94,6 +96,7 @@ def _score_parser() -> argparse.ArgumentParser:
     parser.add_argument("--plot-modes", action="store_true", help="draw all three modes, on the scale of the reference")
     add_output_options(parser)
     _add_encoder_options(parser)
+    add_engine_options(parser)
     return parser
 
 

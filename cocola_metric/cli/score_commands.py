@@ -39,6 +39,8 @@ def score(options: argparse.Namespace) -> Answer:
         raise UsageError(
             "--out and --windows need many pairs (--pairs or two folders); leave them out, one pair is printed whole"
         )
+    if options.engine == "ray":
+        raise UsageError("--engine ray is for many pairs (--pairs or two folders); one pair is scored in process")
     if options.anchor:
         raise UsageError("--anchor shuffles many pairs; for one pair, name a list of pairs with --anchor-pairs")
     return _score_pair(options, conditioning, accompaniment)

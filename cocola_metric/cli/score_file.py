@@ -1,26 +1,24 @@
 """The file of scores. Pairs are appended one by one and found again by content, so that a killed run can go on."""
 
 import contextlib
-import hashlib
 import itertools
 import os
-import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from ..audio import AudioInput, content_sha256
 from ..errors import UsageError
-from ..identity import Marks, file_marks
+from ..identity import Marks
 from ..reading import Anchors, Lengths
 from ..scoring import WindowScores
 from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
 from .answers import rounded
+from .contents import content_of, marks_of, sound_files
 from .pairs import Pair
-from .score_rows import CONTENT_DIGITS, Row, header, other_columns, read_rows, row_of, with_reading
+from .score_rows import Row, header, other_columns, read_rows, row_of, with_reading
 
 
 def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
@@ -116,20 +114,25 @@ class ScoreFile:
         finally:
             self._alone.close()
 
-    def write(self, index: int, result: WindowScores | str) -> str | None:
+    def write(self, index: int, result: WindowScores | str, content: str | None = None) -> str | None:
         """Append the scores of ``todo[index]``, or the reason for having none, and return that reason.
+
+        Args:
+            index: index of the pair in `todo`.
+            result: scores of the pair, or the reason for having none.
+            content: identity of what was scored, from `contents.content_of`; None finds it out here, and sees whether a
+                file was changed meanwhile.
 
         Raises:
             OutputError: the file cannot be written, as on a full disk; it then ends with the last whole line.
         """
         number = self._waiting[index]
         pair = self._pairs[number]
-        content = ""
-        if not isinstance(result, str):
+        if not isinstance(result, str) and content is None:
             content = self._content(pair)
-            if any(_marks(file) != self._marks[file] for file in _files(pair)):
+            if any(marks_of(file) != self._marks[file] for file in _files(pair)):
                 result = "a file was changed while it was scored; score the pair again"
-        row = row_of(pair.cells, result, content, self.signature, self.with_windows, other_columns(pair.others))
+        row = row_of(pair.cells, result, content or "", self.signature, self.with_windows, other_columns(pair.others))
         row = self._read(row)
         self._rows[number] = row
         self._append(row.line(self.path.suffix, self._columns))
@@ -179,13 +182,13 @@ class ScoreFile:
         failed = {(row.conditioning, row.accompaniment) for row in rows if row.error}
         known: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            if not row.error and not (self.with_windows and row.scores is None):
+            if not row.error and not (self.with_windows and row.scores is None and not row.is_silent):
                 known[row.content].append(row)
         used: Counter[str] = Counter()
         for number, pair in enumerate(self._pairs):
             for file in _files(pair):
                 if file not in self._marks:
-                    self._marks[file] = _marks(file)
+                    self._marks[file] = marks_of(file)
             content = self._content(pair) if known and pair.cells not in failed else ""
             if content in known:
                 found = known[content][0]
@@ -214,11 +217,7 @@ class ScoreFile:
         """Return the identity of a pair's content; empty if it cannot be read."""
         if any(self._marks[file] is None for file in _files(pair)):
             return ""
-        try:
-            sides = f"{content_sha256(pair.conditioning)} {content_sha256(pair.accompaniment)}"
-        except OSError:
-            return ""
-        return hashlib.sha256(sides.encode()).hexdigest()[:CONTENT_DIGITS]
+        return content_of(pair.conditioning, pair.accompaniment)
 
     def _write_whole(self) -> None:
         rows = [row for row in self._rows if row is not None] + self._others
@@ -239,21 +238,5 @@ class ScoreFile:
             raise explained(self.path, error) from error
 
 
-def _files(pair: Pair) -> Iterator[Path]:
-    for side in (pair.conditioning, pair.accompaniment):
-        yield from _paths(side)
-
-
-def _paths(side: AudioInput) -> Iterator[Path]:
-    if isinstance(side, (str, os.PathLike)):
-        yield Path(side)
-    elif isinstance(side, Sequence):
-        yield from map(Path, side)
-
-
-def _marks(file: Path) -> Marks | None:
-    """Return the marks of a regular file; None for other files."""
-    try:
-        return file_marks(file) if stat.S_ISREG(file.stat().st_mode) else None
-    except (OSError, ValueError):
-        return None
+def _files(pair: Pair) -> list[Path]:
+    return list(sound_files(pair.conditioning, pair.accompaniment))

@@ -1,7 +1,6 @@
 """The work of `cocola-score` with many pairs: scores in a file, and their mean with its interval and its reading."""
 
 import argparse
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..audio import AudioInput
 from ..errors import AudioError, UsageError
 from ..reading import READINGS, Anchors, percent
 from ..scorer import CocolaScorer
@@ -18,12 +16,12 @@ from ..scoring import WindowScores
 from ..signature import anchored_signature
 from .anchoring import anchor_name, anchors_of, measured_anchors, scores_in, shuffled_pairs
 from .answers import WARNING, Answer, rounded, shown
-from .opening import missing_score, open_scorer, report_failure, say_reused
+from .engine import open_pool
+from .opening import open_scorer, report_failure, say_reused
+from .pair_work import Outcome, outcomes_here, outcomes_there
 from .pairs import Pair
 from .program import say
 from .score_file import ScoreFile, check_place
-
-Results = Iterator[WindowScores | AudioError]
 
 
 def score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
@@ -35,6 +33,7 @@ def score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
     check_place(options.out, options.pairs, with_windows=options.windows)
     anchoring = options.anchor or options.anchor_pairs is not None
     shuffled = shuffled_pairs(pairs, options.group) if anchoring and options.anchor_pairs is None else []
+    pool = open_pool(options)
     scorer = open_scorer(options)
     signature = scorer.signature
     if anchoring:
@@ -48,51 +47,54 @@ def score_many(options: argparse.Namespace, pairs: list[Pair]) -> Answer:
         reference=scorer.reference,
         anchored_later=anchoring,
     )
-    with file:
+    with file, pool as workers:
         for message in file.damaged:
             say("cocola-score", message)
-        asked = [(pair.conditioning, pair.accompaniment) for pair in file.todo]
-        results = _guarded(scorer, asked, shuffled)
-        failures = _write(file, results, options.strict)
+        todo = [(pair.conditioning, pair.accompaniment) for pair in file.todo]
+        asked = [*todo, *shuffled]  # in one run, in which each audio is embedded once
+        outcomes = outcomes_here(scorer, asked) if workers is None else outcomes_there(workers, scorer, options, asked)
+        failures, foreign = _write(file, outcomes, options.strict)
         if anchoring:
-            anchors = _anchors(options, scorer, file, results)
+            anchors = _anchors(options, scorer, file, foreign)
             file.anchor(anchors)
         answer = _summary(options, file, anchors, failures)
     say_reused(scorer)
+    if workers is not None and workers.done:
+        say("cocola-score", workers.summary("scored", "pairs"))
     return answer
 
 
-def _guarded(
-    scorer: CocolaScorer,
-    asked: Sequence[tuple[AudioInput, AudioInput]],
-    shuffled: Sequence[tuple[AudioInput, AudioInput]],
-) -> Results:
-    """Score the pairs that are asked for, then shuffled ones of the same audios, each of which is embedded once."""
-    return scorer.iter_scores(itertools.chain(asked, shuffled))
-
-
-def _write(file: ScoreFile, results: Results, strict: bool) -> int:
-    """Write the scores of the pairs without one; return the number of failures."""
+def _write(
+    file: ScoreFile, outcomes: Iterator[tuple[int, Outcome]], strict: bool
+) -> tuple[int, dict[int, WindowScores | AudioError]]:
+    """Write the scores of the pairs without one as they come; return the number of failures, and further results."""
     todo = file.todo
     failures = 0
-    progress = tqdm(todo, total=len(todo) + file.reused, initial=file.reused, unit="pair", disable=None)
-    for index, pair in enumerate(progress):
-        result = next(results)
-        reason = file.write(index, str(result) if isinstance(result, AudioError) else result)
-        if reason is not None:
-            failures += 1
-            report_failure(reason, pair.name, strict)
-        elif isinstance(result, WindowScores):
-            silence = missing_score(result, pair.conditioning, pair.accompaniment)
-            for remark in [silence] if silence else result.suspicions:
-                say("cocola-score", f"{pair.name}: {remark}")
-    return failures
+    further: dict[int, WindowScores | AudioError] = {}
+    with tqdm(total=len(todo) + file.reused, initial=file.reused, unit="pair", disable=None) as progress:
+        for number, outcome in outcomes:
+            result = outcome.result
+            if number >= len(todo):
+                further[number] = result
+                continue
+            name = todo[number].name
+            reason = file.write(number, str(result) if isinstance(result, AudioError) else result, outcome.content)
+            progress.update()
+            if reason is not None:
+                failures += 1
+                report_failure(reason, name, strict)
+            elif isinstance(result, WindowScores):
+                for remark in [outcome.silence] if outcome.silence else result.suspicions:
+                    say("cocola-score", f"{name}: {remark}")
+    return failures, further
 
 
-def _anchors(options: argparse.Namespace, scorer: CocolaScorer, file: ScoreFile, shuffled: Results) -> Anchors:
+def _anchors(
+    options: argparse.Namespace, scorer: CocolaScorer, file: ScoreFile, shuffled: dict[int, WindowScores | AudioError]
+) -> Anchors:
     if options.anchor_pairs is not None:
         return measured_anchors(scorer, options.anchor_pairs, options.group)
-    return anchors_of(file.scores(), scores_in(shuffled))
+    return anchors_of(file.scores(), scores_in(shuffled[number] for number in sorted(shuffled)))
 
 
 def _summary(options: argparse.Namespace, file: ScoreFile, anchors: Anchors | None, failures: int) -> Answer:

@@ -22,6 +22,7 @@ class CocolaEmbedder:
 
     Args:
         model: encoder, as for `CocolaScorer.from_pretrained`.
+        threads: number of threads for each clip on a CPU; by default one for each core.
         options: options of `CocolaScorer.from_pretrained`: mode, device, window, hop, batch_size, revision, token.
     """
 
@@ -29,8 +30,9 @@ class CocolaEmbedder:
     sample_rate = SAMPLE_RATE
     parallel = True
 
-    def __init__(self, model: str = "embedded", **options: Any) -> None:
-        self._scorer = CocolaScorer.from_pretrained(model, **options)
+    def __init__(self, model: str = "embedded", *, threads: int | None = None, **options: Any) -> None:
+        scorer = CocolaScorer.from_pretrained(model, **options)
+        self._scorer = scorer.in_threads(threads) if threads else scorer
         self.recipe = embedder_recipe(self._scorer.signature)
         self.width = self._scorer.real_width
 

@@ -68,10 +68,19 @@ class FrechetMetric:
             embedded.append(result)
         return embedded
 
-    def embed_all(self, mixes: Iterable[Mix], *, sample_rate: float | None = None) -> Iterator[Array | AudioError]:
-        """Yield the embeddings (n, D) of each mix in order, from the cache or anew, or the error of a mix."""
+    def embed_all(
+        self, mixes: Iterable[Mix], *, sample_rate: float | None = None, threads: int | None = None
+    ) -> Iterator[Array | AudioError]:
+        """Yield the embeddings (n, D) of each mix in order, from the cache or anew, or the error of a mix.
+
+        Args:
+            mixes: clips that play together, for each mix.
+            sample_rate: rate of tensors and arrays, in Hz.
+            threads: number of mixes that are embedded side by side; by default one for each core.
+        """
         embed = functools.partial(self._embed, sample_rate=sample_rate)
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = threads or cores
         if not self.embedder.parallel or workers == 1:
             yield from map(embed, mixes)
             return

@@ -64,8 +64,10 @@ class WindowEmbedder:
         plan: WindowPlan,
         batch_size: int | None = None,
         symmetric: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.encoder, self.mode, self.plan, self.symmetric = encoder, mode, plan, symmetric
+        self.threads = threads
         self.batch_size = batch_size or (BATCH_SIZE if encoder.device == "cpu" else BATCH_SIZE_ACCELERATOR)
 
     def embed_all(self, requests: Sequence[Request], *, traced: bool = False) -> Iterator[Embedded | AudioError]:
@@ -80,7 +82,9 @@ class WindowEmbedder:
             traced: True for windows with traces of echo and noise.
         """
         self.encoder.prepare()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = self.threads or (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
         workers = cores if self.encoder.device == "cpu" else 1
         pool = ThreadPoolExecutor(workers, "cocola", initializer=self.encoder.prepare_thread)
         readers = pool if self.encoder.device == "cpu" else ThreadPoolExecutor(cores, "cocola-reader")

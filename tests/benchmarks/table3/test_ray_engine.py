@@ -23,7 +23,6 @@ from cocola_metric.benchmarks.table3.scoring import AT_ONCE, score_answers
 from cocola_metric.errors import AudioError, MissingExtraError, UsageError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'cocola-metric[scale]'")
-pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install 'cocola-metric[scale]'")
 pytestmark = pytest.mark.slow
 
 RATE = 16_000
@@ -100,7 +99,7 @@ def test_a_worker_killed_in_the_middle_changes_no_number(bench: Bench, scorer: C
     assert there == here and there.computed == COUNT
     rows = [sorted((tmp_path / name).read_text().splitlines()) for name in ("here.jsonl", "there.jsonl")]
     assert rows[0] == rows[1]
-    assert engine.scored == COUNT and len(engine.processes) >= 2
+    assert engine.pool.done == COUNT and len(engine.pool.processes) >= 2
     killed = int(notice.read_text())
     assert not Path(f"/proc/{killed}").exists()
 
@@ -119,7 +118,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, scorer: CocolaScorer, tmp_
     assert kept > AT_ONCE
     with RayEngine(1) as engine:
         resumed = score_answers(scorer, bench.queries, bench.answers, file, engine=engine)
-    assert (resumed.kept, resumed.computed, engine.scored) == (kept, COUNT - kept, COUNT - kept)
+    assert (resumed.kept, resumed.computed, engine.pool.done) == (kept, COUNT - kept, COUNT - kept)
     with RayEngine(1) as engine:
         again = score_answers(scorer, bench.queries, bench.answers, file, engine=engine)
         assert again.computed == 0 and not ray.is_initialized()
