@@ -37,7 +37,7 @@ def open_pool(options: argparse.Namespace) -> "AbstractContextManager[RayPool | 
 
     Raises:
         UsageError: options contradict each other.
-        MissingExtraError: Ray is not installed.
+        MissingExtraError: the extra [scale], which holds Ray, is not installed.
     """
     if options.engine != "ray":
         for name in ("workers", "workers_gpu"):
