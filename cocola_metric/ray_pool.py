@@ -89,8 +89,8 @@ class RayPool:
             at_once: number of neighbouring items that are sent together.
 
         Raises:
-            WorkersError: Ray cannot be started, or workers die whatever they do. The error of an item that alone
-                costs every worker that tries it is its result.
+            WorkersError: no cluster answers, or workers die whatever they do. The error of an item that alone costs
+                every worker that tries it is its result.
             CocolaError: the error that the work raised.
         """
         if not items:
