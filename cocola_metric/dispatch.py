@@ -133,21 +133,55 @@ def reporting(
         refuse_unwritable_places(files, folders)
         yield
         sys.stdout.flush()
-    except CocolaError as error:
-        parser.exit(1, "\n".join(map(printable, f"{command}: {error}".split("\n"))) + "\n")
-    except OSError as error:
-        problem = system_problem(error)
-        if problem is None:
+    except ENDINGS as error:
+        ending = ending_of(error, interrupted=interrupted)
+        if ending is None:
             raise
-        discard_stdout()  # stdout may be on the full disk
-        parser.exit(1, f"{command}: {printable(problem)}\n")
-    except ModuleNotFoundError as error:
-        missing = missing_extra(error)
-        if missing is None:
-            raise
-        parser.exit(1, f"{command}: {missing}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, f"{command}: interrupted; {interrupted}\n")
+        if isinstance(error, OSError):
+            discard_stdout()  # stdout may be on the full disk
+        parser.exit(ending.code, escaped(f"{command}: {ending.message}") + "\n")
+
+
+class Ending(NamedTuple):
+    """How a command ends that could not do its work.
+
+    Attributes:
+        message: text that says what is wrong, and what the user can do.
+        code: exit code.
+    """
+
+    message: str
+    code: int
+
+
+ENDINGS = (CocolaError, OSError, ModuleNotFoundError, KeyboardInterrupt)
+"""Errors of which `ending_of` knows some."""
+
+
+def ending_of(
+    error: BaseException, *, interrupted: str, bad_input: type[CocolaError] = CocolaError, otherwise: int = 1
+) -> Ending | None:
+    """Return how a command ends after an error that the user can mend; None where it is a fault of ours.
+
+    Args:
+        error: error that ended the command, one of ``ENDINGS``.
+        interrupted: message about the state that an interruption leaves behind; its exit code is 130.
+        bad_input: type of the errors with exit code 1; a missing extra has it, too.
+        otherwise: exit code of all others.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return Ending(f"interrupted; {interrupted}", 130)
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_extra(error) or error
+    if isinstance(error, CocolaError):
+        return Ending(str(error), 1 if isinstance(error, (bad_input, MissingExtraError)) else otherwise)
+    problem = system_problem(error) if isinstance(error, OSError) else None
+    return None if problem is None else Ending(problem, otherwise)
+
+
+def escaped(message: object) -> str:
+    """Return a message with control characters escaped, line by line, so that they cannot steer the terminal."""
+    return "\n".join(map(printable, str(message).split("\n")))
 
 
 def require(package: str) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO
 
-from ..dispatch import discard_stdout, missing_extra, system_problem
-from ..errors import CocolaError, MissingExtraError
-from ..names import printable
+from ..dispatch import ENDINGS, discard_stdout, ending_of, escaped
+from ..errors import CocolaError
 from .answers import Answer, as_text
 
 
@@ -47,24 +46,12 @@ def run(
     try:
         with _silent_libraries(), _own_warnings_only(program), _quiet(getattr(options, "quiet", False)):
             answer = command()
-    except CocolaError as error:
-        say(program, error)
-        return 1 if isinstance(error, (bad_input, MissingExtraError)) else 2
-    except OSError as error:
-        problem = system_problem(error)
-        if problem is None:
+    except ENDINGS as error:
+        ending = ending_of(error, interrupted=unfinished, bad_input=bad_input, otherwise=2)
+        if ending is None:
             raise
-        say(program, problem)
-        return 2
-    except ModuleNotFoundError as error:
-        missing = missing_extra(error)
-        if missing is None:
-            raise
-        say(program, missing)
-        return 1
-    except KeyboardInterrupt:
-        say(program, f"interrupted; {unfinished}")
-        return 130
+        say(program, ending.message)
+        return ending.code
     return answer.code if printed(program, as_text(answer, options)) else 2
 
 
@@ -72,7 +59,7 @@ def say(program: str, message: object) -> None:
     """Print a message on stderr, with control characters escaped."""
     from tqdm import tqdm
 
-    tqdm.write("\n".join(map(printable, f"{program}: {message}".split("\n"))), file=sys.stderr)
+    tqdm.write(escaped(f"{program}: {message}"), file=sys.stderr)
 
 
 def printed(program: str, text: str) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cocola_metric.encoder import EncoderConfig
+from cocola_metric.audio import SAMPLE_RATE
+from cocola_metric.encoder import FRONT_ENDS, EncoderConfig
 from cocola_metric.errors import UsageError
 
 from ..runs import build_settings, pop_table, read_settings
@@ -219,6 +220,14 @@ class TrainingConfig:
         _check_choice("w_init", self.w_init, W_INITS)
         if self.validation_windows < 2:
             raise UsageError(f"validation_windows must be 2 or more; got {self.validation_windows}")
+        least = FRONT_ENDS[self.encoder.front_end].least_samples / SAMPLE_RATE
+        lengths = {"sampling.window": self.sampling.window, "short_window": self.short_window}
+        if self.sampling.shortest_window:
+            lengths["sampling.shortest_window"] = self.sampling.shortest_window
+        for setting, seconds in lengths.items():
+            if seconds < least:
+                needed = f"{least:.2f} s, which front end {self.encoder.front_end!r} needs"
+                raise UsageError(f"{setting} must be at least {needed}; got {seconds:g}")
 
 
 def _check_choice(setting: str, value: str, known: Sequence[str]) -> None:

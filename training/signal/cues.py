@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cocola_metric.audio import SAMPLE_RATE
 from cocola_metric.encoder import FrontEndModule
+from cocola_metric.errors import UsageError
 
 N_FFT, HOP_LENGTH = 1024, 256  # 16 ms
 SUBMIXES_AT_ONCE = 8  # their spectra stay in the cache
@@ -25,6 +26,7 @@ LAGS = 40  # frames to either side
 TOGETHER = 2  # frames, 32 ms, within which onsets fall together
 NOW = slice(LAGS - TOGETHER, LAGS + TOGETHER + 1)
 TEMPOGRAM_LAGS = slice(8, 130)  # 0.13 to 2.1 s
+LEAST_SAMPLES = (TEMPOGRAM_LAGS.start + 1) * HOP_LENGTH  # and more than the spectra of the chroma need
 NEARLY_HIGHEST = 0.2
 SMOOTHED = 5  # frames, since a beat period is no whole number of them
 
@@ -59,7 +61,14 @@ def join_cues(parts: Sequence[SubmixCues]) -> SubmixCues:
 
 
 def measure_cues(waveforms: Tensor) -> SubmixCues:
-    """Measure sub-mixes at 16 kHz: (B, L) -> cues of B."""
+    """Measure sub-mixes at 16 kHz: (B, L) -> cues of B.
+
+    Raises:
+        UsageError: the sub-mixes have less than 0.144 s.
+    """
+    if waveforms.shape[1] < LEAST_SAMPLES:
+        least, found = (samples / SAMPLE_RATE for samples in (LEAST_SAMPLES, waveforms.shape[1]))
+        raise UsageError(f"cues need {least:.2f} s of music; got {found:.2f} s; pass longer windows")
     return join_cues([_measure_few(few) for few in torch.split(waveforms, SUBMIXES_AT_ONCE)])
 
 
@@ -75,16 +84,19 @@ def beat_period(waveform: Tensor, slowest: float = 60.0, fastest: float = 180.0)
     The autocorrelation of the rises of the log-mel spectrum (16 ms frames, smoothed), divided by the number of frames
     that overlap, is searched from 60 to 180 bpm. Of the local maxima within a fifth of the highest, the shortest lag is
     taken, so that a beat wins over its double. Too short an estimate does less harm than too long a one: half of twice
-    the beat is still a beat.
+    the beat is still a beat. Lags that the music has no room for are left out; where it has room for none, the period
+    is that of the fastest beat.
 
     Shape:
         (L,) -> seconds.
     """
+    frames_per_second = SAMPLE_RATE / HOP_LENGTH
+    first, last = round(60 / fastest * frames_per_second), round(60 / slowest * frames_per_second)
+    if len(waveform) // HOP_LENGTH <= first + SMOOTHED:
+        return first / frames_per_second
     mel = 10 * torch.log10(_filterbank() @ _power(waveform[None], N_FFT, HOP_LENGTH) + POWER_FLOOR)
     onsets = torch.nn.functional.avg_pool1d(onset_envelope(mel), SMOOTHED, stride=1)
     correlation = _autocorrelation(onsets)[0] / torch.arange(onsets.shape[1], 0, -1)
-    frames_per_second = SAMPLE_RATE / HOP_LENGTH
-    first, last = round(60 / fastest * frames_per_second), round(60 / slowest * frames_per_second)
     near = correlation[first - 1 : last + 2]
     peaks = (near[1:-1] >= near[:-2]) & (near[1:-1] >= near[2:])
     candidates = near[1:-1].masked_fill(~peaks, float("-inf")) if peaks.any() else near[1:-1]

@@ -36,6 +36,19 @@ def bank(corpus: Path, tmp_path_factory) -> StemBank:
     return open_banks([str(corpus)], "train", tmp_path_factory.mktemp("cache"), workers=0)[0]
 
 
+def test_a_track_of_a_blink_is_read_and_never_drawn(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", tracks=2)
+    for stem in ("low", "high"):
+        (corpus / "train" / "blink").mkdir(exist_ok=True)
+        soundfile.write(corpus / "train" / "blink" / f"{stem}.wav", np.full(4_800, 0.1), RATE)
+    (bank,) = open_banks([str(corpus)], "train", tmp_path / "cache", workers=0)
+    (blink,) = (track for track in bank.tracks if track.name == "blink")
+    drawn = Draws(bank.tracks, CONFIG, steps=10, seed=0)
+    offsets = torch.cat([drawn[step].offsets.flatten() for step in range(10)])
+    inside = (offsets >= blink.first) & (offsets < blink.first + len(blink.powers) * blink.length)
+    assert blink.beat > 0 and not inside.any()
+
+
 def draws(bank: StemBank, seed: int = 0, steps: int = 40, **settings) -> Draws:
     return Draws(bank.tracks, dataclasses.replace(CONFIG, **settings), steps=steps, seed=seed)
 
@@ -322,6 +335,10 @@ def test_settings_that_make_no_sense() -> None:
         SamplingConfig(silent_stems=True)
     with pytest.raises(UsageError, match="w_init must be one of identity, normal; got 'zeros'"):
         TrainingConfig(w_init="zeros")
+    for setting in ({"window": 0.1}, {"shortest_window": 0.1}):
+        name, least = next(iter(setting)), r"0\.31 s, which front end 'hps' needs; got 0\.1"
+        with pytest.raises(UsageError, match=rf"sampling\.{name} must be at least {least}"):
+            TrainingConfig(sampling=SamplingConfig(**setting))
     with pytest.raises(UsageError, match="validation_windows must be 2 or more; got 1"):
         TrainingConfig(validation_windows=1)
     with pytest.raises(AudioError, match=r"train: none of 1 tracks has two stems and lasts 1\.0 s; give longer"):

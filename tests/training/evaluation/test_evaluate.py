@@ -199,6 +199,18 @@ def test_the_beat_of_clicks_is_found(bpm: int) -> None:
     assert 60 / beat_period(clicks) == pytest.approx(bpm, rel=0.03)
 
 
+@pytest.mark.parametrize("samples", [1, 160, 1_600, 4_800, 6_700, 6_900, 7_100, 8_000])
+def test_music_too_short_for_a_beat_has_the_fastest(samples: int) -> None:
+    noise = torch.randn(samples, generator=torch.Generator().manual_seed(0))
+    assert 0.33 < beat_period(noise) < 0.5
+
+
+def test_cues_say_how_long_music_has_to_be() -> None:
+    with pytest.raises(UsageError, match=r"cues need 0\.14 s of music; got 0\.10 s; pass longer windows"):
+        measure_cues(torch.randn(2, 1_600))
+    assert measure_cues(torch.randn(2, 2_304)).loudness.isfinite().all()
+
+
 def test_published_numbers() -> None:
     assert PUBLISHED_TABLE_2["All"]["MUSDB18-HQ"] == 90.43
     assert PUBLISHED_TABLE_2["CocoChorales"]["CocoChorales"] == 99.78
