@@ -23,7 +23,8 @@ def _legend() -> str:
         "Scores of each judge: mean over queries; in parentheses the mean difference from the system's own answers to "
         "the same queries, in brackets its 95 % bootstrap interval, whole tracks redrawn. **Bold**: the judge guided "
         "or chose. Echoes and noise: number of answers that reach the guard's threshold, and the mean of its measure. "
-        "The second table has the differences in percent of what the judge sees between Random and Ground Truth."
+        "The second table has the differences in percent of what the judge sees between Random and Ground Truth; a "
+        "judge that prefers Random has none."
     )
 
 
@@ -38,10 +39,9 @@ def _section(table: SystemTable) -> Iterator[str]:
     header = ["answers", *judges, "SI-SDRi (dB)" if separating else "sub-FAD", "echoes", "noise", "silent"]
     yield markdown_table(header, [[*_cells(row, judges), _other(row), *_counts(row)] for row in table.rows])
     gained = [row for row in table.rows if row.gains[judges[0]].difference is not None]
-    if gained:
-        yield markdown_table(
-            ["answers", *judges], [[row.name, *(_share(table, row, judge) for judge in judges)] for row in gained]
-        )
+    shares = [[row.name, *(_share(table, row, judge) for judge in judges)] for row in gained]
+    if any(text != NOTHING for _, *texts in shares for text in texts):
+        yield markdown_table(["answers", *judges], shares)
 
 
 def _cells(row: Row, judges: Sequence[str]) -> list[str]:
