@@ -17,8 +17,9 @@ PACKAGES = {"cocola_metric": ROOT / "cocola_metric"} | {
 }
 ORDER = [  # a room may import those of the lines above it; the files at the core's root are rooms of their own
     {"fourier", "version"},
-    {"arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
+    {"addresses", "arrays", "intervals", "blame", "errors", "functional", "identity", "signature"},
     {"whole_files", "names", "json_files", "comparison", "torch_state", "downloads", "stored_arrays", "ray_pool"},
+    {"remote"},
     {"embedding_store", "example_songs", "reading"},
     {"audio", "dispatch"},
     {"encoder"},
@@ -57,6 +58,7 @@ ONLY_IN = {
     "evaluate": {"adapters"},
     "versa": {"adapters"},
     "ray": {"ray_pool"},
+    "fsspec": {"remote"},
 }
 MOST_LINES = 300
 

@@ -3,7 +3,7 @@ from .cancelling import cancelling_channels
 from .clips import content_sha256, mix_clips, read_clip
 from .containers.ogg import without_serial_number
 from .decoding import AudioFile, open_file
-from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, plain_name
+from .folders import AUDIO_SUFFIXES, existing_path, is_mixture, list_audio, list_remote_audio, plain_name
 from .inputs import Audio, AudioInput, open_audio, read_audio
 from .limits import LENGTH_TOLERANCE, MIN_SAMPLE_RATE, SAMPLE_RATE, AudioWarning
 from .resampling import resample, resample_between
@@ -28,6 +28,7 @@ __all__ = [
     "is_mixture",
     "is_silent",
     "list_audio",
+    "list_remote_audio",
     "mix_clips",
     "mix_stems",
     "open_audio",

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from ..addresses import Address, located
+from ..remote import open_remote
+
 SECONDS = 120
 """Seconds of a file that are examined."""
 CANCELLED = 1e-4
@@ -29,7 +32,7 @@ def _channels(side: Any) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
     if isinstance(side, (str, os.PathLike)):
         with (
             contextlib.suppress(soundfile.LibsndfileError, OSError, TypeError, ValueError),
-            soundfile.SoundFile(side) as file,
+            _opened(side) as file,
         ):
             yield os.fspath(side), file.read(SECONDS * file.samplerate, dtype="float32", always_2d=True).T
     elif isinstance(side, (list, tuple)):
@@ -38,6 +41,11 @@ def _channels(side: Any) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
     elif getattr(side, "ndim", 0) == 2:
         array = side.detach().cpu().float().numpy() if hasattr(side, "detach") else np.asarray(side)
         yield f"{'tensor' if hasattr(side, 'detach') else 'array'} {tuple(array.shape)}", array
+
+
+def _opened(path: str | os.PathLike[str]) -> soundfile.SoundFile:
+    place = located(path)
+    return soundfile.SoundFile(open_remote(place) if isinstance(place, Address) else path)
 
 
 def _cancel(samples: np.ndarray[Any, Any]) -> bool:

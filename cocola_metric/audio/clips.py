@@ -4,13 +4,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from ..addresses import Address, located
 from ..arrays import AnyArray, is_tensor, namespace
 from ..blame import warn_caller
 from ..identity import file_sha256
+from ..remote import remote_identity
 from .arrays import checked_mono, is_array, mix_stems
 from .decoding import open_file
 from .inputs import AudioInput, open_audio, read_audio
@@ -41,7 +42,7 @@ def read_clip(audio: AudioInput, rate: int, *, sample_rate: float | None = None)
         mono, own_rate = checked_mono(audio, sample_rate)
         return resample_between(mono, own_rate, rate)
     if isinstance(audio, (str, os.PathLike)):
-        file = open_file(Path(audio))
+        file = open_file(located(audio))
         return resample_between(np.concatenate(list(file.blocks())), file.rate, rate)
     return mix_stems([read_clip(path, rate) for path in audio])
 
@@ -66,20 +67,25 @@ def mix_clips(audios: Sequence[AudioInput], rate: int, *, sample_rate: float | N
 def content_sha256(audio: AudioInput, *, sample_rate: float | None = None) -> str:
     """Return the identity of a clip's content, in hexadecimal; renaming or moving a file does not change it.
 
+    An object at an address is told by its size and the check sum of its store.
+
     Raises:
         OSError: a file cannot be read, or the path is a pipe or a folder.
         ValueError: the path holds a character that no file name may have.
     """
     if isinstance(audio, (str, os.PathLike)):
-        return _file_identity(Path(audio))
+        return _file_identity(audio)
     if is_array(audio):
         array = audio.detach().cpu().numpy() if is_tensor(audio) else audio
         header = f"{array.shape} {array.dtype} {sample_rate} ".encode()
         return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
-    return hashlib.sha256(" ".join(_file_identity(Path(path)) for path in audio).encode()).hexdigest()
+    return hashlib.sha256(" ".join(_file_identity(path) for path in audio).encode()).hexdigest()
 
 
-def _file_identity(path: Path) -> str:
+def _file_identity(place: str | os.PathLike[str]) -> str:
+    path = located(place)
+    if isinstance(path, Address):
+        return remote_identity(path)
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(f"{path} is not a regular file; write it to a file first")
     return file_sha256(path)

@@ -4,14 +4,15 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ..addresses import Address, Place
 from ..errors import AudioError
+from ..remote import RemoteError, open_remote
 from . import limits
 from .containers import mp3, ogg
 from .containers.byte_view import ByteView, Part
@@ -36,7 +37,7 @@ class AudioFile:
     """An audio file whose header has passed all checks.
 
     Attributes:
-        path: path of the file.
+        path: path or address of the file.
         rate: sample rate, 8000 to 768000 Hz.
         channels: number of channels, 1 to 64.
         streams: parts of the file that a decoder reads, for each stream, in order.
@@ -44,7 +45,7 @@ class AudioFile:
         doubt: text of the warning about a file that may be incomplete or late; empty if there is none.
     """
 
-    path: Path
+    path: Place
     rate: int
     channels: int
     streams: tuple[tuple[Part, ...], ...]
@@ -98,6 +99,8 @@ class AudioFile:
                         refuse_what_follows(view, str(self.path))
                     yield mono(_as_float(block), str(self.path))
         except soundfile.LibsndfileError as error:
+            if isinstance(view.failure, RemoteError):
+                raise cannot_be_read(self.path, view.failure) from error
             reason = view.failure or error.error_string
             raise AudioError(
                 f"{self.path} is damaged or truncated after sample {position} of {frames} ({reason}); copy or encode "
@@ -111,7 +114,7 @@ class AudioFile:
             )
 
 
-def open_file(path: Path) -> AudioFile:
+def open_file(path: Place) -> AudioFile:
     """Read a file's header, and refuse a file that cannot be scored.
 
     Raises:
@@ -124,12 +127,18 @@ def open_file(path: Path) -> AudioFile:
         raise cannot_be_read(path, error) from error
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Place) -> BinaryIO:
     """Open a regular file that is not empty.
 
     Raises:
         AudioError: the path is missing, a directory, a pipe or a device, the file is empty, or may not be read.
     """
+    if isinstance(path, Address):
+        file = open_remote(path)
+        if file.seek(0, os.SEEK_END) == 0:
+            raise AudioError(f"{path} is empty (0 bytes); write or copy it again")
+        file.seek(0)
+        return file
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -147,8 +156,10 @@ def opened(path: Path) -> BinaryIO:
         raise cannot_be_read(path, error) from error
 
 
-def cannot_be_read(path: Path, error: Exception) -> AudioError:
-    """Return the error for a file that the operating system cannot read."""
+def cannot_be_read(path: Place, error: Exception) -> AudioError:
+    """Return the error for a file that the operating system, or the store of an address, cannot read."""
+    if isinstance(error, RemoteError):
+        return AudioError(str(error))
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return AudioError(f"{path} cannot be read ({reason}); check the path, the permission and the disk")
 
@@ -172,7 +183,7 @@ def mono(block: Samples, name: str) -> Samples:
     return total
 
 
-def _open(path: Path, file: BinaryIO, size: int) -> AudioFile:
+def _open(path: Place, file: BinaryIO, size: int) -> AudioFile:
     streams, doubt = _streams(path, file, size)
     headers = [_read_header(path, ByteView(file, parts)) for parts in streams]
     rates, channels = {rate for _, rate, _ in headers}, {count for _, _, count in headers}
@@ -184,7 +195,7 @@ def _open(path: Path, file: BinaryIO, size: int) -> AudioFile:
     return AudioFile(path, rates.pop(), channels.pop(), tuple(streams), frames, doubt)
 
 
-def _streams(path: Path, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ...]], str]:
+def _streams(path: Place, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ...]], str]:
     """Find the parts that a decoder reads, by the content of the file, not by its name; and the doubt about it."""
     name = str(path)
     start = skip_leading_tags(file)
@@ -205,7 +216,7 @@ def _streams(path: Path, file: BinaryIO, size: int) -> tuple[list[tuple[Part, ..
     raise AudioError(f"{path} cannot be read as audio ({other}); {FORMATS}")
 
 
-def _mp3_doubt(path: Path, streams: list[mp3.Stream]) -> str:
+def _mp3_doubt(path: Place, streams: list[mp3.Stream]) -> str:
     if all(stream.states_delay for stream in streams):
         return ""
     milliseconds = round(1000 * mp3.USUAL_DELAY / streams[0].header.rate)
@@ -215,12 +226,14 @@ def _mp3_doubt(path: Path, streams: list[mp3.Stream]) -> str:
     )
 
 
-def _read_header(path: Path, view: ByteView) -> tuple[int, int, int]:
+def _read_header(path: Place, view: ByteView) -> tuple[int, int, int]:
     """Return samples per channel, rate and channels of a stream."""
     try:
         with soundfile.SoundFile(view) as decoder:
             frames, rate, channels = decoder.frames, decoder.samplerate, decoder.channels
     except (soundfile.LibsndfileError, TypeError) as error:
+        if isinstance(view.failure, RemoteError):
+            raise cannot_be_read(path, view.failure) from error
         reason: object = view.failure or getattr(error, "error_string", str(error))
         raise AudioError(f"{path} cannot be read as audio ({reason}); {FORMATS}") from error
     check_channels(channels, str(path))

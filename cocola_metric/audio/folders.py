@@ -4,7 +4,9 @@ import re
 import unicodedata
 from pathlib import Path
 
+from ..addresses import Address
 from ..errors import AudioError
+from ..remote import RemoteError, list_remote
 
 AUDIO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -34,6 +36,20 @@ def list_audio(folder: Path) -> list[Path]:
         return sorted((path for path in folder.iterdir() if is_audio(path)), key=lambda path: plain_name(path.name))
     except OSError as error:
         raise AudioError(f"{folder} cannot be listed ({error.strerror}); check the path and the permission") from error
+
+
+def list_remote_audio(folder: Address) -> list[Address]:
+    """List the audio files of a folder at an address as `list_audio` does, but by their suffixes alone.
+
+    Raises:
+        AudioError: the folder is missing or may not be read.
+    """
+    try:
+        there = list_remote(folder)
+    except RemoteError as error:
+        raise AudioError(str(error)) from error
+    found = [one for one in there if one.suffix.lower() in AUDIO_SUFFIXES and not one.name.startswith(".")]
+    return sorted(found, key=lambda one: plain_name(one.name))
 
 
 def is_audio(path: Path) -> bool:

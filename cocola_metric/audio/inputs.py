@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from ..addresses import Place, located
 from ..arrays import AnyArray, namespace
 from ..blame import warn_caller
 from ..errors import AudioError
@@ -67,6 +67,7 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
 
     Policies:
 
+    - A path may be an address: ``s3://``, ``gs://``, ``hf://`` (extra [remote]).
     - Formats: those of libsndfile (WAV, FLAC, OGG, MP3, AIFF), at 8 kHz to 768 kHz, with 1 to 64 channels.
     - Channels are averaged (`to_mono`); a tensor or array of one dimension is mono.
     - Tensors and arrays are floating point, with full scale at -1..1; float16 and float64 become float32. Their samples
@@ -84,7 +85,7 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
         AudioError: the input cannot be scored; the message gives the reason and the remedy.
     """
     if isinstance(audio, (str, os.PathLike)):
-        return _open_path(Path(audio))
+        return _open_path(located(audio))
     if is_array(audio):
         return _open_array(audio, sample_rate)
     if not isinstance(audio, Sequence) or not all(isinstance(path, (str, os.PathLike)) for path in audio):
@@ -98,10 +99,10 @@ def open_audio(audio: AudioInput, *, sample_rate: float | None = None) -> Audio:
         )
     if not audio:
         raise AudioError("the list of stems is empty; pass at least one path")
-    return _open_stems([_open_path(Path(path)) for path in audio])
+    return _open_stems([_open_path(located(path)) for path in audio])
 
 
-def _open_path(path: Path) -> Audio:
+def _open_path(path: Place) -> Audio:
     file = open_file(path)
     if file.doubt:
         warn_caller(file.doubt, AudioWarning)

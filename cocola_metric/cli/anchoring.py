@@ -1,15 +1,17 @@
 """Anchors from a user's own pairs: the mean of the true ones is 1, that of the same sides shuffled is 0."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
+from ..addresses import Address, Place
 from ..audio import AudioInput
 from ..errors import AudioError, UsageError
 from ..identity import file_sha256
 from ..reading import Anchors
+from ..remote import remote_bytes
 from ..scorer import CocolaScorer
 from ..scoring import WindowScores
 from ..signature import HASH_DIGITS
@@ -49,7 +51,7 @@ def shuffled_pairs(pairs: Sequence[Pair], group: str | None, *, seed: int = 0) -
     return shuffled
 
 
-def measured_anchors(scorer: CocolaScorer, file: Path, group: str | None) -> Anchors:
+def measured_anchors(scorer: CocolaScorer, file: Place, group: str | None) -> Anchors:
     """Return the anchors of a list of pairs that belong together.
 
     Raises:
@@ -78,14 +80,18 @@ def scores_in(results: Iterable[WindowScores | AudioError]) -> list[float]:
     return [result.mean for result in results if not isinstance(result, AudioError) and not math.isnan(result.mean)]
 
 
-def anchor_name(file: Path | None) -> str:
+def anchor_name(file: Place | None) -> str:
     """Return the name of the anchors in a signature: the hash of their list, or that they are of the scored pairs."""
     if file is None:
         return OWN
     try:
+        if isinstance(file, Address):
+            return hashlib.sha256(remote_bytes(file)).hexdigest()[:HASH_DIGITS]
         return file_sha256(file)[:HASH_DIGITS]
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror}); --anchor-pairs takes a list of pairs") from error
+        raise UsageError(
+            f"{file}: cannot be read ({error.strerror or error}); --anchor-pairs takes a list of pairs"
+        ) from error
 
 
 def _are_strangers(one: Pair, other: Pair, group: str | None) -> bool:

@@ -4,10 +4,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from ..addresses import Address, Place, located
 from ..audio import AudioInput, content_sha256
-from ..identity import Marks, file_marks
+from ..identity import file_marks
+from ..remote import details
 from .score_rows import CONTENT_DIGITS
 
 
@@ -20,18 +21,20 @@ def content_of(conditioning: AudioInput, accompaniment: AudioInput) -> str:
     return hashlib.sha256(sides.encode()).hexdigest()[:CONTENT_DIGITS]
 
 
-def sound_files(*sides: AudioInput) -> Iterator[Path]:
+def sound_files(*sides: AudioInput) -> Iterator[Place]:
     """Yield the files of the sides of a pair."""
     for side in sides:
         if isinstance(side, (str, os.PathLike)):
-            yield Path(side)
+            yield located(side)
         elif isinstance(side, Sequence):
-            yield from map(Path, side)
+            yield from map(located, side)
 
 
-def marks_of(file: Path) -> Marks | None:
-    """Return the marks of a regular file; None for other files."""
+def marks_of(file: Place) -> object:
+    """Return the marks of a regular file, or what the store says of an object; None for other files."""
     try:
+        if isinstance(file, Address):
+            return details(file)
         return file_marks(file) if stat.S_ISREG(file.stat().st_mode) else None
     except (OSError, ValueError):
         return None

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..addresses import located
 from ..encoder import MODES
 from ..errors import AudioError
 from ..fad import CLAP_FILES, EMBEDDERS
@@ -38,17 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Fréchet audio distance of clips, or of mixtures with their conditioning (sub-FAD)."
     parser = program.new_parser("cocola-fad", description, EXAMPLES)
-    parser.add_argument("--conditioning", type=Path, metavar="DIR", help="music that the clips were made for: sub-FAD")
-    parser.add_argument("--generated", type=Path, metavar="DIR", required=True, help="audio files to judge")
-    parser.add_argument("--reference", type=Path, metavar="DIR", required=True, help="real ones, or their .npz file")
-    parser.add_argument("--save-reference", type=Path, metavar="NPZ", help="keep the statistics of the reference")
+    parser.add_argument("--conditioning", type=located, metavar="DIR", help="music the clips were made for: sub-FAD")
+    parser.add_argument("--generated", type=located, metavar="DIR", required=True, help="audio files to judge")
+    parser.add_argument("--reference", type=located, metavar="DIR", required=True, help="real ones, or their .npz file")
+    parser.add_argument("--save-reference", type=program.local, metavar="NPZ", help="keep statistics of the reference")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be embedded")
     parser.add_argument("--per-song", action="store_true", help="print the FAD of every generated file, too")
     parser.add_argument("--resamples", type=int, default=200, metavar="N", help="draws behind the interval (200)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every draw (0)")
     add_output_options(parser)
     cache = parser.add_argument_group("embeddings already made", "a stopped run goes on from those it has made")
-    cache.add_argument("--cache", type=Path, metavar="DIR", help="(default: ~/.cache/cocola-metric/embeddings)")
+    cache.add_argument("--cache", type=program.local, metavar="DIR", help="(~/.cache/cocola-metric/embeddings)")
     cache.add_argument("--no-cache", action="store_true", help="keep none, use none")
     embedder = parser.add_argument_group("embedder")
     embedder.add_argument("--embedder", choices=(*EMBEDDERS, "all"), default="cocola", help="(default: cocola)")

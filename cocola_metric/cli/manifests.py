@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..addresses import Address, Place
 from ..errors import UsageError
 from ..json_files import json_text, parsed_json
 from ..names import is_plain
+from ..remote import RemoteError, remote_bytes
 
 SIDES = ("conditioning", "accompaniment")
 STEM_SEPARATOR = ";"  # between the stems of one side, within a CSV cell
@@ -33,7 +34,7 @@ class Row(NamedTuple):
     others: dict[str, str]
 
 
-def read_manifest(file: Path) -> list[Row]:
+def read_manifest(file: Place) -> list[Row]:
     """Read the pairs of a manifest, and what its other columns say of them.
 
     The text is UTF-8 in any locale, or UTF-16 with its mark. Bytes that are not UTF-8 are kept, since file names may
@@ -45,7 +46,9 @@ def read_manifest(file: Path) -> list[Row]:
     if file.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
         raise UsageError(f"--pairs must name a file that ends in .csv, .tsv or .jsonl; got {file}")
     try:
-        content = file.read_bytes()
+        content = remote_bytes(file) if isinstance(file, Address) else file.read_bytes()
+    except RemoteError as error:
+        raise UsageError(str(error)) from error
     except FileNotFoundError as error:
         raise UsageError(f"{file}: no such file; --pairs takes a CSV or JSONL file") from error
     except (OSError, ValueError) as error:
@@ -84,7 +87,7 @@ def stems_of(text: str) -> list[str]:
     return [stem.strip() for stem in text.split(STEM_SEPARATOR)]
 
 
-def _csv_rows(text: str, file: Path) -> Iterator[Row]:
+def _csv_rows(text: str, file: Place) -> Iterator[Row]:
     lines = io.StringIO(text, newline="")
     if text.lower().startswith("sep="):  # Excel's line about the separator, which the header shows too
         lines.readline()
@@ -123,7 +126,7 @@ def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=known)
 
 
-def _column(side: str, columns: list[str], file: Path) -> int:
+def _column(side: str, columns: list[str], file: Place) -> int:
     names = [name.lower() for name in columns]
     if names.count(side) != 1:
         shown = ", ".join(map(repr, columns[:10])) or "missing"
@@ -132,7 +135,7 @@ def _column(side: str, columns: list[str], file: Path) -> int:
     return names.index(side)
 
 
-def _json_rows(text: str, file: Path) -> Iterator[Row]:
+def _json_rows(text: str, file: Place) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         where = f"{file}, line {number}"
         if not line.strip():

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..addresses import Address
 from ..audio import AudioInput, AudioWarning
 from ..errors import AudioError, UsageError, WorkersError
+from ..remote import fetch_ahead, look_at
 from ..scorer import CocolaScorer
 from ..scoring import WindowScores
 from .contents import content_of, marks_of, sound_files
@@ -21,6 +23,8 @@ Sides: TypeAlias = tuple[AudioInput, AudioInput]
 AT_ONCE = 16
 """Most pairs that a worker is sent at once; an audio that several of them share is embedded once."""
 AT_ONCE_ON_GPU = 64
+TOGETHER = 256
+"""Files at addresses that one process scores together."""
 CHANGED = "a file was changed while it was scored; score the pair again"
 
 
@@ -42,9 +46,20 @@ class Outcome:
 
 
 def outcomes_here(scorer: CocolaScorer, pairs: Sequence[Sides]) -> Iterator[tuple[int, Outcome]]:
-    """Yield the outcome of each pair with its number, in order; each audio is embedded once."""
-    for number, (sides, result) in enumerate(zip(pairs, scorer.iter_scores(pairs), strict=True)):
-        yield number, Outcome(result, _silence(result, sides))
+    """Yield the outcome of each pair with its number, in order.
+
+    Each audio is embedded once. Of audio at addresses, of which each takes a request to open, so many are scored
+    together; beyond that an audio is embedded again.
+    """
+    if not any(isinstance(file, Address) for sides in pairs for file in sound_files(*sides)):
+        for number, (sides, result) in enumerate(zip(pairs, scorer.iter_scores(pairs), strict=True)):
+            yield number, Outcome(result, _silence(result, sides))
+        return
+    number = 0
+    for unit in _units(pairs):
+        for outcome in score_unit(scorer, unit):
+            yield number, outcome
+            number += 1
 
 
 def outcomes_there(
@@ -74,6 +89,40 @@ def outcomes_there(
         yield number, outcome
 
 
+def score_unit(scorer: CocolaScorer, pairs: Sequence[Sides]) -> list[Outcome]:
+    """Score some pairs together, and look at what they hold, before and after."""
+    files = {file for sides in pairs for file in sound_files(*sides)}
+    there = [file for file in files if isinstance(file, Address)]
+    if there:
+        look_at(there)
+        fetch_ahead(there)
+    before = {file: marks_of(file) for file in files}
+    results = list(scorer.iter_scores(pairs))
+    if there:
+        look_at(there, fresh=True)
+    outcomes = []
+    for sides, result in zip(pairs, results, strict=True):
+        content = "" if isinstance(result, AudioError) else content_of(*sides)
+        if any(marks_of(file) != before[file] for file in sound_files(*sides)):
+            result = AudioError(CHANGED)
+        outcomes.append(Outcome(result, _silence(result, sides), content))
+    return outcomes
+
+
+def _units(pairs: Sequence[Sides]) -> Iterator[Sequence[Sides]]:
+    """Yield neighbouring pairs of up to `TOGETHER` files or so."""
+    unit: list[Sides] = []
+    files: set[object] = set()
+    for sides in pairs:
+        unit.append(sides)
+        files.update(sound_files(*sides))
+        if len(files) >= TOGETHER:
+            yield unit
+            unit, files = [], set()
+    if unit:
+        yield unit
+
+
 @dataclass
 class PairWork:
     """What a worker is sent.
@@ -90,18 +139,10 @@ class PairWork:
     def __call__(self, pairs: Sequence[Sides]) -> list[Outcome]:
         """Score some pairs, and look at what they hold, before and after."""
         scorer = self._scorer()
-        files = {file for sides in pairs for file in sound_files(*sides)}
-        before = {file: marks_of(file) for file in files}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", AudioWarning)
-            results = list(scorer.iter_scores(pairs))
-        outcomes = []
-        for sides, result in zip(pairs, results, strict=True):
-            content = "" if isinstance(result, AudioError) else content_of(*sides)
-            if any(marks_of(file) != before[file] for file in sound_files(*sides)):
-                result = AudioError(CHANGED)
-            outcomes.append(Outcome(result, _silence(result, sides), content))
+            outcomes = score_unit(scorer, pairs)
         told = tuple(str(warning.message) for warning in caught)
         return [Outcome(first.result, first.silence, first.content, told) for first in outcomes[:1]] + outcomes[1:]
 

@@ -1,11 +1,12 @@
 """Lists of pairs to score: a manifest, or two folders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ..audio import AudioInput, existing_path, list_audio, plain_name
+from ..addresses import Address, Place, located
+from ..audio import AUDIO_SUFFIXES, AudioInput, existing_path, list_audio, list_remote_audio, plain_name
 from ..errors import AudioError, UsageError
+from ..remote import RemoteError, is_remote_folder
 from .manifests import cell, read_manifest
 
 
@@ -38,7 +39,7 @@ class Pair:
         return " with ".join(self.cells)
 
 
-def read_pairs(file: Path) -> list[Pair]:
+def read_pairs(file: Place) -> list[Pair]:
     """Read a manifest; its paths are relative to it.
 
     Raises:
@@ -50,7 +51,7 @@ def read_pairs(file: Path) -> list[Pair]:
     ]
 
 
-def match_folders(conditionings: Path, accompaniments: Path) -> list[Pair]:
+def match_folders(conditionings: Place, accompaniments: Place) -> list[Pair]:
     """Pair the audio files of two folders by name without suffix, in sorted order; NFC and NFD names are equal.
 
     Raises:
@@ -67,7 +68,7 @@ def match_folders(conditionings: Path, accompaniments: Path) -> list[Pair]:
     return [Pair(left, right, cell([str(left)]), cell([str(right)])) for left, right in both]
 
 
-def audio_of(folder: Path) -> list[Path]:
+def audio_of(folder: Place) -> Sequence[Place]:
     """List the audio files of a folder on the command line.
 
     Raises:
@@ -76,7 +77,7 @@ def audio_of(folder: Path) -> list[Path]:
     if not is_folder(folder):
         raise UsageError(f"{folder}: not a folder; give folders of audio files")
     try:
-        files = list_audio(folder)
+        files = list_remote_audio(folder) if isinstance(folder, Address) else list_audio(folder)
     except AudioError as error:
         raise UsageError(str(error)) from error
     if not files:
@@ -84,21 +85,39 @@ def audio_of(folder: Path) -> list[Path]:
     return files
 
 
-def is_folder(path: Path) -> bool:
-    """Tell whether a path is a folder; a path that the system refuses is not."""
+def is_folder(path: Place) -> bool:
+    """Tell whether a path is a folder; a path that the system refuses is not, nor is an address with a suffix of audio.
+
+    Raises:
+        AudioError: an address cannot be reached.
+    """
+    if isinstance(path, Address):
+        try:
+            return path.suffix.lower() not in AUDIO_SUFFIXES and is_remote_folder(path)
+        except RemoteError as error:
+            raise AudioError(str(error)) from error
     try:
         return path.is_dir()
     except (OSError, ValueError):
         return False
 
 
-def _side(folder: Path, stems: list[str]) -> AudioInput:
-    paths = [existing_path(folder / stem) for stem in stems]
+def stem_at(folder: Place, text: str) -> Place:
+    """Return a stem by its path in a folder, or by its address."""
+    place = located(text)
+    if isinstance(place, Address):
+        return place
+    there = folder / place
+    return there if isinstance(there, Address) else existing_path(there)
+
+
+def _side(folder: Place, stems: list[str]) -> AudioInput:
+    paths = [stem_at(folder, stem) for stem in stems]
     return paths[0] if len(paths) == 1 else paths
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    named: dict[str, Path] = {}
+def _by_name(folder: Place) -> dict[str, Place]:
+    named: dict[str, Place] = {}
     for path in audio_of(folder):
         name = plain_name(path.stem)
         if name in named:

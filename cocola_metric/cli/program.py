@@ -6,8 +6,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from typing import Any, TextIO
 
+from ..addresses import Address, located
 from ..dispatch import ENDINGS, discard_stdout, ending_of, escaped
 from ..errors import CocolaError
 from .answers import Answer, as_text
@@ -20,6 +22,13 @@ def new_parser(program: str, description: str, epilog: str | None) -> argparse.A
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
+
+
+def local(text: str) -> Path:
+    """Return the path of a file to write, which cannot be an address."""
+    if isinstance(located(text), Address):
+        raise argparse.ArgumentTypeError(f"must be a file of this machine, to copy from here later; got {text}")
+    return Path(text)
 
 
 def run(

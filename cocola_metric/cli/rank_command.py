@@ -8,7 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..audio import AudioInput, existing_path
+from ..addresses import Address, located
+from ..audio import AudioInput
 from ..errors import UsageError
 from ..reading import READINGS, percent
 from ..scoring import WindowScores
@@ -16,7 +17,7 @@ from ..whole_files import make_folder, refuse_unwritable, write_text_whole
 from .answers import Answer, csv_table, rounded, shown
 from .manifests import stems_of
 from .opening import missing_score, open_scorer, report_failure, say_reused
-from .pairs import audio_of, is_folder
+from .pairs import audio_of, is_folder, stem_at
 
 COLUMNS = ("rank", "score", "likelihood", "percentile", "candidate")
 
@@ -72,7 +73,7 @@ def _inputs(options: argparse.Namespace) -> tuple[AudioInput, list[tuple[str, Au
     """Return the conditioning, and the candidates by name; folders stand for the audio files in them."""
     files: list[str] = list(options.files)
     if options.conditioning_stems:
-        conditioning: AudioInput = list(map(existing_path, options.conditioning_stems))
+        conditioning: AudioInput = [stem_at(Path(), stem) for stem in options.conditioning_stems]
     elif files:
         conditioning = _stems(files.pop(0))
     else:
@@ -85,18 +86,19 @@ def _inputs(options: argparse.Namespace) -> tuple[AudioInput, list[tuple[str, Au
 
 
 def _candidates(text: str) -> list[tuple[str, AudioInput]]:
-    if is_folder(Path(text)):
-        return [(str(path), path) for path in audio_of(Path(text))]
+    place = located(text)
+    if is_folder(place):
+        return [(str(path), path) for path in audio_of(place)]
     return [(text, _stems(text))]
 
 
 def _stems(text: str) -> AudioInput:
     """Return the file of that name, or the stems that it lists, as a cell of a manifest does."""
-    path = existing_path(Path(text))
+    path = stem_at(Path(), text)
     stems = stems_of(text)
-    if len(stems) < 2 or _exists(path):
+    if len(stems) < 2 or (not isinstance(path, Address) and _exists(path)):
         return path
-    return [existing_path(Path(stem)) for stem in stems]
+    return [stem_at(Path(), stem) for stem in stems]
 
 
 def _exists(path: Path) -> bool:

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..addresses import located
 from ..encoder import MODES
 from ..errors import AudioError, CheckpointError
 from . import program
 from .answers import Answer, add_output_options
 from .engine import add_engine_options
+from .program import local
 
 EXAMPLES = """examples:
   cocola-score mix.wav guitar.wav                        one pair
@@ -18,6 +20,7 @@ EXAMPLES = """examples:
   cocola-score mixes/ generated/ --out scores.jsonl      two folders, files matched by name
   cocola-score --pairs pairs.csv --out scores.csv --engine ray --workers 8
   cocola-score --pairs real.csv --out real.csv --anchor  scores from shuffled pairs (0) to true ones (1)
+  cocola-score s3://bucket/mixes s3://bucket/generated --out scores.csv   also gs://, hf:// (extra [remote])
   cocola-score rank mix.wav loops/ --top 10              the best-fitting candidates first
   cocola-score rank -c drums.wav bass.wav -a loops/      for stems
   cocola-score compare baseline.csv ours.csv             is the difference of two systems more than chance?
@@ -72,15 +75,15 @@ def _score_parser() -> argparse.ArgumentParser:
     parser = program.new_parser(
         "cocola-score", "Score how well an accompaniment fits the music it was made for.", EXAMPLES
     )
-    parser.add_argument("conditioning", nargs="?", type=Path, metavar="CONDITIONING", help="audio file, or folder")
-    parser.add_argument("accompaniment", nargs="?", type=Path, metavar="ACCOMPANIMENT", help="audio file, or folder")
+    parser.add_argument("conditioning", nargs="?", type=located, metavar="CONDITIONING", help="audio file, or folder")
+    parser.add_argument("accompaniment", nargs="?", type=located, metavar="ACCOMPANIMENT", help="audio file, or folder")
     stems = parser.add_argument_group("several stems a side")
-    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=Path, metavar="STEM")
-    stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", type=Path, metavar="STEM")
+    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=located, metavar="STEM")
+    stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", type=located, metavar="STEM")
     many = parser.add_argument_group("many pairs")
-    many.add_argument("--pairs", type=Path, metavar="FILE", help="CSV or JSONL with conditioning and accompaniment")
+    many.add_argument("--pairs", type=located, metavar="FILE", help="CSV or JSONL with conditioning and accompaniment")
     many.add_argument(
-        "--out", type=Path, metavar="FILE", help="CSV or JSONL to write; an interrupted run goes on in it"
+        "--out", type=local, metavar="FILE", help="CSV or JSONL to write; an interrupted run goes on in it"
     )
     many.add_argument("--group", metavar="COLUMN", help="column, such as track, that the interval of the mean redraws")
     many.add_argument("--windows", action="store_true", help="write the score of every window too (JSONL)")
@@ -90,9 +93,9 @@ def _score_parser() -> argparse.ArgumentParser:
     anchor.add_argument(
         "--anchor", action="store_true", help="0: mean of these pairs shuffled, 1: mean of them as given"
     )
-    anchor.add_argument("--anchor-pairs", type=Path, metavar="FILE", help="the same, of a list of pairs that fit")
+    anchor.add_argument("--anchor-pairs", type=located, metavar="FILE", help="the same, of a list of pairs that fit")
     parser.add_argument("--citation", action="store_true", help="print BibTeX of paper, package and encoder")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
+    parser.add_argument("--plot", type=local, metavar="PNG", help="draw the score over time (extra [plot]; one pair)")
     parser.add_argument("--plot-modes", action="store_true", help="draw all three modes, on the scale of the reference")
     add_output_options(parser)
     _add_encoder_options(parser)
@@ -108,10 +111,10 @@ def _rank_parser() -> argparse.ArgumentParser:
         "files", nargs="*", metavar="FILE", help="conditioning, then candidates: files, or folders of them"
     )
     stems = parser.add_argument_group("several stems a side")
-    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", type=Path, metavar="STEM")
+    stems.add_argument("-c", "--conditioning", dest="conditioning_stems", nargs="+", metavar="STEM")
     stems.add_argument("-a", "--accompaniment", dest="accompaniment_stems", nargs="+", metavar="CANDIDATE")
     parser.add_argument("--top", type=int, metavar="N", help="print only the first N")
-    parser.add_argument("--out", type=Path, metavar="CSV", help="write the whole ranking to a file, too")
+    parser.add_argument("--out", type=local, metavar="CSV", help="write the whole ranking to a file, too")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
     add_output_options(parser)
     _add_encoder_options(parser)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import checkpoints
+from ..addresses import Address, Place
 from ..audio import AudioInput
 from ..encoder import MODES
 from ..errors import CheckpointError, CocolaError, UsageError
@@ -33,7 +34,11 @@ def score(options: argparse.Namespace) -> Answer:
         return _score_many(options, read_pairs(options.pairs))
     conditioning = side("conditioning", options.conditioning, options.conditioning_stems)
     accompaniment = side("accompaniment", options.accompaniment, options.accompaniment_stems)
-    if isinstance(conditioning, Path) and isinstance(accompaniment, Path) and is_folder(conditioning):
+    if (
+        isinstance(conditioning, Path | Address)
+        and isinstance(accompaniment, Path | Address)
+        and is_folder(conditioning)
+    ):
         return _score_many(options, match_folders(conditioning, accompaniment))
     if options.out is not None or options.windows:
         raise UsageError(
@@ -71,7 +76,7 @@ def convert(options: argparse.Namespace) -> Answer:
     )
 
 
-def side(name: str, single: Path | None, stems: list[Path] | None) -> AudioInput:
+def side(name: str, single: Place | None, stems: list[Place] | None) -> AudioInput:
     """Return the input of one side, named by one file or by its stems.
 
     Raises:

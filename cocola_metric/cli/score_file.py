@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from ..addresses import Address, Place
 from ..errors import UsageError
-from ..identity import Marks
 from ..reading import Anchors, Lengths
+from ..remote import look_at, trusted
 from ..scoring import WindowScores
 from ..whole_files import explained, make_folder, refuse_unwritable, write_bytes_whole, written_alone
 from .answers import rounded
@@ -21,7 +22,7 @@ from .pairs import Pair
 from .score_rows import Row, header, other_columns, read_rows, row_of, with_reading
 
 
-def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> None:
+def check_place(path: Path, manifest: Place | None, *, with_windows: bool) -> None:
     """Refuse a score file that cannot be written, before any work is done; its folder is created.
 
     Raises:
@@ -34,7 +35,7 @@ def check_place(path: Path, manifest: Path | None, *, with_windows: bool) -> Non
         raise UsageError(f"--windows needs an --out that ends in .jsonl, since a CSV cannot hold lists; got {path}")
     make_folder(path.parent)
     refuse_unwritable(path)
-    if manifest is not None and path.exists() and manifest.samefile(path):
+    if isinstance(manifest, Path) and path.exists() and manifest.samefile(path):
         raise UsageError(f"{path} is the list of pairs, which the scores would replace; give another --out")
 
 
@@ -69,7 +70,7 @@ class ScoreFile:
         self._others: list[Row] = []
         self._waiting: list[int] = []
         self._columns: list[str] = []
-        self._marks: dict[Path, Marks | None] = {}
+        self._marks: dict[Place, object] = {}  # of files; stores are asked when the content is
         self._file: BinaryIO | None = None
         self._alone = contextlib.ExitStack()
 
@@ -130,7 +131,7 @@ class ScoreFile:
         pair = self._pairs[number]
         if not isinstance(result, str) and content is None:
             content = self._content(pair)
-            if any(marks_of(file) != self._marks[file] for file in _files(pair)):
+            if any(marks_of(file) != self._marks[file] for file in _files(pair) if isinstance(file, Path)):
                 result = "a file was changed while it was scored; score the pair again"
         row = row_of(pair.cells, result, content or "", self.signature, self.with_windows, other_columns(pair.others))
         row = self._read(row)
@@ -185,9 +186,16 @@ class ScoreFile:
             if not row.error and not (self.with_windows and row.scores is None and not row.is_silent):
                 known[row.content].append(row)
         used: Counter[str] = Counter()
+        with trusted():
+            if known:
+                look_at(file for pair in self._pairs for file in _files(pair) if isinstance(file, Address))
+            self._assign(known, failed, used)
+        self._others = [row for content, found in known.items() for row in found[used[content] :]]
+
+    def _assign(self, known: dict[str, list[Row]], failed: set[tuple[str, str]], used: Counter[str]) -> None:
         for number, pair in enumerate(self._pairs):
             for file in _files(pair):
-                if file not in self._marks:
+                if isinstance(file, Path) and file not in self._marks:
                     self._marks[file] = marks_of(file)
             content = self._content(pair) if known and pair.cells not in failed else ""
             if content in known:
@@ -202,7 +210,6 @@ class ScoreFile:
                 )
             else:
                 self._waiting.append(number)
-        self._others = [row for content, found in known.items() for row in found[used[content] :]]
 
     def _read(self, row: Row) -> Row:
         """Return a row whose score, as it is written, is read by the reference of now."""
@@ -215,7 +222,7 @@ class ScoreFile:
 
     def _content(self, pair: Pair) -> str:
         """Return the identity of a pair's content; empty if it cannot be read."""
-        if any(self._marks[file] is None for file in _files(pair)):
+        if any(self._marks[file] is None for file in _files(pair) if isinstance(file, Path)):
             return ""
         return content_of(pair.conditioning, pair.accompaniment)
 
@@ -238,5 +245,5 @@ class ScoreFile:
             raise explained(self.path, error) from error
 
 
-def _files(pair: Pair) -> list[Path]:
+def _files(pair: Pair) -> list[Place]:
     return list(sound_files(pair.conditioning, pair.accompaniment))

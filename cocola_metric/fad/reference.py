@@ -1,5 +1,6 @@
 """An embedded reference set: its statistics in a file, without its audio."""
 
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..addresses import Address, located
 from ..errors import UsageError
+from ..remote import remote_bytes
 from ..stored_arrays import npz_arrays
 from ..whole_files import make_folder, refuse_unwritable, written_whole
 from .frechet import Statistics
@@ -65,13 +68,14 @@ class Reference:
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> "Reference":
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote, from a path or an address.
 
         Raises:
             UsageError: the file is missing, damaged, or holds something else.
         """
         try:
-            stored = npz_arrays(file)
+            place = located(file)
+            stored = npz_arrays(io.BytesIO(remote_bytes(place)) if isinstance(place, Address) else place)
             mean, factor = (np.asarray(stored[name], np.float64) for name in ("mean", "factor"))
             count, tracks, floor = (stored[name].item() for name in ("count", "tracks", "floor"))
             reference = cls(Statistics(int(count), mean, factor), int(tracks), float(floor), str(stored["recipe"]))

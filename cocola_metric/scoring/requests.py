@@ -3,8 +3,8 @@
 import functools
 import os
 from collections.abc import Hashable, Iterable
-from pathlib import Path
 
+from ..addresses import Address, located
 from ..audio import LENGTH_TOLERANCE, SAMPLE_RATE, Audio, AudioInput, AudioWarning, content_sha256, is_array, open_audio
 from ..blame import warn_caller
 from ..errors import AudioError
@@ -62,7 +62,12 @@ def _identity(audio: AudioInput) -> Hashable:
     if is_array(audio):
         return id(audio)
     if isinstance(audio, (str, os.PathLike)):
-        return Path(audio).absolute()
+        return _absolute(audio)
     if isinstance(audio, (list, tuple)) and all(isinstance(path, (str, os.PathLike)) for path in audio):
-        return tuple(Path(path).absolute() for path in audio)
+        return tuple(map(_absolute, audio))
     return id(audio)
+
+
+def _absolute(path: str | os.PathLike[str]) -> Hashable:
+    place = located(path)
+    return place if isinstance(place, Address) else place.absolute()
