@@ -121,10 +121,15 @@ def _refuse_other_guide(out: Path, guide: Mapping[str, Any] | None) -> None:
         there = read_json(out / ABOUT_FILE).get("guide") if any(out.glob("*.wav")) else guide
     except (OSError, ValueError, AttributeError):
         return
-    if there != guide:
+    if _without_place(there) != _without_place(guide):
         raise UsageError(
             f"{out}: holds answers with {_named(there)}, and now {_named(guide)} is asked for; give another folder"
         )
+
+
+def _without_place(guide: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the settings without the encoder's place: its weights say which one it is."""
+    return {name: value for name, value in (guide or {}).items() if name != "encoder"}
 
 
 def _named(guide: Mapping[str, Any] | None) -> str:

@@ -151,6 +151,8 @@ def test_a_run_goes_on_with_its_guide_and_with_no_other(
             run(*others)
         assert "give another folder" in capsys.readouterr().err
     assert run(*guide)["kept"] == 3
+    (root / "moved").symlink_to(root / "encoder")  # the same weights under another name
+    assert run("--guide", str(root / "moved"), *guide[2:])["generated"] == 3
 
 
 def test_only_systems_that_draw_step_by_step_are_guided(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
