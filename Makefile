@@ -203,7 +203,7 @@ heads: $(VENV)/test  ## the ablation of heads on its trunk
 # Heads on music whose stems bleed (docs/experiments/bleed.md): make bleed prints the tables from the heads in
 # training/weights/bleed, make bleed-heads trains these anew (maps of 1,920 pairs each, 1 GB; five minutes of one core a head).
 # To try both in a few minutes, with heads that have learned nothing:
-#   make bleed-heads BLEED_HEADS=build/bleed/heads BLEED_BATCHES=1 BLEED_SETTINGS="steps=2 warmup_steps=1 validation_windows=4 sampling.batch_size=4"
+#   make bleed-heads BLEED_HEADS=build/bleed/heads BLEED_BATCHES=1 BLEED_SETTINGS="steps=2 warmup_steps=1 validation_windows=2 sampling.batch_size=4"
 #   make bleed BLEED_HEADS=build/bleed/heads BLEED_WINDOWS=1 BLEED_OPTIONS="--max-tracks 4"
 BLEED := build/bleed
 BLEED_CONFIG := training/configs/heads/bleed.toml
