@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
 .PHONY: demo help docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
-	corpora table1 table3 guidance reference documents heads bleed bleed-heads clean
+	corpora table1 table3 guidance guidance-weights reference documents heads bleed bleed-heads clean
 
 demo: $(VENV)/base  ## the example songs, scored: the first minute with this package
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -141,6 +141,15 @@ guidance: $(VENV)/test  ## what guides gain by their own judgement and by that o
 		--judges embedded phalar=benchmarks/weights/phalar $(JUDGES) --cues corpora/bands/validation \
 		--best-of AG/MSDM=16 --out $(GUIDANCE)
 	cp $(GUIDANCE)/guidance.md $(GUIDANCE)/guidance.json docs/guidance/
+
+# How much weight, and when: CompoNet's answers by embedded at other weights and schedules; five minutes more.
+guidance-weights: $(VENV)/test
+	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks guidance --queries $(GUIDANCE)/AG.jsonl --corpus corpora/bands \
+		--batch-size 4 --systems AG/CompoNet=componet:benchmarks/weights/componet,steps=16 \
+		--guides $(foreach weight,0.1 0.3 1 3 10 30,embedded,guide_weight=$(weight)) \
+		$(foreach when,rising early late,embedded,guide_weight=3,guide_schedule=$(when)) embedded,guide_weight=3,guide_limit=0.1 \
+		--judges embedded phalar=benchmarks/weights/phalar $(JUDGES) --cues corpora/bands/validation --out $(GUIDANCE)
+	cp $(GUIDANCE)/guidance.md docs/guidance/weights.md
 
 # Table 3 in miniature, as the paper has it: 200 queries, the loudest of 12 answers of MSDM, its five columns (whose cells
 # say what is missing) beside ours. The small models in benchmarks/weights, on rendered bands that none of them was

@@ -34,8 +34,11 @@ def open_guided(guidance: Guidance | None, device: str) -> Guided | None:
 
 
 def guided_name(name: str, guided: Guided | None) -> str:
-    """Return the name of a row: the system's, and its guide where it has one."""
+    """Return the name of a row: the system's, and its guide where it has one, with the settings that are not usual."""
     if guided is None:
         return name
-    how = guided.guidance
-    return f"{name}, guided by {how.encoder.rstrip('/').rpartition('/')[2]} ({how.weight:g})"
+    how, usual = guided.guidance, Guidance(guided.guidance.encoder)
+    settings = [f"{how.weight:g}"]
+    settings += [how.schedule] if how.schedule != usual.schedule else []
+    settings += [f"limit {how.limit:g}"] if how.limit != usual.limit else []
+    return f"{name}, guided by {how.encoder.rstrip('/').rpartition('/')[2]} ({', '.join(settings)})"

@@ -139,7 +139,7 @@ def test_a_run_goes_on_with_its_guide_and_with_no_other(
 
     assert run(*guide)["generated"] == 3
     about = json.loads((out / "generated.json").read_text())
-    assert about["generator"] == "MSDM, small, ours, guided by encoder (3)"
+    assert about["generator"] == "MSDM, small, ours, guided by encoder (3, rising)"
     weights = about["guide"].pop("weights")
     assert len(weights) == 64
     assert about["guide"] == {"encoder": str(root / "encoder"), "weight": 3.0, "schedule": "rising", "limit": 0.3}
