@@ -8,7 +8,7 @@ from cocola_metric.intervals import Interval
 from cocola_metric.training.evaluation import NOTHING, markdown_table
 
 from .agreement import Agreement, Share, agreement, reliability
-from .tables import METRICS_FILE, RATINGS_FILE, mean_ratings, read_ratings, read_scores
+from .tables import RATINGS_FILE, mean_ratings, published_scores, read_ratings, read_scores
 
 COLUMNS = ("metric", "all pairs", "against the real stem", "between generators", "rank correlation", "pairs", "items")
 
@@ -33,7 +33,7 @@ def report(scores_file: Path | None, ratings_file: Path | None, *, real: str, se
     if not any(real in systems for systems in means.values()):
         systems = sorted({system for item in means.values() for system in item})
         raise UsageError(f"--real must be one of the rated systems {', '.join(systems)}; got {real}")
-    metrics = read_scores(METRICS_FILE) if ratings_file is None else {}
+    metrics = published_scores() if ratings_file is None else {}
     if scores_file is not None:
         metrics |= read_scores(scores_file)
     rows = {name: agreement(means, scores, real=real, seed=seed) for name, scores in metrics.items()}

@@ -64,6 +64,16 @@ def read_scores(file: Path) -> dict[str, dict[Item, dict[str, float]]]:
     return {metric: dict(items) for metric, items in scores.items()}
 
 
+def published_scores() -> dict[str, dict[Item, dict[str, float]]]:
+    """Return the scores of the published metrics, whose file has a column for each metric."""
+    scores: dict[str, dict[Item, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in csv.DictReader(METRICS_FILE.read_text(encoding="utf-8").splitlines()):
+        item, system = (row.pop("song"), row.pop("stem")), row.pop("system")
+        for metric, score in row.items():
+            scores[metric][item][system] = float(score)
+    return {metric: dict(items) for metric, items in scores.items()}
+
+
 def mean_ratings(ratings: list[Rating]) -> dict[Item, dict[str, float]]:
     """Return the mean rating of each system, by item."""
     values: dict[Item, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

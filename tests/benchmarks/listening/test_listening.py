@@ -8,11 +8,10 @@ import pytest
 from cocola_metric.benchmarks.listening.agreement import Agreement, agreement, reliability
 from cocola_metric.benchmarks.listening.commands import listening
 from cocola_metric.benchmarks.listening.tables import (
-    METRICS_FILE,
     RATINGS_FILE,
     mean_ratings,
+    published_scores,
     read_ratings,
-    read_scores,
 )
 
 PUBLISHED = {  # all pairs, and those between generators, in %
@@ -29,9 +28,7 @@ PUBLISHED = {  # all pairs, and those between generators, in %
 def published() -> dict[str, Agreement]:
     ratings = mean_ratings(read_ratings(RATINGS_FILE))
     return {
-        name: agreement(ratings, scores, real="og")
-        for name, scores in read_scores(METRICS_FILE).items()
-        if name in PUBLISHED
+        name: agreement(ratings, scores, real="og") for name, scores in published_scores().items() if name in PUBLISHED
     }
 
 
