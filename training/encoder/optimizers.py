@@ -49,7 +49,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
         (..., M, N) -> the same.
     """
     first, second, third = NEWTON_SCHULZ
-    wide = matrices.mT if matrices.shape[-2] > matrices.shape[-1] else matrices
+    wide: Tensor = matrices.mT if matrices.shape[-2] > matrices.shape[-1] else matrices
     wide = wide / torch.linalg.matrix_norm(wide, keepdim=True).clamp(min=1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = wide @ wide.mT

@@ -65,7 +65,7 @@ def render(work: Work, duration: float, studio: Studio, generator: np.random.Gen
     """Render one excerpt: style, groove, tempo, key, instruments, fonts and drum kit are drawn."""
     style = draw_style(generator)
     tune = read_tune(work.paths[0])
-    tempo = math.exp(generator.uniform(*map(math.log, TEMPO_RANGE)))
+    tempo = math.exp(generator.uniform(math.log(TEMPO_RANGE[0]), math.log(TEMPO_RANGE[1])))
     quarter = 60 / tempo
     transposition = int(generator.integers(-5, 7))
     bar_count = math.ceil(duration / quarter / tune.beats_per_bar) + 1
@@ -83,7 +83,7 @@ def render(work: Work, duration: float, studio: Studio, generator: np.random.Gen
     for part in sung:
         stems[VOICE] = sing(_in_range(part, generator).notes, duration, generator)
     if GUITAR in stems:
-        drive = math.exp(generator.uniform(*map(math.log, DRIVES)))
+        drive = math.exp(generator.uniform(math.log(DRIVES[0]), math.log(DRIVES[1])))
         stems[GUITAR] = amplify(stems[GUITAR], drive, generator.uniform(3000, 5500))
     return mix(stems, generator)
 
