@@ -143,7 +143,7 @@ guidance: $(VENV)/test  ## what guides gain by their own judgement and by that o
 	cp $(GUIDANCE)/guidance.md $(GUIDANCE)/guidance.json docs/guidance/
 
 # How much weight, and when: CompoNet's answers by embedded at other weights and schedules; five minutes more.
-guidance-weights: $(VENV)/test
+guidance-weights: $(VENV)/test  ## after make guidance: other weights and schedules, into docs/guidance (five minutes)
 	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks guidance --queries $(GUIDANCE)/AG.jsonl --corpus corpora/bands \
 		--batch-size 4 --systems AG/CompoNet=componet:benchmarks/weights/componet,steps=16 \
 		--guides $(foreach weight,0.1 0.3 1 3 10 30,embedded,guide_weight=$(weight)) \
