@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SYSTEM_PACKAGES := libfluidsynth3 fluid-soundfont-gm timgm6mb-soundfont mma libopenmpt0 ffmpeg lame chromium
 
 .PHONY: demo help docs test test-extras test-fad test-ray hostile sdist check check-files check-types bench bench-processes bench-parts examples \
-	corpora table1 table3 guidance guidance-weights reference documents heads bleed bleed-heads clean
+	corpora table1 table3 guidance guide-weights reference documents heads bleed bleed-heads clean
 
 demo: $(VENV)/base  ## the example songs, scored: the first minute with this package
 	$(BIN)/cocola-score --conditioning examples/harbour/drums.flac examples/harbour/bass.flac \
@@ -143,7 +143,7 @@ guidance: $(VENV)/test  ## what guides gain by their own judgement and by that o
 	cp $(GUIDANCE)/guidance.md $(GUIDANCE)/guidance.json docs/guidance/
 
 # How much weight, and when: CompoNet's answers by embedded at other weights and schedules; five minutes more.
-guidance-weights: $(VENV)/test  ## after make guidance: other weights and schedules, into docs/guidance (five minutes)
+guide-weights: $(VENV)/test  ## after make guidance: other weights and schedules, into docs/guidance (five minutes)
 	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks guidance --queries $(GUIDANCE)/AG.jsonl --corpus corpora/bands \
 		--batch-size 4 --systems AG/CompoNet=componet:benchmarks/weights/componet,steps=16 \
 		--guides $(foreach weight,0.1 0.3 1 3 10 30,embedded,guide_weight=$(weight)) \
