@@ -136,12 +136,13 @@ def _kind(config: EncoderConfig) -> tuple[str, str, int, str, str, str]:
 
 
 def _tidied(model: Any) -> Any:
-    """Remove biases of zeros that depend on the input's type, nodes that are then unused, and the exporter's notes."""
+    """Remove biases of zeros that depend on the input's type, nodes then unused, and the exporter's notes and names."""
     graph = model.graph
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         del node.metadata_props[:]
-        node.doc_string = ""
+        node.ClearField("doc_string")
+        node.ClearField("name")  # nothing asks for it, and numbers do not compress
         if node.op_type == "Conv" and len(node.input) == 3 and _is_zeros(makers.get(node.input[2]), makers):
             del node.input[2]
     used = {output.name for output in graph.output}
