@@ -44,6 +44,7 @@ class RayPool:
         seconds: time from the request to the last result, in seconds.
         waited: time from the request to the first result, in seconds.
         steady: number of items that came after the first unit.
+        cpu: CPU time that the items took in the workers, in seconds.
     """
 
     def __init__(self, workers: int, *, gpus: float = 0.0) -> None:
@@ -62,7 +63,8 @@ class RayPool:
         self.workers, self.gpus = workers, gpus
         self._ray = _import_ray()
         self._started, self._silence = False, contextlib.ExitStack()
-        self.done, self.steady, self.deaths, self.seconds, self.waited = 0, 0, 0, 0.0, 0.0
+        self.done, self.steady, self.deaths = 0, 0, 0
+        self.seconds, self.waited, self.cpu = 0.0, 0.0, 0.0
         self.processes: set[str] = set()
 
     def __enter__(self) -> "RayPool":
@@ -100,7 +102,7 @@ class RayPool:
         begun = last = time.monotonic()
         first = True
         try:
-            for process, numbers, results in task.results():
+            for process, cpu, numbers, results in task.results():
                 last = time.monotonic()
                 if first:
                     self.waited += last - begun
@@ -110,6 +112,7 @@ class RayPool:
                 if process:
                     self.processes.add(process)
                 self.done += len(numbers)
+                self.cpu += cpu
                 yield from zip(numbers, results, strict=True)
         finally:
             self.deaths += task.deaths
@@ -120,11 +123,12 @@ class RayPool:
         """Return a sentence with the number of items, of processes and of seconds: what was done to which things."""
         after = self.seconds - self.waited
         rate = f", then {self.steady / after:.1f} a second" if self.steady and after > 0 else ""
+        each = self.cpu / max(1, self.done)
         died = f"; {self.deaths} died and were replaced" if self.deaths else ""
         plural = "" if self.workers == 1 else "s"
         return (
             f"ray {verb} {self.done} {things} with {self.workers} worker{plural} in {self.seconds:.1f} s: "
-            f"{self.waited:.1f} s until the first came{rate}{died}"
+            f"{self.waited:.1f} s until the first came{rate}; {each:.3f} s of CPU each{died}"
         )
 
     def _start(self) -> None:
@@ -169,26 +173,31 @@ class _Run(Generic[Item, Result]):
         self.running: dict[Any, tuple[Any, Sequence[int]]] = {}
         self.actors: list[Any] = [self._actor() for _ in range(min(workers, len(self.waiting)))]
 
-    def results(self) -> Iterator[tuple[str, Sequence[int], Sequence[Result | WorkersError]]]:
-        """Yield the process, the numbers of a unit and their results."""
+    def results(self) -> Iterator[tuple[str, float, Sequence[int], Sequence[Result | WorkersError]]]:
+        """Yield the process, its seconds of CPU, the numbers of a unit and their results."""
         for actor in self.actors * AHEAD:
             self._send(actor)
         while self.running:
             (ready, *_), _ = self.ray.wait(list(self.running), num_returns=1)
             actor, unit = self.running[ready]
             try:
-                process, results = self.ray.get(ready)
+                process, cpu, results = self.ray.get(ready)
             except self.ray.exceptions.RayTaskError as error:
                 raise error.cause if isinstance(error.cause, Exception) else error from None
             except self.ray.exceptions.RayError as error:  # the worker or its machine is lost, or a result on its way
                 lost = self._bury(actor, error)
                 if lost is not None:
-                    yield "", lost, [WorkersError(f"{self.costs[lost[0]]} workers died of it; {_first_line(error)}")]
+                    yield (
+                        "",
+                        0.0,
+                        lost,
+                        [WorkersError(f"{self.costs[lost[0]]} workers died of it; {_first_line(error)}")],
+                    )
                 continue
             self.barren = 0
             del self.running[ready]
             self._send(actor)
-            yield process, unit, results
+            yield process, cpu, unit, results
 
     def close(self) -> None:
         """End the workers."""
@@ -247,9 +256,11 @@ class Worker:
         self.work = work
         self.process = f"{socket.gethostname()}:{os.getpid()}"
 
-    def do(self, items: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-        """Return the name of this process, and a result for each item."""
-        return self.process, self.work(items)
+    def do(self, items: Sequence[Any]) -> tuple[str, float, Sequence[Any]]:
+        """Return the name of this process, the seconds of CPU that the items took, and a result for each item."""
+        begun = time.process_time()
+        results = self.work(items)
+        return self.process, time.process_time() - begun, results
 
 
 def _knock(address: str) -> None:
