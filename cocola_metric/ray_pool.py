@@ -143,10 +143,11 @@ class RayPool:
                 _knock(address)
             self._ray.init(address=address or "local", **({} if address else own), **quiet)
         except Exception as error:  # Ray has no common type for what may go wrong here
-            where = f"no Ray cluster answers at RAY_ADDRESS={address}" if address else "Ray cannot be started here"
-            raise WorkersError(
-                f"{where} ({_first_line(error)}); start one with `ray start`, or see its logs"
-            ) from error
+            what = f"no Ray cluster answers at RAY_ADDRESS={address}" if address else "Ray cannot be started here"
+            way = "start one with `ray start`, or see its logs"
+            if "AuthToken" in f"{error} {error.__cause__} {error.__context__}":
+                way = "it asks for its token: set RAY_AUTH_MODE=token, and have its ~/.ray/auth_token on this machine"
+            raise WorkersError(f"{what} ({_first_line(error)}); {way}") from error
         self._started = True
         nowhere = self._silence.enter_context(open(os.devnull, "w"))  # noqa: PTH123, SIM115
         self._silence.enter_context(contextlib.redirect_stdout(nowhere))

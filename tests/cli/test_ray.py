@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from pair_lists import write_pairs
+from s3_server import BUCKET, serving_s3, settings
+
+from cocola_metric.cli.score_rows import COLUMNS
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'cocola-metric[scale]'")
 pytestmark = pytest.mark.slow
@@ -139,3 +142,23 @@ def test_no_cluster_is_one_line(manifest: Path, tmp_path: Path, monkeypatch: pyt
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
     assert line.startswith("cocola-score: no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1 ("), line
+
+
+def test_workers_read_from_s3(manifest: Path, here: bytes, tmp_path: Path) -> None:
+    with serving_s3() as bucket:
+        bucket.put({f"many/{file.name}": file.read_bytes() for file in manifest.parent.glob("*.wav")})
+        bucket.put({"many/pairs.csv": manifest.read_bytes()})
+        command = ["--pairs", f"s3://{BUCKET}/many/pairs.csv", "--out", str(tmp_path / "out.csv"), *SPREAD]
+        done = subprocess.run(
+            [sys.executable, "-m", "cocola_metric", "score", *command],
+            capture_output=True,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | settings(bucket.url),
+            timeout=PATIENCE,
+        )
+    assert done.returncode == 1, done.stderr
+    there, expected = (
+        [row[: COLUMNS.index("error")] for row in csv.reader(text.splitlines())]
+        for text in ((tmp_path / "out.csv").read_text(), here.decode())
+    )
+    assert there == expected  # the error and the content of a file name its place
