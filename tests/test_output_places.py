@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cocola_metric.cli.program import local
+
 PACKAGES = ("cocola_metric", "cocola_metric.training", "cocola_metric.benchmarks")
 ROWS = [
     (package, command) for package in PACKAGES for command in importlib.import_module(f"{package}.__main__").COMMANDS
@@ -48,6 +50,7 @@ NEEDED = {
     "table1": ["--queries", "missing.jsonl"],
     "table3": ["--queries", "missing.jsonl"],
     "fad-behaviour": ["missing"],
+    "guidance": ["--queries", "missing.jsonl", "--systems", "AG/noise=noise"],
 }
 """What each command needs beside the option in question; none of it is there."""
 
@@ -64,7 +67,7 @@ def path_options(package: str, command: str, monkeypatch: pytest.MonkeyPatch) ->
         patched.setattr(argparse.ArgumentParser, "parse_args", caught)
         start(package, command, [])
     actions = found.value.args[0]._actions
-    return [(action.option_strings or [action.dest])[-1] for action in actions if action.type is Path]
+    return [(action.option_strings or [action.dest])[-1] for action in actions if action.type in (Path, local)]
 
 
 def start(package: str, command: str, arguments: list[str]) -> int | None:
