@@ -76,12 +76,12 @@ def test_a_damaged_file_is_one_error(use: Callable[[Path, bytes], None], content
 
 
 def test_scores_of_a_table_that_are_damaged_are_made_again(tmp_path: Path) -> None:
-    from cocola_metric.benchmarks.table3.scoring import _read_rows
+    from cocola_metric.benchmarks.table3.scoring import read_rows
 
     row = {"id": "a", "key": "k", "score": 1.5, "windows": [1.0, None], "echo": 0.1, "noise": None}
     lines = [json.dumps(row).encode(), *CONTENTS.values()]
     lines += [json.dumps(row | change).encode() for change in ({"score": "9"}, {"windows": 5}, {"windows": ["x"]})]
     (tmp_path / "scores.jsonl").write_bytes(b"\n".join(line.replace(b"\n", b"") for line in lines))
-    found = list(_read_rows(tmp_path / "scores.jsonl"))
+    found = list(read_rows(tmp_path / "scores.jsonl"))
     assert found[0] == row
     assert {one["key"] for one in found[1:]} == {"damaged"}

@@ -220,6 +220,7 @@ def test_the_bundle_brings_every_library_that_training_imports() -> None:
     distributions = importlib.metadata.packages_distributions()
     names = {module.partition(".")[0] for module in loaded} - {"backports", "google"}  # shared by many distributions
     names -= {"dill", "brotli", "_brotli"}  # torch and urllib3 import them where they are installed
+    names -= {"boto3", "botocore", "s3transfer", "jmespath", "dateutil"}  # accelerate does
     imported = {_plain(distribution) for name in names for distribution in distributions.get(name, ())}
     assert imported - _with_needs([*packed, *expected]) <= {"cocola-metric"}
 

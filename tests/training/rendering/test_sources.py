@@ -229,8 +229,8 @@ def test_what_packages_bring_is_not_downloaded(tmp_path):
 
 
 def test_every_recipe_names_sources_with_licence_and_checksum():
-    named = [source for recipe in RECIPES.values() for source in recipe.sources]
-    assert sorted(named) == sorted(SOURCES)
+    named = {source for recipe in RECIPES.values() for source in recipe.sources}
+    assert named == set(SOURCES)
     for source in SOURCES.values():
         assert source.licence
         assert all(len(bytes.fromhex(sha256)) == 32 for sha256 in source.sha256)
