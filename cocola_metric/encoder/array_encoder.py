@@ -70,7 +70,8 @@ class ArrayEncoder:
 
     def __call__(self, windows: FloatArray, mode: Mode = "both") -> Sides:
         """Encode windows at 16 kHz, (K, L)."""
-        images = np.ascontiguousarray(select_mode(self.front_end(windows), mode))
+        with np.errstate(over="ignore", invalid="ignore"):  # of samples so large that the scorer refuses them
+            images = np.ascontiguousarray(select_mode(self.front_end(windows), mode))
         parts = [images[start : start + IMAGES] for start in range(0, len(images), IMAGES)]
         runs = [self._session.run(self._outputs, {INPUT: part}) for part in parts]
         embeddings, left, *right = (np.concatenate(outputs) for outputs in zip(*runs, strict=True))

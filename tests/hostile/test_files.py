@@ -73,6 +73,7 @@ def peak_memory() -> float:
 def result_of(scorer: CocolaScorer, good: Path, path: Path) -> float | AudioError:
     with warnings.catch_warnings(), given_up():
         warnings.simplefilter("ignore", AudioWarning)
+        warnings.simplefilter("error", RuntimeWarning)
         try:
             return scorer.score(good, path)
         except AudioError as error:
