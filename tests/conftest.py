@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ settings.register_profile("cocola", deadline=None, derandomize=True)
 settings.load_profile("cocola")
 
 if TYPE_CHECKING:
+    from fake_ray import FakeRay
     from parity_vectors import ParityVectors
     from phalar_vectors import Vectors
 
@@ -89,3 +91,15 @@ def parity_2026(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         return read_small_2026(kind, tmp_path_factory.mktemp("seeded"))
 
     return functools.cache(read)
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> "FakeRay":
+    """A stand-in for Ray, in its place."""
+    from fake_ray import FakeRay
+
+    fake = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", fake.exceptions)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return fake

@@ -11,15 +11,6 @@ from cocola_metric.errors import AudioError, MissingExtraError, UsageError, Work
 from cocola_metric.ray_pool import BARREN, DEATHS, RayPool
 
 
-@pytest.fixture
-def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
-    fake = FakeRay()
-    monkeypatch.setitem(sys.modules, "ray", fake)
-    monkeypatch.setitem(sys.modules, "ray.exceptions", fake.exceptions)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    return fake
-
-
 def squares(items: Sequence[int]) -> list[int]:
     return [item * item for item in items]
 

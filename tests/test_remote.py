@@ -144,11 +144,8 @@ def test_folders_lists_and_rankings(songs: Bucket, tmp_path: Path, capsys) -> No
 
 @pytest.mark.parametrize("engine", ["in-process", "ray"])
 def test_a_run_goes_on_and_finds_objects_by_what_the_store_says(
-    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, capsys
+    s3: Bucket, ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, capsys
 ) -> None:
-    fake = FakeRay()
-    monkeypatch.setitem(sys.modules, "ray", fake)
-    monkeypatch.setitem(sys.modules, "ray.exceptions", fake.exceptions)
     (tmp_path / "here").mkdir()
     manifest = write_pairs(tmp_path / "here", 12)
     s3.put({f"many/{file.name}": file.read_bytes() for file in (tmp_path / "here").iterdir()})

@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import torch
+from local_server import listening
 from original_2026_names import original_state_2026
 
 from cocola_metric import CocolaScorer, downloads
@@ -61,16 +61,12 @@ def server(file: bytes, tmp_path: Path, monkeypatch) -> Iterator[Server]:
 
         def log_message(self, *_: object) -> None: ...
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    monkeypatch.setenv(download.SERVER_VARIABLE, state.url)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(downloads, "RETRY_WAITS", (0.0, 0.0, 0.0))
-    yield state
-    http.shutdown()
-    http.server_close()
+    with listening(Handler) as state.url:
+        monkeypatch.setenv(download.SERVER_VARIABLE, state.url)
+        yield state
 
 
 def test_the_table() -> None:

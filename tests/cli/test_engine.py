@@ -1,7 +1,6 @@
 """--engine ray, with a stand-in for Ray: the bytes of one process, rows as they come, errors, what may not be asked."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,6 @@ from fake_ray import FakeRay
 from pair_lists import DAMAGED, SHORT, SILENT, write_pairs
 
 from cocola_metric.cli import fad, pair_work, score
-
-
-@pytest.fixture
-def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
-    fake = FakeRay()
-    monkeypatch.setitem(sys.modules, "ray", fake)
-    monkeypatch.setitem(sys.modules, "ray.exceptions", fake.exceptions)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    return fake
 
 
 @pytest.fixture(scope="module")

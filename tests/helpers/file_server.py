@@ -1,12 +1,13 @@
 """A web server on 127.0.0.1 that serves files, and fails as it is told to."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
+
+from local_server import listening
 
 
 @dataclass
@@ -53,9 +54,5 @@ def serving(files: dict[str, bytes]) -> Iterator[FileServer]:
 
         def log_message(self, *_: object) -> None: ...
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    state.url = f"http://127.0.0.1:{listening.server_port}"
-    yield state
-    listening.shutdown()
-    listening.server_close()
+    with listening(Handler) as state.url:
+        yield state

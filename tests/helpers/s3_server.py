@@ -1,12 +1,12 @@
 """A stand-in for S3 on 127.0.0.1: moto's server, and one that refuses whatever it is asked."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from local_server import listening
 
 BUCKET = "music"
 
@@ -74,9 +74,5 @@ def refusing(status: int, code: str) -> Iterator[Refusing]:
 
         def log_message(self, *_: object) -> None: ...
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    state.url = f"http://127.0.0.1:{listening.server_port}"
-    yield state
-    listening.shutdown()
-    listening.server_close()
+    with listening(Handler) as state.url:
+        yield state
