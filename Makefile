@@ -111,6 +111,9 @@ corpora: $(VENV)/test system  ## 14 hours of training and test music, rendered i
 # Without these, glibc gives the memory of every layer back, and a third of the time goes into getting it anew.
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_TOP_PAD_=100000000
 
+# Where table1, guidance, guide-weights and table3 leave their pages. To try one in small: make table1 COUNT=1 PAGES=build/tried
+PAGES ?= docs
+
 # Table 1 as measured: every task, answered by the small models in benchmarks/weights, in about six minutes of one core. COUNT=24
 # and the published schedule of MSDM (MSDM1=) take six times as long.
 TABLE1 := build/table1
@@ -118,19 +121,19 @@ COUNT ?= 8
 MSDM1 ?= ,steps=32
 GMSDI_WEIGHTS := $(wildcard benchmarks/weights/gmsdi)
 table1: $(VENV)/test  ## Table 1 as measured, into docs/table1 (six minutes of one core; COUNT=24: more queries)
-	mkdir -p $(TABLE1)
+	mkdir -p $(TABLE1) $(PAGES)/table1
 	for task in UG AG SS EA ER; do head -n $(COUNT) docs/table1/$$task.jsonl >$(TABLE1)/$$task.jsonl; done
 	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks table1 --queries $(TABLE1)/*.jsonl --corpus corpora/bands --batch-size 8 \
 		--out $(TABLE1) --systems MSDM=msdm:benchmarks/weights/msdm$(MSDM1) \
 		CompoNet=componet:benchmarks/weights/componet,steps=16 $(GMSDI_WEIGHTS:%=GMSDI=gmsdi:%,steps=32)
-	cp $(TABLE1)/table1.md $(TABLE1)/table1.json docs/table1/
+	cp $(TABLE1)/table1.md $(TABLE1)/table1.json $(PAGES)/table1/
 
 # What guides gain by their own judgement and by that of others (docs/guidance.md), in a quarter of an hour of one core.
 # JUDGES=paper=DIR adds an encoder that judges alone.
 GUIDANCE := build/guidance
 JUDGES ?=
 guidance: $(VENV)/test  ## what guides gain by their own judgement and by that of others, into docs/guidance
-	mkdir -p $(GUIDANCE) docs/guidance
+	mkdir -p $(GUIDANCE) $(PAGES)/guidance
 	head -n 8 docs/table1/AG.jsonl >$(GUIDANCE)/AG.jsonl
 	head -n 6 docs/table1/SS.jsonl >$(GUIDANCE)/SS.jsonl
 	$(KEEP_MEMORY) $(BIN)/python -m cocola_metric.benchmarks guidance --queries $(GUIDANCE)/AG.jsonl $(GUIDANCE)/SS.jsonl \
@@ -140,7 +143,7 @@ guidance: $(VENV)/test  ## what guides gain by their own judgement and by that o
 		--guides embedded,guide_weight=1 embedded,guide_weight=10 benchmarks/weights/phalar,guide_weight=3 \
 		--judges embedded phalar=benchmarks/weights/phalar $(JUDGES) --cues corpora/bands/validation \
 		--best-of AG/MSDM=16 --out $(GUIDANCE)
-	cp $(GUIDANCE)/guidance.md $(GUIDANCE)/guidance.json docs/guidance/
+	cp $(GUIDANCE)/guidance.md $(GUIDANCE)/guidance.json $(PAGES)/guidance/
 
 # How much weight, and when: CompoNet's answers by embedded at other weights and schedules; five minutes more.
 guide-weights: $(VENV)/test  ## after make guidance: other weights and schedules, into docs/guidance (five minutes)
@@ -149,7 +152,8 @@ guide-weights: $(VENV)/test  ## after make guidance: other weights and schedules
 		--guides $(foreach weight,0.1 0.3 1 3 10 30,embedded,guide_weight=$(weight)) \
 		$(foreach when,rising early late,embedded,guide_weight=3,guide_schedule=$(when)) embedded,guide_weight=3,guide_limit=0.1 \
 		--judges embedded phalar=benchmarks/weights/phalar $(JUDGES) --cues corpora/bands/validation --out $(GUIDANCE)
-	cp $(GUIDANCE)/guidance.md docs/guidance/weights.md
+	mkdir -p $(PAGES)/guidance
+	cp $(GUIDANCE)/guidance.md $(PAGES)/guidance/weights.md
 
 # Table 3 in miniature, as the paper has it: 200 queries, the loudest of 12 answers of MSDM, its five columns (whose cells
 # say what is missing) beside ours. The small models in benchmarks/weights, on rendered bands that none of them was
@@ -167,7 +171,8 @@ SMALL_MODELS := msdm $(if $(GMSDI_WEIGHTS),gmsdi) componet
 table3: $(VENV)/test  ## Table 3 in miniature, into docs/table3 (CANDIDATES=1: without the choice of the loudest)
 	$(TABLE3_ROWS) --until generate
 	$(TABLE3_ROWS) $$(for kind in $(SMALL_MODELS); do echo swapped:$$(ls -dt $(TABLE3)/*/answers/$$kind-* | head -n 1); done)
-	cp $(TABLE3)/table3.md $(TABLE3)/table3.json docs/table3/
+	mkdir -p $(PAGES)/table3
+	cp $(TABLE3)/table3.md $(TABLE3)/table3.json $(PAGES)/table3/
 
 # All that the documents say about the embedded encoder, after it was replaced and make table3 done: half an hour.
 RESULTS := build/documents

@@ -58,6 +58,15 @@ def test_what_a_target_runs_can_be_read(target: str) -> None:
         assert (ROOT / file).is_file(), file
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("target", ["table1", "guidance", "guide-weights", "table3"])
+def test_a_table_tried_in_small_leaves_the_documents_alone(target: str, tmp_path: Path) -> None:
+    command = ["make", "--dry-run", target, f"PAGES={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    copies = re.findall(r"^cp .*", done.stdout, re.MULTILINE)
+    assert copies and all(copy.split()[-1].startswith(str(tmp_path)) for copy in copies)
+
+
 @pytest.mark.parametrize(
     "file",
     [*sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("*.md")), *workflow_files(), ROOT / ".ci" / "run"],
