@@ -70,7 +70,7 @@ RECIPES = {
     "grooves": Recipe(
         corpus="bands",
         share=0.45,
-        sources=("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment"),
+        sources=grooves.SOURCES,
         find_works=grooves.find_works,
         render=grooves.render,
         most_variants=12,
@@ -79,7 +79,7 @@ RECIPES = {
     "songs": Recipe(
         corpus="songs",
         share=1.0,
-        sources=("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment"),
+        sources=grooves.SOURCES,
         find_works=grooves.find_works,
         render=songs.render,
         most_variants=12,

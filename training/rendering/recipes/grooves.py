@@ -16,6 +16,7 @@ from ..studio import Stems, Studio, mix
 from ..tunes import Tune, beats_per_bar, read_tune
 from ..works import SourceAbsent, Work, group_works
 
+SOURCES = ("Nottingham dataset (jukedeck)", "Musical MIDI Accompaniment")
 MMA_LIBRARY = Path("/usr/share/mma/lib")
 MMA_SECONDS = 60
 TIME = re.compile(r"^\s*Time\s+(\d+)(?:/(\d+))?\s*(?://.*)?$", re.MULTILINE | re.IGNORECASE)
