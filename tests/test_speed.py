@@ -20,6 +20,7 @@ from cocola_metric.encoder.front_end_modules import FrontEndModule
 from cocola_metric.encoder.median import running_median
 from cocola_metric.encoder.model import CocolaModel, EncoderConfig, fold_batch_norm
 from cocola_metric.scoring import echo, traces
+from cocola_metric.training.encoder.depthwise import quicken_depthwise
 
 pytestmark = pytest.mark.bench
 RATE = 16_000
@@ -200,6 +201,24 @@ def test_training_step(benchmark, how: str) -> None:
         optimizer.step()
 
     benchmark(step)
+
+
+@pytest.mark.benchmark(group="gradients of the mel network, 16 windows", min_rounds=3)
+@pytest.mark.parametrize("how", ["bfloat16", "bfloat16, all of it", "float32"])
+def test_gradients(benchmark, how: str) -> None:
+    """As training computes them on a CPU, beside torch with all gradients in bfloat16, and in float32."""
+    model = CocolaModel(EncoderConfig(front_end="mel")).to(memory_format=torch.channels_last).train()
+    if how == "bfloat16":
+        quicken_depthwise(model)
+    images = torch.randn(16, 1, 64, 501, generator=torch.Generator().manual_seed(0))
+
+    def gradients() -> None:
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=how != "float32"):
+            pooled = model.encoder.pool(images)
+        pooled.float().square().sum().backward()
+
+    benchmark(gradients)
 
 
 # Of another process, whose CPU time no timer here sees: the number of rounds cannot follow from what one takes.

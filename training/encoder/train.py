@@ -24,6 +24,7 @@ from .batches import Draw, Draws
 from .card import save_run
 from .choices import CHOICES
 from .config import TrainingConfig, load_config
+from .depthwise import quicken_depthwise
 from .optimizers import make_optimizer
 from .starts import freeze_stages, start_similarity, start_weights
 from .validation import Validation, front_end_features
@@ -123,6 +124,8 @@ def train(
         start_weights(model, start_from)
     start = {name: weights.detach().clone() for name, weights in model.named_parameters()}
     model.to(accelerator.device).to(memory_format=torch.channels_last)
+    if config.bfloat16 and accelerator.device.type == "cpu":
+        quicken_depthwise(model)
     frozen = freeze_stages(model, config.frozen_stages)
     contrast = accelerator.prepare(Contrast(model))
     watching = Validation(watched, config, model) if accelerator.is_main_process else None
