@@ -14,14 +14,14 @@ class _DepthwiseConvolution(torch.autograd.Function):
     """A depthwise convolution; gradients that are slow in bfloat16 are computed in float32."""
 
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
+    @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, images: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.options = {"stride": stride, "padding": padding, "groups": len(weight)}
         return functional.conv2d(images, weight, **ctx.options)
 
     @staticmethod
-    @custom_bwd(device_type="cpu")
+    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         images, weight = ctx.saved_tensors
         exact = gradients[0].float()
