@@ -37,6 +37,29 @@ def test_stretching_moves_the_clicks_and_not_the_pitch(rate: float) -> None:
     assert pitch(stretch(tone(440.0, 4.0), rate, 3 * RATE)) == pytest.approx(440, rel=0.003)
 
 
+@pytest.mark.parametrize("change", [lambda x: transpose(x, 0.5), lambda x: transpose(x, -0.5)], ids=["up", "down"])
+def test_onsets_stay_sharp_and_in_their_places(change) -> None:
+    """What moves or smears them does so in all stems alike, and tells which two were transposed by the same amount."""
+    onsets = [3_100, 12_345, 20_011, 31_777, 47_000, 58_500, 70_200]
+    generator = torch.Generator().manual_seed(0)
+    bursts = torch.zeros(16, 5 * RATE)
+    for onset in onsets:
+        fading = torch.exp(-torch.arange(800) / 120)
+        bursts[:, onset : onset + 800] = torch.randn(16, 800, generator=generator) * fading
+    heard, original = (x.square().mean(0) for x in (change(bursts), bursts))
+
+    def near(power: torch.Tensor, onset: int) -> torch.Tensor:
+        return power[onset - 800 : onset + 1600]
+
+    def centre(power: torch.Tensor) -> float:
+        return ((power * torch.arange(len(power))).sum() / power.sum()).item()
+
+    for onset in onsets:
+        moved = centre(near(heard, onset)) - centre(near(original, onset))
+        early = near(heard, onset)[:720].sum() / near(heard, onset).sum()  # more than 5 ms early
+        assert abs(moved) < 0.004 * RATE and early < 0.25, (onset, moved, early)
+
+
 def test_music_that_ends_too_early_is_followed_by_silence() -> None:
     assert stretch(tone(440.0, 1.0), 1.04, 2 * RATE)[0, -RATE // 2 :].abs().max() < 1e-3
 
