@@ -2,8 +2,9 @@
 
 import functools
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,14 @@ def shared() -> Callable[[str], Path]:
 def recorded(request: pytest.FixtureRequest, data: Path) -> Path:
     """A folder of recorded songs: twelve seconds of four in `data/recorded`, and twelve whole ones where they are."""
     return data / "recorded" if request.param == "excerpts" else SHARED / RECORDED
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let processes that the test starts hear Ctrl-C, even where the shell that started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 SIZES = ["small", "full"] if (SHARED / "parity").exists() else ["small"]

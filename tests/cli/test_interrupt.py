@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 RATE = 16_000
@@ -25,6 +26,7 @@ def rows(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_what_is_scored_stays_and_the_same_command_goes_on(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for number in range(2):

@@ -89,6 +89,7 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(manifest: Path, here: byt
 
 
 @needs_linux
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(
     manifest: Path, here: bytes, tmp_path: Path, how: signal.Signals
