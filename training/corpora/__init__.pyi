@@ -1,7 +1,7 @@
 from .bank import NO_STEM, BankTrack, StemBank, open_banks
 from .identity import cache_name
 from .names import canonical_name, instrument_of, stem_tags, tag_word
-from .registry import CORPORA, open_corpora, reader_of
+from .registry import CORPORA, corpora_with, open_corpora, reader_of
 from .splits import SPLITS, TRAIN_SHARE, VALIDATION_SHARE, split_folder
 from .stem_folders import GROUPS_FILE, index_stem_folder
 from .tracks import Stem, Track
@@ -20,6 +20,7 @@ __all__ = [
     "Track",
     "cache_name",
     "canonical_name",
+    "corpora_with",
     "index_stem_folder",
     "instrument_of",
     "open_banks",

@@ -24,7 +24,7 @@ from cocola_metric.whole_files import make_folder, write_text_whole, written_who
 
 from ..signal import beat_period
 from .identity import cache_name
-from .registry import Track, open_corpora
+from .registry import Track, corpora_with, open_corpora
 
 logger = logging.getLogger(__name__)
 
@@ -124,10 +124,11 @@ class StemBank:
 def open_banks(specs: Sequence[str], split: str, cache: Path, *, workers: int) -> list[StemBank]:
     """Map the bank of a split of each corpus, under ``cache``; the corpora are as for `open_corpora`.
 
-    A corpus that has changed, or another one of the same name, has a bank of its own (`identity.cache_name`).
+    A corpus that has changed, or another one of the same name, has a bank of its own (`identity.cache_name`). Those
+    without the split are left out (`corpora_with`).
     """
     banks = []
-    for spec in specs:
+    for spec in corpora_with(specs, split):
         banks.append(open_bank(cache / cache_name(spec) / split, partial(open_corpora, [spec], split), workers=workers))
     return banks
 

@@ -14,10 +14,11 @@ from .moisesdb import index_moisesdb
 from .musdb18hq import index_musdb18hq
 from .separated import index_separated
 from .slakh2100 import index_slakh2100
+from .splits import is_divided, split_folder
 from .stem_folders import GROUPS_FILE, index_rendered, index_stem_folder
 from .tracks import Stem, Track
 
-__all__ = ["CORPORA", "GROUPS_FILE", "Stem", "Track", "index_stem_folder", "open_corpora", "reader_of"]
+__all__ = ["CORPORA", "GROUPS_FILE", "Stem", "Track", "corpora_with", "index_stem_folder", "open_corpora", "reader_of"]
 
 CORPORA: dict[str, Callable[..., list[Track]]] = {
     "moisesdb": index_moisesdb,
@@ -62,6 +63,21 @@ def reader_of(spec: str) -> str:
     head, colon, folder = spec.partition(":")
     name = head.partition(",")[0]
     return name if colon and folder and name in CORPORA else ""
+
+
+def corpora_with(specs: Sequence[str], split: str) -> list[str]:
+    """Return the corpora that have a split: for validation, all but folders that are divided and have none.
+
+    Such a folder is only trained on. If all are like that, all are returned, and opening them says what is missing.
+    """
+    chosen = [spec for spec in specs if split != "validation" or not _is_for_training_only(spec)]
+    return chosen or list(specs)
+
+
+def _is_for_training_only(spec: str) -> bool:
+    name = reader_of(spec)
+    folder = Path(spec.partition(":")[2] if name else spec).expanduser()
+    return name in ("", "stem_folder") and is_divided(folder) and split_folder(folder, "validation") is None
 
 
 def _open_corpus(spec: str, split: str) -> list[Track]:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from cocola_metric.audio import SAMPLE_RATE, resample_between
 from cocola_metric.errors import AudioError
 
-from ..corpora import NO_STEM, BankTrack, StemBank, Track, instrument_of, open_banks, open_corpora
+from ..corpora import NO_STEM, BankTrack, StemBank, Track, corpora_with, instrument_of, open_banks, open_corpora
 from ..signal import SOUNDING_POWER
 
 FEWEST_SOUNDING = 2
@@ -67,7 +67,7 @@ def open_stems(
     """
     chosen: list[tuple[StemBank, BankTrack, dict[int, int]]] = []
     seen = 0
-    for spec in specs:
+    for spec in corpora_with(specs, split):
         (bank,) = open_banks([spec], split, cache, workers=workers)
         indexed = {track.name: track for track in open_corpora([spec], split)}
         for place in bank.tracks:

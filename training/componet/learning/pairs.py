@@ -18,7 +18,17 @@ from cocola_metric.errors import AudioError, OutputError, UsageError
 from cocola_metric.json_files import read_json
 from cocola_metric.whole_files import write_text_whole
 
-from ...corpora import NO_STEM, BankTrack, StemBank, cache_name, open_banks, open_corpora, stem_tags, tag_word
+from ...corpora import (
+    NO_STEM,
+    BankTrack,
+    StemBank,
+    cache_name,
+    corpora_with,
+    open_banks,
+    open_corpora,
+    stem_tags,
+    tag_word,
+)
 from ...paper import Task, task_of
 from ...signal import SOUNDING_POWER
 from ...signal import draw_subsets as draw_disjoint_subsets
@@ -184,6 +194,7 @@ def open_named_banks(
         device: device of the samples.
         workers: number of processes that decode.
     """
+    specs = corpora_with(specs, split)
     banks = open_banks(specs, split, cache, workers=workers)
     words = [
         (_tags(names.get(track.name), track), genres.get(track.name, ""))
