@@ -61,8 +61,8 @@ class SamplingConfig:
             between the two above. A shift on the beat keeps to the grid of the music, and is harder to notice.
         equaliser_db: standard deviation of the slowest of the random filters on every sub-mix, in dB; 0 for no filter.
         low_pass: share of sub-mixes with a random low-pass.
-        fastest: largest factor by which a pair is played faster or slower, unevenly, as a record turns, both sides
-            alike; 1 leaves its speed alone.
+        fastest: largest factor by which a track is played faster or slower, unevenly, as a record turns: all its
+            windows in a batch alike; 1 leaves its speed alone.
         room: share of sub-mixes in a room, each in its own.
         overdrive: share of sub-mixes from an overdriven amplifier.
         codec: share of sub-mixes that were in a lossy file of MP3 or Ogg Vorbis, each in its own.

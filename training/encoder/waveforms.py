@@ -75,13 +75,17 @@ def hear(bank: StemBank, draw: Draw, config: SamplingConfig) -> tuple[Tensor, Te
 
 
 def _gather(bank: StemBank, draw: Draw, sides: int, length: int, config: SamplingConfig) -> Tensor:
-    """Gather sides, and what leaks into them; each pair at its own speed, where settings say so: (K, S, length)."""
+    """Gather sides, and what leaks into them: (K, S, length).
+
+    Where settings say so, each track has a speed of its own. Windows of one track share it, or their tempo and key
+    would tell them apart.
+    """
     if config.fastest <= 1:
         return add_bleed(bank, draw, bank.gather(draw.offsets[:, :sides], length), config)
     generator = torch.Generator().manual_seed(draw.noise_seed ^ 1)
-    count = len(draw.tracks)
-    speeds = config.fastest ** (2 * torch.rand(count, generator=generator) - 1)
-    drifts = torch.rand(count, 3, generator=generator)
+    names, track = draw.tracks.unique(return_inverse=True)
+    speeds = (config.fastest ** (2 * torch.rand(len(names), generator=generator) - 1))[track]
+    drifts = torch.rand(len(names), 3, generator=generator)[track]
     shortest, longest = DRIFT_PERIODS
     drifts = torch.stack(
         [LARGEST_DRIFT * drifts[:, 0], shortest + (longest - shortest) * drifts[:, 1], 2 * math.pi * drifts[:, 2]], 1
