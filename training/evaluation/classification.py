@@ -1,5 +1,6 @@
 """Coherent sub-mix classification (section 5.1): Eq. 8 for K = 2, with its interval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,16 @@ def share_of_wins(left: Tensor, right: Tensor, negatives: NDArray[np.int64]) -> 
 def compare(right: NDArray[Any], wrong: NDArray[Any]) -> NDArray[np.float64]:
     """Return 1 where the right one scores higher, 0 where the wrong one does, 0.5 where they tie."""
     return np.where(right == wrong, 0.5, (right > wrong).astype(np.float64))
+
+
+def percent_by_track(wins: NDArray[np.float64], track: NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
+    """Return the accuracy of each track in percent, by its name; tracks without a tested window are left out."""
+    tested = ~np.isnan(wins)
+    return {
+        name: round(float(100 * wins[tested & (track == number)].mean()), 2)
+        for number, name in enumerate(names)
+        if (tested & (track == number)).any()
+    }
 
 
 def accuracy_with_interval(wins: NDArray[np.float64], track: NDArray[np.int64], *, seed: int = 0) -> Accuracy | None:

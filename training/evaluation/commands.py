@@ -52,6 +52,13 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--max-tracks", type=int, help="read only the first so many tracks of a corpus")
     parser.add_argument("--max-windows", type=int, help="read at most so many windows of a track, evenly spread")
+    parser.add_argument(
+        "--hop",
+        type=float,
+        default=5.0,
+        help="seconds from one window's start to the next, for one encoder: 5, the default, or more. Where a whole "
+        "number of beats fills them, as 5 s at 132 bpm, all windows of a track begin alike in the beat",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the sub-mixes and negatives of a comparison")
     parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, mps")
     options = parser.parse_args(arguments)
@@ -61,6 +68,10 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
     comparing = bool(options.table2 or options.validity)
     if comparing != bool(options.test) or comparing == bool(options.corpus):
         parser.error("pass corpora to evaluate one encoder, or --table2 or --validity with --test")
+    if not 5 <= options.hop < float("inf"):
+        parser.error(f"--hop must be 5 s or more, so that windows do not overlap; got {options.hop:g}")
+    if options.hop != 5 and (comparing or options.card):
+        parser.error("--hop is for one encoder, and a card states what windows every 5 s give: leave --hop out")
     if comparing and options.card:
         parser.error("--card states the accuracies of one encoder: leave it out, or pass corpora and --model")
     with reporting(parser, files=[options.json], folders=[Path(options.model)] if options.card else []):

@@ -23,7 +23,7 @@ from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
 from ..signal import Partition
-from .classification import Accuracy, accuracy_with_interval, draw_negatives, share_of_wins
+from .classification import Accuracy, accuracy_with_interval, draw_negatives, percent_by_track, share_of_wins
 from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
 from .held_out import HOP, in_batches, open_test_set, read_submixes
 from .paper_protocol import measure_paper, paper_as_json, paper_markdown
@@ -95,9 +95,21 @@ def accuracy_of_two(
 
     The result is None if no window can be compared with another.
     """
+    wins = wins_of_two(model, submixes, same_track=same_track, symmetric=symmetric, seed=seed)
+    return accuracy_with_interval(wins, submixes.track, seed=seed)
+
+
+def wins_of_two(
+    model: CocolaModel,
+    submixes: EmbeddedSubmixes,
+    *,
+    same_track: bool = False,
+    symmetric: bool = False,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the share of the ten that each window's own accompaniment scores above: (n,), NaN where there is none."""
     left, right = sides_of(model, *submixes.sides.unbind(1), symmetric=symmetric)
-    negatives = draw_negatives(submixes.track, same_track=same_track, seed=seed)
-    return accuracy_with_interval(share_of_wins(left, right, negatives), submixes.track, seed=seed)
+    return share_of_wins(left, right, draw_negatives(submixes.track, same_track=same_track, seed=seed))
 
 
 def score_distributions(
@@ -129,7 +141,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
     checkpoint = checkpoints.load(options.model)
     model = fold_batch_norm(checkpoint.model)
     report: dict[str, Any] = {"model": checkpoint.name, "weights": checkpoint.sha256, "mode": options.mode}
-    report["symmetric"] = options.symmetric
+    report |= {"symmetric": options.symmetric, "hop": options.hop}
     report["protocols"] = DESCRIPTIONS if options.protocol == "paper" else {"strict": DESCRIPTIONS["strict"]}
     drawn = {}
     for name, tracks in _open_tests(options.corpus, options.max_tracks).items():
@@ -138,13 +150,16 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             tracks,
             mode=options.mode,
             partition=(options.partition or DEFAULT_PARTITIONS)[0],
+            hop=options.hop,
             most_windows=options.max_windows,
             device=options.device,
         )
-        accuracies = {
-            kind: accuracy_of_two(model, submixes, same_track=kind == "same_track", symmetric=options.symmetric)
+        wins = {
+            kind: wins_of_two(model, submixes, same_track=kind == "same_track", symmetric=options.symmetric)
             for kind in ("other_track", "same_track")
         }
+        accuracies = {kind: accuracy_with_interval(shares, submixes.track) for kind, shares in wins.items()}
+        titles = [track.name for track in tracks]
         sides = sides_of(model, *submixes.sides.unbind(1), symmetric=options.symmetric)
         among = accuracies_among(*sides, submixes.track)
         coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes, symmetric=options.symmetric)
@@ -153,6 +168,7 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             "among": {str(size): found and dataclasses.asdict(found) for size, found in among.items()},
             "coherent_scores": _summary(coherent),
             "mismatched_scores": _summary(mismatched),
+            "by_track": {kind: percent_by_track(shares, submixes.track, titles) for kind, shares in wins.items()},
         }
         if options.protocol == "paper":
             [result] = measure_paper(

@@ -374,10 +374,35 @@ def test_evaluation_from_the_command_line(corpus: Path, weights: Path, tmp_path:
     assert list(result["among"]) == ["2", "8", "16", "64"] and result["among"]["8"] is None  # of four windows
     assert result["other_track"]["windows"] == 4  # windows of 5 s every 5 s, in two tracks of 13 s
     assert result["same_track"]["tracks"] == 2
+    for kind in ("other_track", "same_track"):  # two windows of each track
+        assert np.mean(list(result["by_track"][kind].values())) == pytest.approx(result[kind]["percent"], abs=0.01)
+    assert list(result["by_track"]["other_track"]) == [track.name for track in index_stem_folder(corpus)[:2]]
     assert result["coherent_scores"]["p5"] <= result["coherent_scores"]["median"]
     published = {(row["encoder"], row["test"], row["K"]): row["percent"] for row in report["published_on_other_data"]}
     assert published["PHALAR", "MoisesDB", 64] == 70.9 and published["COCOLA, retrained", "CocoChorales", 64] == 89.3
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_windows_further_apart_from_the_command_line(corpus: Path, weights: Path, capsys) -> None:
+    commands.evaluate([str(corpus), "--model", str(weights), "--max-tracks", "2", "--hop", "8.1"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["hop"] == 8.1 and report[str(corpus)]["other_track"]["windows"] == 2
+    assert report[str(corpus)]["same_track"] is None and report[str(corpus)]["by_track"]["same_track"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["songs", "--hop", "4"], "must be 5 s or more, so that windows do not overlap; got 4"),
+        (["songs", "--hop", "nan"], "must be 5 s or more"),
+        (["songs", "--hop", "6", "--card"], "leave --hop out"),
+        (["--hop", "6", "--table2", "embedded", "--test", "songs"], "leave --hop out"),
+    ],
+)
+def test_windows_never_overlap_and_comparisons_keep_theirs(arguments: list[str], problem: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        commands.evaluate(arguments)
+    assert problem in capsys.readouterr().err
 
 
 def test_both_directions_from_the_command_line(corpus: Path, tmp_path: Path, capsys) -> None:
