@@ -92,7 +92,11 @@ def hear_noise(arguments: Sequence[str] | None = None) -> None:
     """
     parser = new_parser(PACKAGE, "hear-noise", hear_noise.__doc__)
     add_run_options(parser)
-    parser.add_argument("--encoder", required=True, help="encoder that join-head wrote: folder or file")
+    parser.add_argument(
+        "--encoder",
+        required=True,
+        help="encoder that join-head wrote, or one that has a verdict, to replace it: folder or file",
+    )
     parser.add_argument("--batches", type=int, default=20, help="batches of music, of the config's size")
     options = parser.parse_args(arguments)
     with reporting(parser, folders=[options.out, options.cache]):

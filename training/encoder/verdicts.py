@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cocola_metric import checkpoints
-from cocola_metric.encoder import MODES, VERDICT_WIDTH, CocolaModel, PhasorEfficientNet, select_mode
+from cocola_metric.encoder import MODES, VERDICT_WIDTH, CocolaModel, EncoderConfig, PhasorEfficientNet, select_mode
 from cocola_metric.errors import UsageError
 
 from ..corpora import StemBank, open_banks
@@ -35,32 +35,36 @@ def add_verdict(encoder: CocolaModel, logit: nn.Linear) -> CocolaModel:
     """Return an encoder with a verdict on noise beside its other parts, which keep their weights.
 
     Args:
-        encoder: encoder joined with wide phasors, without a verdict.
+        encoder: encoder joined with wide phasors; a verdict that it has is replaced.
         logit: linear layer of one output on the readings before the projection.
 
     Raises:
         UsageError: the encoder is of another kind.
     """
-    config = encoder.config
+    heard = CocolaModel(_with_verdict(encoder.config))
+    backbone, form = heard.encoder.backbone, heard.similarity.get_submodule("noise")
+    assert isinstance(backbone, PhasorEfficientNet) and backbone.verdict is not None  # so the name says
+    fresh = form.state_dict(prefix="similarity.noise.")
+    backbone.verdict.logit = logit
+    fresh |= backbone.verdict.state_dict(prefix="encoder.backbone.verdict.")
+    heard.load_state_dict(heard.state_dict() | encoder.state_dict() | fresh)
+    return heard.eval()
+
+
+def _with_verdict(config: EncoderConfig) -> EncoderConfig:
+    if config.backbone in NAMES.values():
+        return config
     if config.backbone not in NAMES:
         raise UsageError(
             f"backbone {config.backbone!r} takes no verdict on noise; pass an encoder of {', '.join(NAMES)}, "
             "which join-head writes"
         )
-    heard = CocolaModel(
-        dataclasses.replace(
-            config,
-            backbone=NAMES[config.backbone],
-            similarity=f"{config.similarity}_noise",
-            embedding_dim=config.embedding_dim + VERDICT_WIDTH,
-        )
+    return dataclasses.replace(
+        config,
+        backbone=NAMES[config.backbone],
+        similarity=f"{config.similarity}_noise",
+        embedding_dim=config.embedding_dim + VERDICT_WIDTH,
     )
-    backbone = heard.encoder.backbone
-    assert isinstance(backbone, PhasorEfficientNet) and backbone.verdict is not None  # so the name says
-    backbone.verdict.logit = logit
-    state = heard.state_dict() | encoder.state_dict()
-    heard.load_state_dict(state)
-    return heard.eval()
 
 
 @torch.no_grad()

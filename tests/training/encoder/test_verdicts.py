@@ -48,7 +48,11 @@ def test_what_was_there_stays_and_noise_takes_the_penalty_off(joined: CocolaMode
     with torch.inference_mode():
         before = joined(*waveforms)
         assert torch.allclose(verdicts.add_verdict(joined, never)(*waveforms), before, atol=1e-4)
-        assert torch.allclose(verdicts.add_verdict(joined, always)(*waveforms), before - 2 * PENALTY, atol=1e-4)
+        heard = verdicts.add_verdict(joined, always)
+        assert torch.allclose(heard(*waveforms), before - 2 * PENALTY, atol=1e-4)
+        heard.similarity.noise.penalty.add_(3.0)  # as training may have left it
+        assert torch.allclose(verdicts.add_verdict(heard, never)(*waveforms), before, atol=1e-4), "replaced"
+        assert torch.allclose(verdicts.add_verdict(heard, always)(*waveforms), before - 2 * PENALTY, atol=1e-4)
 
 
 def test_an_encoder_without_wide_phasors_is_refused() -> None:
