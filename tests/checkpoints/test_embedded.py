@@ -12,7 +12,9 @@ from cocola_metric.audio import mix_stems, read_audio
 from cocola_metric.checkpoints import loading
 from cocola_metric.encoder.model import fold_batch_norm
 from cocola_metric.training.corpora.registry import index_stem_folder
-from cocola_metric.training.evaluation.evaluate import accuracy_of_two, embed_submixes
+from cocola_metric.training.evaluation.classification import accuracy_with_interval, wins_of_two
+from cocola_metric.training.evaluation.encoders import sides_of
+from cocola_metric.training.evaluation.evaluate import embed_submixes
 from cocola_metric.training.signal.transforms import transpose
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
@@ -40,7 +42,10 @@ def test_the_example_songs_are_told_apart() -> None:
 def test_recorded_songs_are_told_apart(recorded) -> None:
     tracks = index_stem_folder(recorded)
     model = fold_batch_norm(loading.load("embedded").model)
-    result = accuracy_of_two(model, embed_submixes(model, tracks))
+    submixes = embed_submixes(model, tracks)
+    result = accuracy_with_interval(
+        wins_of_two(*sides_of(model, *submixes.sides.unbind(1)), submixes.track), submixes.track
+    )
     whole = len(tracks) == 12
     assert result.percent > (BETTER_THAN_BY_HAND if whole else BETTER_THAN_CHANCE)
     assert result.tracks == len(tracks) == (12 if whole else 4)

@@ -23,6 +23,8 @@ from .waveforms import hear
 
 NAMES = {"placed_wide_phasor_efficientnet_b0": "placed_wide_phasor_noise_efficientnet_b0"}
 """Backbone without a verdict -> the same with one."""
+VERDICT = "encoder.backbone.verdict.", "similarity.noise."
+"""Beginnings of the names of its weights."""
 WINDOWS_OF_NOISE = 288
 DECAY = 1e-3
 SHARPNESS = 2.0
@@ -42,12 +44,11 @@ def add_verdict(encoder: CocolaModel, logit: nn.Linear) -> CocolaModel:
         UsageError: the encoder is of another kind.
     """
     heard = CocolaModel(_with_verdict(encoder.config))
-    backbone, form = heard.encoder.backbone, heard.similarity.get_submodule("noise")
+    backbone = heard.encoder.backbone
     assert isinstance(backbone, PhasorEfficientNet) and backbone.verdict is not None  # so the name says
-    fresh = form.state_dict(prefix="similarity.noise.")
     backbone.verdict.logit = logit
-    fresh |= backbone.verdict.state_dict(prefix="encoder.backbone.verdict.")
-    heard.load_state_dict(heard.state_dict() | encoder.state_dict() | fresh)
+    kept = {name: tensor for name, tensor in encoder.state_dict().items() if not name.startswith(VERDICT)}
+    heard.load_state_dict(heard.state_dict() | kept)
     return heard.eval()
 
 

@@ -67,6 +67,17 @@ def share_of_wins(left: Tensor, right: Tensor, negatives: NDArray[np.int64]) -> 
     return wins
 
 
+def wins_of_two(
+    left: Tensor, right: Tensor, track: NDArray[np.int64], *, same_track: bool = False, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return the share of ten drawn windows, of other tracks or of the same one, that each window's own scores above.
+
+    Shape:
+        (n, D), (n, D), (n,) -> (n,), NaN where a window has none to be compared with.
+    """
+    return share_of_wins(left, right, draw_negatives(track, same_track=same_track, seed=seed))
+
+
 def compare(right: NDArray[Any], wrong: NDArray[Any]) -> NDArray[np.float64]:
     """Return 1 where the right one scores higher, 0 where the wrong one does, 0.5 where they tie."""
     return np.where(right == wrong, 0.5, (right > wrong).astype(np.float64))

@@ -72,6 +72,8 @@ def evaluate(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--hop must be 5 s or more, so that windows do not overlap; got {options.hop:g}")
     if options.hop != 5 and (comparing or options.card):
         parser.error("--hop is for one encoder, and a card states what windows every 5 s give: leave --hop out")
+    if options.json and not comparing:
+        parser.error("--json goes with --table2 or --validity; the JSON of one encoder is printed, so redirect it")
     if comparing and options.card:
         parser.error("--card states the accuracies of one encoder: leave it out, or pass corpora and --model")
     with reporting(parser, files=[options.json], folders=[Path(options.model)] if options.card else []):

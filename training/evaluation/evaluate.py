@@ -23,7 +23,7 @@ from cocola_metric.whole_files import write_text_whole
 
 from ..corpora import Track
 from ..signal import Partition
-from .classification import Accuracy, accuracy_with_interval, draw_negatives, percent_by_track, share_of_wins
+from .classification import Accuracy, accuracy_with_interval, percent_by_track, wins_of_two
 from .encoders import Encoders, embed_with, labelled, modes_of, sides_of
 from .held_out import HOP, in_batches, open_test_set, read_submixes
 from .paper_protocol import measure_paper, paper_as_json, paper_markdown
@@ -35,7 +35,7 @@ from .validity_report import validity_as_json, validity_markdown
 
 DEFAULT_PARTITIONS: tuple[Partition, ...] = ("track", "window")
 """Partitions of an evaluation: one encoder is evaluated with the first, Table 2 has both, in this order."""
-__all__ = ["Accuracy", "EmbeddedSubmixes", "accuracy_of_two", "embed_submixes", "run", "score_distributions"]
+__all__ = ["Accuracy", "EmbeddedSubmixes", "embed_submixes", "run", "score_distributions"]
 
 
 @dataclass(frozen=True)
@@ -83,35 +83,6 @@ def embed_submixes(
     return EmbeddedSubmixes(np.asarray(owners), torch.cat(sides))
 
 
-def accuracy_of_two(
-    model: CocolaModel,
-    submixes: EmbeddedSubmixes,
-    *,
-    same_track: bool = False,
-    symmetric: bool = False,
-    seed: int = 0,
-) -> Accuracy | None:
-    """Return Eq. 8 for K = 2: each window against ten drawn ones of another track, or of the same one.
-
-    The result is None if no window can be compared with another.
-    """
-    wins = wins_of_two(model, submixes, same_track=same_track, symmetric=symmetric, seed=seed)
-    return accuracy_with_interval(wins, submixes.track, seed=seed)
-
-
-def wins_of_two(
-    model: CocolaModel,
-    submixes: EmbeddedSubmixes,
-    *,
-    same_track: bool = False,
-    symmetric: bool = False,
-    seed: int = 0,
-) -> NDArray[np.float64]:
-    """Return the share of the ten that each window's own accompaniment scores above: (n,), NaN where there is none."""
-    left, right = sides_of(model, *submixes.sides.unbind(1), symmetric=symmetric)
-    return share_of_wins(left, right, draw_negatives(submixes.track, same_track=same_track, seed=seed))
-
-
 def score_distributions(
     model: CocolaModel, submixes: EmbeddedSubmixes, *, symmetric: bool = False, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -154,13 +125,13 @@ def evaluate_corpora(options: argparse.Namespace) -> None:
             most_windows=options.max_windows,
             device=options.device,
         )
+        sides = sides_of(model, *submixes.sides.unbind(1), symmetric=options.symmetric)
         wins = {
-            kind: wins_of_two(model, submixes, same_track=kind == "same_track", symmetric=options.symmetric)
+            kind: wins_of_two(*sides, submixes.track, same_track=kind == "same_track")
             for kind in ("other_track", "same_track")
         }
         accuracies = {kind: accuracy_with_interval(shares, submixes.track) for kind, shares in wins.items()}
         titles = [track.name for track in tracks]
-        sides = sides_of(model, *submixes.sides.unbind(1), symmetric=options.symmetric)
         among = accuracies_among(*sides, submixes.track)
         coherent, mismatched = drawn[_title(name)] = score_distributions(model, submixes, symmetric=options.symmetric)
         report[name] = {

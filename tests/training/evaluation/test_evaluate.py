@@ -18,10 +18,12 @@ from cocola_metric.training.corpora.registry import index_stem_folder
 from cocola_metric.training.evaluation import commands, evaluate, held_out, table2, validity, validity_report
 from cocola_metric.training.evaluation.baselines import cross_validated_wins, fit_preference
 from cocola_metric.training.evaluation.classification import (
+    Accuracy,
     accuracy_with_interval,
     compare,
     draw_negatives,
     share_of_wins,
+    wins_of_two,
 )
 from cocola_metric.training.evaluation.encoders import Encoders, sides_of
 from cocola_metric.training.paper.tables import PUBLISHED_TABLE_2
@@ -139,11 +141,17 @@ def test_accuracy_of_a_perfect_and_of_a_blind_encoder() -> None:
     codes = torch.eye(100)
     model = CocolaModel(EncoderConfig(embedding_dim=100))
     perfect = evaluate.EmbeddedSubmixes(tracks, torch.stack([codes, codes], 1))
-    result = evaluate.accuracy_of_two(model, perfect)
+
+    def accuracy(submixes: evaluate.EmbeddedSubmixes, same_track: bool = False) -> Accuracy:
+        sides = sides_of(model, *submixes.sides.unbind(1))
+        wins = wins_of_two(*sides, submixes.track, same_track=same_track)
+        return accuracy_with_interval(wins, submixes.track)
+
+    result = accuracy(perfect)
     assert (result.percent, result.low, result.high, result.tracks, result.windows) == (100, 100, 100, 20, 100)
     blind = evaluate.EmbeddedSubmixes(tracks, torch.randn(100, 2, 100, generator=torch.Generator().manual_seed(0)))
     for same_track in (False, True):
-        result = evaluate.accuracy_of_two(model, blind, same_track=same_track)
+        result = accuracy(blind, same_track)
         assert result.low < 50 < result.high
         assert result.low < result.percent < result.high
 
@@ -397,9 +405,10 @@ def test_windows_further_apart_from_the_command_line(corpus: Path, weights: Path
         (["songs", "--hop", "nan"], "must be 5 s or more"),
         (["songs", "--hop", "6", "--card"], "leave --hop out"),
         (["--hop", "6", "--table2", "embedded", "--test", "songs"], "leave --hop out"),
+        (["songs", "--json", "scores.json"], "the JSON of one encoder is printed"),
     ],
 )
-def test_windows_never_overlap_and_comparisons_keep_theirs(arguments: list[str], problem: str, capsys) -> None:
+def test_options_that_would_be_ignored_are_refused(arguments: list[str], problem: str, capsys) -> None:
     with pytest.raises(SystemExit):
         commands.evaluate(arguments)
     assert problem in capsys.readouterr().err
